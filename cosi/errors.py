@@ -1,0 +1,100 @@
+"""What can go wrong with a resource, a watch or a controller.
+
+::
+
+    CosiError
+     ├─ NotFound                 there is no such resource
+     ├─ Conflict                 the stored resource does not allow it
+     │   ├─ AlreadyExists
+     │   ├─ VersionConflict      somebody was faster
+     │   ├─ OwnerConflict        somebody else's resource
+     │   ├─ PhaseConflict        it is being torn down (or is not yet)
+     │   └─ FinalizerConflict    somebody still holds it
+     ├─ InvalidResource          a name, a payload or a document that cannot be one
+     ├─ AccessDenied             an access rule said no
+     ├─ Unsupported              this state cannot do that
+     ├─ WatchError
+     │   ├─ InvalidBookmark      of another process, too old, or not a bookmark
+     │   └─ Overrun              the watcher was slower than the history is long
+     └─ RegistrationError        a controller that this runtime cannot take
+
+Every one carries the ``pointer`` of the resource it is about where there is one. The originals
+recognise errors by capability, and some of theirs have no pointer (COSI: ``IsConflictError`` with a
+type filter crashes on a version conflict); here it is one tree and the pointer is always there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosi.resource import Pointer
+
+
+class CosiError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+    def __init__(self, message: str, pointer: Pointer | None = None) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class NotFound(CosiError):
+    """The resource does not exist."""
+
+
+class Conflict(CosiError):
+    """The stored resource does not allow the operation; ``pointer`` is always set."""
+
+    pointer: Pointer
+
+    def __init__(self, message: str, pointer: Pointer) -> None:
+        super().__init__(message, pointer)
+
+
+class AlreadyExists(Conflict):
+    """A resource of this address is already there."""
+
+
+class VersionConflict(Conflict):
+    """The resource was changed since the caller read it."""
+
+
+class OwnerConflict(Conflict):
+    """The resource is owned by somebody else."""
+
+
+class PhaseConflict(Conflict):
+    """The resource is not in the phase that the operation expects."""
+
+
+class FinalizerConflict(Conflict):
+    """The resource still has finalizers, or may not get a new one."""
+
+
+class InvalidResource(CosiError):
+    """A name, a payload, a document or a query that cannot be accepted as it is."""
+
+
+class AccessDenied(CosiError):
+    """An access rule refused the operation."""
+
+
+class Unsupported(CosiError):
+    """This state does not offer the operation or the option."""
+
+
+class WatchError(CosiError):
+    """A watch has ended before its reader asked for it."""
+
+
+class InvalidBookmark(WatchError):
+    """The bookmark is malformed, of another process, too old, or in the future."""
+
+
+class Overrun(WatchError):
+    """The watcher fell further behind than the history remembers; relist and watch again."""
+
+
+class RegistrationError(CosiError):
+    """A controller, an input or an output that this runtime cannot accept."""

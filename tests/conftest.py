@@ -1,0 +1,11 @@
+"""Both backends for every async test: asyncio, and trio on a clock that jumps (virtual time)."""
+
+import pytest
+from trio.testing import MockClock
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    if request.param == "trio":
+        return ("trio", {"clock": MockClock(autojump_threshold=0)})
+    return "asyncio"
