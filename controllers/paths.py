@@ -1,0 +1,84 @@
+"""Where everything lies, relative to one root directory.
+
+The names below the root are Talos's (`internal/app/machined/pkg/constants`, Talos 1.14), so that a tree made for a
+Talos image can be used as it is; with the root `/` they are Talos's own. Only `run` is ours. What a definition calls an
+absolute path (a mount source, an environment file, `/etc/hosts`) is the host's and is not moved below the root.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The directories and files of one machine tree; nothing is created here.
+
+    *Names* are service names (`hello-world`), *ids* are service ids (`ext-hello-world`).
+    """
+
+    root: Path
+
+    def __init__(self, root: str | Path = "/") -> None:
+        # Resolved once: runc and /proc/self/mountinfo want absolute paths without symlinks.
+        object.__setattr__(self, "root", Path(root).resolve())
+
+    @property
+    def definitions(self) -> Path:
+        """The directory of service definitions (`*.yaml`)."""
+        return self.root / "usr/local/etc/containers"
+
+    def rootfs(self, name: str) -> Path:
+        """The root file system of the service's container."""
+        return self.root / "usr/local/lib/containers" / name
+
+    @property
+    def overlays(self) -> Path:
+        """What is laid over read-only trees; a tmpfs on a real machine."""
+        return self.root / "system/overlays"
+
+    def overlay_upper(self, name: str) -> Path:
+        """The writable layer over the service's root file system."""
+        return self.overlays / f"usr-local-lib-containers-{name}-diff"
+
+    def overlay_work(self, name: str) -> Path:
+        """The scratch directory that overlayfs wants beside the writable layer."""
+        return self.overlays / f"usr-local-lib-containers-{name}-workdir"
+
+    @property
+    def config_files(self) -> Path:
+        """The directory of all services' config files."""
+        return self.overlays / "extensions"
+
+    def config_files_of(self, name: str) -> Path:
+        """The directory of one service's config files."""
+        return self.config_files / name
+
+    @property
+    def logs(self) -> Path:
+        """The directory of persistent logs."""
+        return self.root / "var/log"
+
+    def log(self, id: str) -> Path:
+        """The persistent log of one service; its predecessor has `.1` appended."""
+        return self.logs / f"{id}.log"
+
+    @property
+    def run(self) -> Path:
+        """What lives as long as the machine is up: bundles, FIFOs, runtime state, sockets."""
+        return self.root / "run/cosi"
+
+    @property
+    def containers(self) -> Path:
+        """One directory per running container, named by its service id."""
+        return self.run / "containers"
+
+    def container(self, id: str) -> Path:
+        """The bundle, the state file and the FIFOs of one running container."""
+        return self.containers / id
+
+    @property
+    def runtime(self) -> Path:
+        """The state directory of the OCI runtime (`runc --root`)."""
+        return self.run / "runtime"
