@@ -1,0 +1,49 @@
+"""What is tried, again and again, to know whether the world can be reached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from cosi.resource import Spec, Value
+from resources.duration import Duration
+
+
+class TCPProbe(Value):
+    """A connection that must be accepted."""
+
+    endpoint: str
+    """``host:port``, ``[v6]:port``."""
+    timeout: Duration = timedelta(seconds=10)
+
+
+class HTTPProbe(Value):
+    """A GET that must be answered by 200 to 399; redirects are not followed."""
+
+    url: str
+    timeout: Duration = timedelta(seconds=10)
+
+
+class ProbeSpec(Spec, type="ProbeSpecs.net.talos.dev", default_namespace="network"):
+    """One probe; the id is ``tcp:host:port``, or ``http:`` and the URL without credentials.
+
+    Defaults are those of Talos 1.14 (``TCPProbeConfig``, ``HTTPProbeConfig``).
+    """
+
+    interval: Duration = timedelta(seconds=1)
+    failure_threshold: int = Field(default=0, ge=0)
+    """So many failures in a row are one failure; 0 and 1 report the first."""
+    tcp: TCPProbe | None = None
+    http: HTTPProbe | None = None
+    layer: str = "configuration"
+    """Where the wish comes from (Talos: ``ConfigLayer``)."""
+
+    @model_validator(mode="after")
+    def _one_way_to_try(self) -> Self:
+        if (self.tcp is None) == (self.http is None):
+            raise ValueError("a probe is either tcp or http")
+        if self.interval <= timedelta():
+            raise ValueError("the interval of a probe must be positive")
+        return self

@@ -1,0 +1,16 @@
+"""What came of a probe."""
+
+from cosi.resource import Spec
+
+
+class ProbeStatus(
+    Spec,
+    type="ProbeStatuses.net.talos.dev",
+    default_namespace="network",
+    aliases=("probe", "probes"),
+    columns={"Success": "{.success}"},
+):
+    """The latest verdict on the probe of the same id; absent until there is one."""
+
+    success: bool = False
+    last_error: str = ""
