@@ -1,0 +1,60 @@
+# Every target sets up what it needs: a Python 3.11 or newer, git and make are enough.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test coverage lint format bench generate clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/.run ## the example machine, until everything runs; then it is stopped in order
+	@$(BIN)/cosi run --root examples/rootfs --fixtures examples/online.yaml --once
+
+run: .venv/.run ## the example machine in the foreground; Ctrl-C stops it in order
+	@$(BIN)/cosi run --root examples/rootfs --fixtures examples/online.yaml
+
+test: .venv/.dev ## the whole test suite
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+coverage: .venv/.dev ## the suite once more, with the 95 % promise of cosi/ checked
+	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
+
+lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+format: .venv/.dev ## rewrite the files as ruff would have them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## everything compared side by side, as ratios
+	@$(BIN)/python -m tests.benchmarks
+
+generate: .venv/.dev ## cosi/api/*_pb2.py again, from the .proto files
+	@$(BIN)/python -m cosi.api.generate
+
+clean: ## what the targets above made
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+.venv/.made:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer on the PATH; say PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+.venv/.run: .venv/.made pyproject.toml
+	@echo "installing cosi into .venv ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.dev: .venv/.made pyproject.toml
+	@echo "installing cosi and its development tools into .venv ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/.run
