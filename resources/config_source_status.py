@@ -1,0 +1,23 @@
+"""What became of one file of configuration documents, and why."""
+
+from __future__ import annotations
+
+from cosi.resource import Spec
+from resources.service_file_status import Problem
+
+
+class ConfigSourceStatus(
+    Spec,
+    type="ConfigSourceStatuses.runtime.talos.dev",
+    columns={"Accepted": "{.accepted}", "Documents": "{.documents}", "Message": "{.message}"},
+):
+    """One file of configuration documents; the resource id is its path as it was given."""
+
+    accepted: bool
+    """Whether the file as it is now is in force; if not, what it said before goes on."""
+    documents: int = 0
+    """How many services are configured by it."""
+    message: str = ""
+    """Why it was rejected; empty if it was not."""
+    problems: tuple[Problem, ...] = ()
+    """Every error and every warning, with its place."""

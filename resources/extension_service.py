@@ -1,0 +1,232 @@
+"""A service that this machine shall run, as its definition file says it.
+
+The YAML of this payload *is* the definition file, same keys, same nesting: what ``get`` shows can
+be saved and loaded again. Rules and texts are those of Talos 1.14 ("Extension Services"), in its
+order; rules about what Talos accepts but no runtime can run come after them and name the runtime.
+A payload that breaks a rule cannot be made: nobody downstream has to look twice at a name before
+making a path of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Final, Self, TypeAlias, TypeVar
+
+from pydantic import Field, model_validator
+
+from cosi.resource import Spec, Value
+from resources.go_text import quote, several
+
+SERVICE_PREFIX: Final = "ext-"
+
+Location: TypeAlias = tuple[str | int, ...]
+"""Where in a payload: field names and list indexes, ``("depends", 2, "path")``."""
+
+Mistake: TypeAlias = tuple[Location, str]
+
+_NAME = re.compile(r"[-_a-z0-9]+")
+# containerd 2.3, identifiers: what a container may be called, whoever runs it.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*")
+_IDENTIFIER_LENGTH: Final = 76
+
+ROOTFS_PROPAGATIONS: Final = tuple(
+    prefix + name for name in ("private", "slave", "shared", "unbindable") for prefix in ("", "r")
+)
+"""What runc takes as ``linux.rootfsPropagation``; Talos passes anything on."""
+
+
+def service_id(name: str) -> str:
+    """The id under which the service ``name`` is known to people and to other services."""
+    return SERVICE_PREFIX + name
+
+
+class Restart(StrEnum):
+    """When a service that has exited is started again."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    UNTIL_SUCCESS = "untilSuccess"
+
+
+class NetworkCheck(StrEnum):
+    """One aspect of the network's readiness."""
+
+    ADDRESSES = "addresses"
+    CONNECTIVITY = "connectivity"
+    HOSTNAME = "hostname"
+    ETCFILES = "etcfiles"
+
+
+class IDMapping(Value):
+    """One range of an id-mapped mount (OCI runtime-spec 1.3, "mounts").
+
+    Talos reads these under lower-cased names; the OCI spelling is an unknown key to it.
+    """
+
+    container_id: Annotated[int, Field(alias="containerid", ge=0, lt=2**32)] = 0
+    host_id: Annotated[int, Field(alias="hostid", ge=0, lt=2**32)] = 0
+    size: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+class Mount(Value):
+    """One mount of the container (OCI runtime-spec 1.3, "mounts"); options are passed on."""
+
+    destination: str
+    source: str = ""
+    type: str = ""
+    options: tuple[str, ...] = ()
+    uid_mappings: Annotated[tuple[IDMapping, ...], Field(alias="uidmappings")] = ()
+    gid_mappings: Annotated[tuple[IDMapping, ...], Field(alias="gidmappings")] = ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """What no runtime can mount; Talos finds out when the container is made."""
+        if not self.destination:
+            yield ("destination",), "mount destination can't be empty"
+        if not self.source and self.type in {"", "bind"}:
+            yield ("source",), "mount source can't be empty"
+
+
+class Security(Value):
+    """What the container may see and change of the host."""
+
+    writeable_sysfs: bool = False
+    """Whether every mount of type sysfs is writable."""
+    writeable_rootfs: bool = False
+    """Whether the root filesystem is writable; what is written does not outlive the machine."""
+    masked_paths: tuple[str, ...] | None = None
+    """Paths that the container cannot see; null: the runtime's defaults, empty: none."""
+    readonly_paths: tuple[str, ...] | None = None
+    """Paths that the container cannot change; null: the runtime's defaults, empty: none."""
+    rootfs_propagation: str = ""
+    """How mounts propagate between container and host; empty: not at all."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """runc refuses a propagation that it does not know (``not supported``)."""
+        if self.rootfs_propagation and self.rootfs_propagation not in ROOTFS_PROPAGATIONS:
+            known = ", ".join(ROOTFS_PROPAGATIONS)
+            text = f"rootfs propagation {quote(self.rootfs_propagation)} is not one of {known}"
+            yield ("rootfs_propagation",), text
+
+
+class Container(Value):
+    """What runs: ``entrypoint`` and ``args`` inside the service's own root filesystem."""
+
+    entrypoint: str
+    """The program, relative to the service's root filesystem."""
+    environment: tuple[str, ...] = ()
+    """``KEY=VALUE``; an item without ``=`` removes that key from what is there already."""
+    environment_file: str = ""
+    """Deprecated: a file of variables on the host; the service waits for it to exist."""
+    args: tuple[str, ...] = ()
+    """What the program is given after its own name."""
+    mounts: tuple[Mount, ...] = ()
+    """What of the host is mounted into the container, in this order."""
+    security: Security = Security()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Rules of Talos (first) and of the runtimes."""
+        if not self.entrypoint:
+            yield ("entrypoint",), "container endpoint can't be empty"
+        for index, item in enumerate(self.environment):
+            if item.startswith("="):  # runc 1.3
+                yield ("environment", index), f"environment item {quote(item)} has no name"
+        for index, mount in enumerate(self.mounts):
+            yield from _within(("mounts", index), mount.mistakes())
+        yield from _within(("security",), self.security.mistakes())
+
+
+class Dependency(Value):
+    """One thing that must be there before the service starts; exactly one field is set."""
+
+    service: str = ""
+    """The id of a service that must be running, and healthy if it says."""
+    path: str = ""
+    """An absolute path on the host that must exist."""
+    network: tuple[NetworkCheck, ...] = ()
+    """What of the network must be ready."""
+    time: bool = False
+    """Whether the clock must be in sync."""
+    configuration: bool = False
+    """Whether an ``ExtensionServiceConfig`` of the service's name must be there."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """In Talos's order: path, then the count; an unknown network check is no value at all."""
+        if self.path and not self.path.startswith("/"):
+            yield ("path",), f"path is not absolute: {quote(self.path)}"
+        match sum(
+            map(bool, (self.service, self.path, self.network, self.time, self.configuration))
+        ):
+            case 0:
+                yield (), "no dependency specified"
+            case 1:
+                pass
+            case _:
+                yield (), "more than a single dependency is set"
+
+    @model_validator(mode="after")
+    def _refuse_mistakes(self) -> Self:
+        return _refuse(self, self.mistakes())
+
+
+class ExtensionServiceSpec(
+    Spec,
+    type="ExtensionServiceSpecs.runtime.talos.dev",
+    columns={"Restart": "{.restart}", "Entrypoint": "{.container.entrypoint}"},
+):
+    """One service of the machine; its resource id is ``name``."""
+
+    name: str
+    """What the service is called; its id is ``ext-`` and this."""
+    container: Container
+    depends: tuple[Dependency, ...] = ()
+    """What must be there before the service is started."""
+    restart: Restart
+    """When the service is started again after it has exited."""
+    log_to_console: bool = False
+    """Whether its output is shown on the machine's console too."""
+
+    @property
+    def service_id(self) -> str:
+        """The id under which people and other services know it: ``ext-`` and the name."""
+        return service_id(self.name)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """All that is wrong, in Talos's order: name, restart, container, dependencies.
+
+        Also of a draft, made by ``model_construct``, whose restart is ``None``.
+        """
+        yield from _within(("name",), _name_mistakes(self.name))
+        if not isinstance(self.restart, Restart):  # pyright: ignore[reportUnnecessaryIsInstance]
+            yield ("restart",), "restart kind is invalid: RestartKind(0)"
+        yield from _within(("container",), self.container.mistakes())
+        for index, dependency in enumerate(self.depends):
+            yield from _within(("depends", index), dependency.mistakes())
+
+    @model_validator(mode="after")
+    def _refuse_mistakes(self) -> Self:
+        return _refuse(self, self.mistakes())
+
+
+def _name_mistakes(name: str) -> Iterator[Mistake]:
+    if not _NAME.fullmatch(name):
+        yield (), f"name {quote(name)} is invalid"
+    elif not _IDENTIFIER.fullmatch(service_id(name)):
+        yield (), f"name {quote(name)} is invalid: - and _ may only stand between letters or digits"
+    elif len(service_id(name)) > _IDENTIFIER_LENGTH:
+        longest = _IDENTIFIER_LENGTH - len(SERVICE_PREFIX)
+        yield (), f"name {quote(name)} is invalid: longer than {longest} characters"
+
+
+def _within(prefix: Location, mistakes: Iterator[Mistake]) -> Iterator[Mistake]:
+    return ((prefix + location, text) for location, text in mistakes)
+
+
+V = TypeVar("V", bound=Value)
+
+
+def _refuse(value: V, mistakes: Iterator[Mistake]) -> V:
+    if texts := [text for _, text in mistakes]:
+        raise ValueError(several(texts))
+    return value

@@ -1,0 +1,40 @@
+"""Texts as Go writes them, for the messages that Talos and we share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+_ESCAPES: Final = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    '"': r"\"",
+    "\\": r"\\",
+}
+
+
+def quote(text: str) -> str:
+    """Return ``text`` as Go's ``%q`` shows it: in double quotes, unprintable characters escaped."""
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _escape(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character == " " or character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def several(errors: Sequence[str]) -> str:
+    """Return several errors as one text (hashicorp/go-multierror, the format of Talos)."""
+    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    return f"{count} occurred:\n" + "".join(f"\t* {error}\n" for error in errors) + "\n"
