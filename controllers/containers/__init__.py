@@ -1,0 +1,1 @@
+"""The rim where containers are: drivers, and what they share."""

@@ -1,0 +1,61 @@
+"""The container that gives a service what its definition and its config ask for."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+
+from cosi.resource import Spec, Value
+from resources.extension_service import Mount, Restart, Security
+
+
+class ConfigFile(Value):
+    """One file of the service's config, as the container sees it."""
+
+    mount_path: str
+    """Where in the container."""
+    file_name: str
+    """Its name in the service's directory of config files on the host."""
+    sha256: str = ""
+    """Of the content, so that a changed content is a changed container."""
+
+
+class ContainerSpec(
+    Spec,
+    type="ContainerSpecs.runtime.talos.dev",
+    columns={"Entrypoint": "{.entrypoint}", "Restart": "{.restart}"},
+    sensitive=True,  # the environment may come from an ExtensionServiceConfig, which is
+):
+    """Everything that a driver needs, and nothing of the host: where the root filesystem and the
+    config files lie follows from ``name`` and the driver's root directory.
+    """
+
+    name: str
+    """Of the service, as its file says it."""
+    entrypoint: str
+    args: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    """``container.environment``, then the config's, in order; an item without ``=`` removes its
+    key from what comes before: the machine's environment. The content of ``environment_file``
+    goes between the two (Talos 1.14, "Environment")."""
+    environment_file: str = ""
+    """A file on the host, read at every start; "" if there is none."""
+    mounts: tuple[Mount, ...] = ()
+    config_files: tuple[ConfigFile, ...] = ()
+    """Bind-mounted read-only after all ``mounts``."""
+    security: Security = Security()
+    restart: Restart = Restart.ALWAYS
+    log_to_console: bool = False
+    config_version: str = ""
+    """Of the ExtensionServiceConfig that is in here; "" if there is none. Its files must be
+    written (``ServiceGate.config_version``) before the container may start."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal for two specs that give the same container, in this life of the program and the
+        next: what a driver keeps with a container to know it again. ``config_version`` is left
+        out; it counts from 1 again when the machine forgets.
+        """
+        return hashlib.sha256(
+            self.model_dump_json(by_alias=True, exclude={"config_version"}).encode()
+        ).hexdigest()

@@ -1,0 +1,34 @@
+"""Whether a service may start, and what it waits for if not."""
+
+from cosi.resource import Spec
+
+
+class ServiceGate(
+    Spec,
+    type="ServiceGates.runtime.talos.dev",
+    columns={"Waiting For": "{.waitingFor}"},
+):
+    """Open when nothing is waited for any more; it holds back a start and never stops what runs.
+
+    The texts and their order are Talos's (1.14: ``service "cri" to be "up"``, ``network``, ...).
+    """
+
+    conditions: tuple[str, ...] = ()
+    """All that the service depends on, met or not, as it is said before anything was looked at."""
+    waiting_for: tuple[str, ...] = ()
+    """What of it does not hold *now*."""
+    impossible: tuple[str, ...] = ()
+    """What of ``waiting_for`` no amount of waiting brings: a cycle, a kind nobody provides here."""
+
+    config_version: str = ""
+    """Of the ExtensionServiceConfig whose files are written; a container that was made from
+    another one waits for its own."""
+
+    @property
+    def open(self) -> bool:
+        return not self.waiting_for
+
+    @property
+    def description(self) -> str:
+        """What is waited for, as the event says it (Talos: joined by a comma)."""
+        return ", ".join(self.waiting_for)
