@@ -1,0 +1,58 @@
+"""The `cosi` program: one group of commands, each loaded when it is asked for.
+
+Commands are entry points of the group ``cosi.commands`` (name -> ``click.Command``), so that other
+packages add theirs in the way this one does; applications for ``cosi run`` are entry points of
+``cosi.applications``. click rather than typer: half the start-up time, and ``run`` has options that
+only the applications know.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from cosi.cli.application import CannotStart
+from cosi.errors import CosiError
+
+FAILED = 1
+USAGE = 2
+
+
+class Commands(click.Group):
+    """The commands that are installed; a broken one does not take the others with it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_installed())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _installed().get(cmd_name)
+        if entry is None:
+            return None
+        command = entry.load()
+        if not isinstance(command, click.Command):
+            raise CosiError(f"entry point {entry.value!r} of {cmd_name!r} is not a click command")
+        return command
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="cosi.commands")}
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="cosi", prog_name="cosi")
+def program() -> None:
+    """Declarative controllers, and the services of a machine built on them."""
+
+
+def main() -> None:
+    """Run the program; exit 0, 1 (it failed, in one line) or 2 (usage)."""
+    try:
+        program.main(standalone_mode=True)
+    except CosiError as error:
+        click.echo(f"cosi: {error}", err=True)
+        sys.exit(USAGE if isinstance(error, CannotStart) else FAILED)

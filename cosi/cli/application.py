@@ -1,0 +1,122 @@
+"""Applications: what `cosi run` runs, found by name, with options of their own.
+
+An application is a function that returns controllers. Its keyword parameters are the options that
+``cosi run`` takes for it::
+
+    def application(
+        *,
+        root: Annotated[Path, "Everything lies below this directory."] = Path("/"),
+        config: Annotated[tuple[Path, ...], "Machine configuration; may be repeated."] = (),
+        runtime: Annotated[Literal["auto", "runc"], "What runs containers."] = "auto",
+    ) -> Application: ...
+
+Two applications with an option of the same name share it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import click
+
+from cosi.errors import CosiError
+from cosi.state import State
+
+
+class CannotStart(CosiError):
+    """The machine or the options do not allow the application to run; `cosi run` exits with 2."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """Controllers, and how to tell people what became of them.
+
+    ``report`` is printed by ``cosi run --once`` when everything has settled. ``background`` runs
+    beside the runtime until it ends (a server, say); it must return soon when it is cancelled.
+    """
+
+    controllers: Sequence[Any]
+    report: Callable[[State], Awaitable[str]] | None = None
+    background: Sequence[Callable[[State], Awaitable[None]]] = field(default=())
+
+
+Factory = Callable[..., "Application | Iterable[Any]"]
+
+
+def find(name: str) -> Factory:
+    """Load ``MODULE:NAME``, or the installed application of that name.
+
+    Raises :class:`CannotStart`, which names the applications that are installed.
+    """
+    if ":" in name:
+        return _import(name)
+    installed = {entry.name: entry for entry in entry_points(group="cosi.applications")}
+    if name not in installed:
+        known = ", ".join(sorted(installed)) or "none"
+        raise CannotStart(f"no application {name!r} (installed: {known}); or say MODULE:NAME")
+    factory: Factory = installed[name].load()
+    return factory
+
+
+def installed_names() -> list[str]:
+    """The names of all installed applications, sorted."""
+    return sorted(entry.name for entry in entry_points(group="cosi.applications"))
+
+
+def _import(name: str) -> Factory:
+    module, _, attribute = name.partition(":")
+    try:
+        factory: Factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise CannotStart(f"cannot load application {name!r}: {error}") from error
+    return factory
+
+
+def build(factory: Factory, options: dict[str, Any]) -> Application:
+    """Call ``factory`` with those of ``options`` that it takes."""
+    wanted = inspect.signature(factory).parameters
+    made = factory(**{name: value for name, value in options.items() if name in wanted})
+    return made if isinstance(made, Application) else Application(tuple(made))
+
+
+def options_of(factory: Factory) -> list[click.Option]:
+    """The command-line options that the keyword parameters of ``factory`` stand for."""
+    hints = typing.get_type_hints(factory, include_extras=True)
+    return [
+        _option(parameter, hints[name])
+        for name, parameter in inspect.signature(factory).parameters.items()
+    ]
+
+
+def _option(parameter: inspect.Parameter, hint: Any) -> click.Option:
+    help_text = None
+    if typing.get_origin(hint) is Annotated:
+        hint, help_text, *_ = typing.get_args(hint)
+    multiple = typing.get_origin(hint) is tuple
+    if multiple:
+        hint = typing.get_args(hint)[0]
+    return click.Option(
+        [f"--{parameter.name.replace('_', '-')}"],
+        type=_click_type(hint),
+        is_flag=hint is bool,
+        multiple=multiple,
+        default=parameter.default,
+        show_default=not multiple and parameter.default not in (None, False),
+        help=help_text,
+    )
+
+
+def _click_type(hint: Any) -> Any:
+    if typing.get_origin(hint) is Literal:
+        return click.Choice(typing.get_args(hint))
+    optional = [part for part in typing.get_args(hint) if part is not type(None)]
+    if optional:
+        hint = optional[0]
+    return click.Path(path_type=Path) if hint is Path else hint

@@ -1,0 +1,177 @@
+"""What a benchmark is, and how it is measured: ours and the other in turns, in one run, as a ratio.
+
+A module of this package lists its own in ``BENCHMARKS``::
+
+    @benchmark("get, 20-field payload", unit="us", against="reference store", limit=AtLeast(100))
+    @contextmanager
+    def get(scale: Scale) -> Iterator[Pair]:
+        ours, other = ...                      # set-up, not timed
+        yield Pair(lambda: microseconds(ours), lambda: microseconds(other))
+
+Each call of a pair's functions is one repeat and returns one figure; it times only what it is about.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Ours is to be at least this many times better than the other."""
+
+    ratio: float
+
+    def met(self, advantage: float | None, ours: float) -> bool:
+        return advantage is not None and advantage >= self.ratio
+
+    def __str__(self) -> str:
+        return f">= {self.ratio:g}x"
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Ours is to be at most this many times the other; without another, this figure at most."""
+
+    bound: float
+
+    def met(self, advantage: float | None, ours: float) -> bool:
+        return (ours if advantage is None else 1 / advantage) <= self.bound
+
+    def __str__(self) -> str:
+        return f"<= {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much work a benchmark does: ``quick`` shrinks sizes so that all end within a minute."""
+
+    quick: bool = False
+
+    def of(self, full: int, quick: int | None = None) -> int:
+        """``full``, or under ``--quick`` ``quick`` (a tenth of it unless said)."""
+        return (quick or max(1, full // 10)) if self.quick else full
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One repeat of ours and, if there is one, of the other; each returns a figure."""
+
+    ours: Callable[[], float]
+    other: Callable[[], float] | None = None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A comparison: its name, what it measures, and what is asked of it.
+
+    ``better`` says which figure is the good one: ``less`` (a time, memory) or ``more`` (a rate).
+    ``missing`` returns why it cannot run here (no Go, no runc), or ``None``.
+    """
+
+    name: str
+    unit: str
+    prepare: Callable[[Scale], AbstractContextManager[Pair]]
+    against: str = ""
+    limit: AtLeast | AtMost | None = None
+    better: Literal["less", "more"] = "less"
+    missing: Callable[[], str | None] = lambda: None
+    repeats: int = REPEATS
+
+
+@dataclass(frozen=True)
+class Result:
+    """Medians of interleaved repeats; ``advantage`` is how many times better ours is."""
+
+    benchmark: Benchmark
+    ours: float
+    other: float | None
+    ours_spread: tuple[float, float]
+    other_spread: tuple[float, float] | None
+
+    @property
+    def advantage(self) -> float | None:
+        if self.other is None or not self.ours or not self.other:
+            return None
+        ratio = self.other / self.ours
+        return ratio if self.benchmark.better == "less" else 1 / ratio
+
+    @property
+    def ratio(self) -> float | None:
+        """The number that the limit speaks of: how many times better, or ours over the other."""
+        if self.advantage is None:
+            return None
+        return 1 / self.advantage if isinstance(self.benchmark.limit, AtMost) else self.advantage
+
+    @property
+    def met(self) -> bool | None:
+        limit = self.benchmark.limit
+        return None if limit is None else limit.met(self.advantage, self.ours)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.benchmark.name,
+            "ours": self.ours,
+            "other": self.other,
+            "unit": self.benchmark.unit,
+            "ratio": self.ratio,
+            "target": str(self.benchmark.limit) if self.benchmark.limit else None,
+            "met": self.met,
+            "against": self.benchmark.against,
+            "spread": {"ours": self.ours_spread, "other": self.other_spread},
+        }
+
+
+@dataclass
+class Registry:
+    """The benchmarks of one module, in the order in which they are written."""
+
+    found: list[Benchmark] = field(default_factory=list)
+
+    def __call__(
+        self, name: str, *, unit: str, **rest: Any
+    ) -> Callable[[Callable[[Scale], AbstractContextManager[Pair]]], Any]:
+        def add(prepare: Callable[[Scale], AbstractContextManager[Pair]]) -> Any:
+            self.found.append(Benchmark(name, unit, prepare, **rest))
+            return prepare
+
+        return add
+
+    def __iter__(self) -> Iterator[Benchmark]:
+        return iter(self.found)
+
+
+def measure(benchmark: Benchmark, scale: Scale) -> Result:
+    """Run all repeats of ``benchmark``, ours and the other in turns."""
+    ours: list[float] = []
+    other: list[float] = []
+    with benchmark.prepare(scale) as pair:
+        for _ in range(benchmark.repeats):
+            gc.collect()
+            ours.append(pair.ours())
+            if pair.other is not None:
+                gc.collect()
+                other.append(pair.other())
+    return Result(
+        benchmark,
+        statistics.median(ours),
+        statistics.median(other) if other else None,
+        (min(ours), max(ours)),
+        (min(other), max(other)) if other else None,
+    )
+
+
+def microseconds(work: Callable[[], object], times: int = 1) -> float:
+    """Microseconds that one of ``times`` calls of ``work`` takes."""
+    begin = time.perf_counter_ns()
+    for _ in range(times):
+        work()
+    return (time.perf_counter_ns() - begin) / 1000 / times
