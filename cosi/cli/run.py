@@ -1,16 +1,14 @@
-"""`cosi run`: applications on an in-memory state, until a signal or, with `--once`, until all is done."""
+"""`cosi run`: the command and its options; what they lead to is in `running.py`."""
 
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cosi.cli.application import Application, Factory, build, find, installed_names, options_of
+from cosi.cli.application import build, find, installed_names, options_of
 
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -66,53 +64,9 @@ def run(
     SIGINT or SIGTERM stops everything in order; then the exit code is 0.
     """
     from cosi.cli.log_format import configure
+    from cosi.cli.running import run_applications
 
     configure(log_format, log_level, console=once)
     factories = [find(name) for name in applications or installed_names()]
-    _run([_build(factory, options, once=once) for factory in factories], fixtures, once=once)
-
-
-def _build(factory: Factory, options: dict[str, Any], *, once: bool) -> Application:
-    return build(factory, {**options, "once": once})
-
-
-def _run(applications: Sequence[Application], fixtures: Sequence[Path], *, once: bool) -> None:
-    import anyio
-
-    anyio.run(_main, applications, fixtures, once)
-
-
-async def _main(applications: Sequence[Application], fixtures: Sequence[Path], once: bool) -> None:
-    import anyio
-    from cosi.runtime import Runtime
-    from cosi.store.memory import InMemoryState
-    from cosi.testing.fixtures import load_fixtures
-
-    state = InMemoryState()
-    for path in fixtures:
-        for resource in load_fixtures(path):
-            await state.create(resource)
-    runtime = Runtime(state)
-    for application in applications:
-        runtime.register(*application.controllers)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-        for application in applications:
-            for background in application.background:
-                tasks.start_soon(background, state)
-        tasks.start_soon(runtime.run)
-        if once:
-            await runtime.settled()
-            for application in applications:
-                if application.report is not None:
-                    click.echo(await application.report(state))
-            tasks.cancel_scope.cancel()
-
-
-async def _cancel_on_signal(scope: Any) -> None:
-    import anyio
-
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            scope.cancel()
+    built = [build(factory, {**options, "once": once}) for factory in factories]
+    run_applications(built, fixtures, once=once)

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--only NAME] [--json FILE] [--quick]`: one table, everything in one run."""
+"""`python -m tests.benchmarks [--only NAME] [--json FILE] [--quick]`: one table, one run."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ A module of this package lists its own in ``BENCHMARKS``::
         ours, other = ...                      # set-up, not timed
         yield Pair(lambda: microseconds(ours), lambda: microseconds(other))
 
-Each call of a pair's functions is one repeat and returns one figure; it times only what it is about.
+Each call of a pair's functions is one repeat and returns one figure, timing only what it is about.
 """
 
 from __future__ import annotations
