@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from cosi.errors import InvalidResource
+from cosi.field_numbers import ProtoField, checked
 from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, Version, format_version
 
@@ -28,7 +29,12 @@ _MUTABLE = (list, dict, set, bytearray)
 
 
 class Value(BaseModel):
-    """A part of a payload: frozen, strict about unknown fields, camelCase in YAML."""
+    """A part of a payload: frozen, strict about unknown fields, camelCase in YAML.
+
+    The class keyword ``proto`` gives the protobuf field numbers: :mod:`cosi.field_numbers`.
+    """
+
+    __proto_fields__: ClassVar[FrozenMap[str, ProtoField]] = FrozenMap()
 
     model_config = ConfigDict(
         frozen=True,
@@ -38,9 +44,17 @@ class Value(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    # The class keywords are consumed below; pydantic's metaclass hands them to both hooks.
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__()
+
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+    def __pydantic_init_subclass__(
+        cls, *, proto: Mapping[str, ProtoField] | None = None, **kwargs: Any
+    ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if proto:
+            cls.__proto_fields__ = checked(cls.__name__, proto)
         for name, field in cls.model_fields.items():
             if mutable := _mutable_part(field.annotation):
                 raise TypeError(
@@ -111,10 +125,6 @@ class Spec(Value):
             columns=FrozenMap(columns) if columns else EMPTY,
             sensitive=sensitive,
         )
-
-    # The class keyword ``type`` is consumed above; pydantic's metaclass hands it to both hooks.
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__()
 
 
 @dataclass(frozen=True, slots=True)
