@@ -1,8 +1,8 @@
 """Where everything lies, relative to one root directory.
 
-The names below the root are Talos's (`internal/app/machined/pkg/constants`, Talos 1.14), so that a tree made for a
-Talos image can be used as it is; with the root `/` they are Talos's own. Only `run` is ours. What a definition calls an
-absolute path (a mount source, an environment file, `/etc/hosts`) is the host's and is not moved below the root.
+The names below the root are Talos's (Talos 1.14: `pkg/machinery/constants`), so that a tree made
+for a Talos image can be used as it is; only `run` is ours. What a definition calls by an absolute
+path (a mount source, an environment file) is the host's and is not moved below the root.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The rim where containers are: drivers, and what they share."""
+"""The rim between services and the processes of the host: drivers, and what they are made of."""

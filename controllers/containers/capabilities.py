@@ -1,0 +1,38 @@
+"""Capabilities of a container: what its supervisor holds, without those to boot and load modules."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NAMES: Final = tuple(
+    f"CAP_{name}"
+    for name in (
+        # By number, from linux/capability.h.
+        "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP "
+        "LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER "
+        "SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE "
+        "SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP "
+        "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF "
+        "CHECKPOINT_RESTORE"
+    ).split()
+)
+
+ALL: Final = frozenset(NAMES)
+
+NEVER_GRANTED: Final = frozenset({"CAP_SYS_BOOT", "CAP_SYS_MODULE"})
+"""Talos keeps these from everything that it starts (Talos 1.14: `pkg/capability`)."""
+
+
+def named(mask: int) -> frozenset[str]:
+    """The capabilities of a mask as `/proc/PID/status` shows it; unknown bits are ignored."""
+    return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
+
+
+def grantable(held: frozenset[str]) -> tuple[str, ...]:
+    """What of `held` a container may have, in the kernel's order."""
+    return tuple(name for name in NAMES if name in held and name not in NEVER_GRANTED)
+
+
+def withheld(held: frozenset[str]) -> tuple[str, ...]:
+    """What a container should have been given, had its supervisor held it."""
+    return tuple(name for name in NAMES if name not in held and name not in NEVER_GRANTED)
