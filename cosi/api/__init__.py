@@ -1,7 +1,7 @@
-"""The state on the wire: COSI's gRPC service, a server for any state, and a state that is a client.
+"""The state on the wire: COSI's gRPC service, a server for any state, a state that is a client.
 
-Import what is meant (``cosi.api.client``, ``cosi.api.server``); this package itself imports nothing, so
-that a program which only asks does not pay for one which answers.
+Import what is meant (``cosi.api.client``, ``cosi.api.server``); this package itself imports
+nothing, so that a program which only asks does not pay for one which answers.
 
 Layout, from the wire inwards::
 

@@ -1,4 +1,4 @@
-"""Makes the ``_pb2`` modules from the ``.proto`` files: ``python -m cosi.api.generate [DIRECTORY...]``.
+"""Makes the ``_pb2`` modules from the ``.proto`` files: ``python -m cosi.api.generate``.
 
 A development tool; it needs grpcio-tools. Only messages are generated: the service stubs of protoc
 insist on deserializing what this package keeps as bytes, and are not typed.
@@ -6,22 +6,24 @@ insist on deserializing what this package keeps as bytes, and are not typed.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).parents[2]
 PROTOS = ("cosi/api/proto", "controllers/machine/proto")
 
 
-def generate(sources: Iterable[Path], destination: Path, root: Path = ROOT) -> None:
+def generate(sources: Sequence[Path], destination: Path, root: Path = ROOT) -> None:
     """Write a module and its stub below ``destination`` for every file of ``sources``.
 
     Paths are taken relative to ``root``, which is also how the files import one another. Raises
     :class:`RuntimeError` when protoc refuses one; it has said why on standard error.
     """
-    from grpc_tools import protoc
+    from grpc_tools import protoc  # type: ignore[import-untyped]  # a development tool without stubs
 
     well_known = resources.files("grpc_tools") / "_proto"
     arguments = [
@@ -32,8 +34,17 @@ def generate(sources: Iterable[Path], destination: Path, root: Path = ROOT) -> N
         f"--pyi_out={destination}",
         *(str(source.relative_to(root)) for source in sources),
     ]
-    if protoc.main(arguments):
+    main = cast("Callable[[list[str]], int]", protoc.main)  # pyright: ignore[reportUnknownMemberType]  # the same
+    if main(arguments):
         raise RuntimeError(f"protoc failed: {' '.join(arguments)}")
+    for source in sources:
+        _complete_types(destination / source.relative_to(root).with_name(f"{source.stem}_pb2.pyi"))
+
+
+def _complete_types(stub: Path) -> None:
+    """Say what protoc's stubs leave out and strict type checkers ask for: ``Mapping`` of what."""
+    text = re.sub(r"\b_Mapping(?=[\],])", "_Mapping[str, object]", stub.read_text())
+    stub.write_text(text)
 
 
 def proto_files(directories: Iterable[str] = PROTOS, root: Path = ROOT) -> list[Path]:

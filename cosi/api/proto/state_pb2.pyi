@@ -37,13 +37,13 @@ class GetRequest(_message.Message):
     type: str
     id: str
     options: GetOptions
-    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[GetOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[GetOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class GetResponse(_message.Message):
     __slots__ = ("resource",)
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     resource: _resource_pb2.Resource
-    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ...) -> None: ...
+    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ...) -> None: ...
 
 class ListOptions(_message.Message):
     __slots__ = ("label_query", "id_query")
@@ -51,7 +51,7 @@ class ListOptions(_message.Message):
     ID_QUERY_FIELD_NUMBER: _ClassVar[int]
     label_query: _containers.RepeatedCompositeFieldContainer[_resource_pb2.LabelQuery]
     id_query: _resource_pb2.IDQuery
-    def __init__(self, label_query: _Optional[_Iterable[_Union[_resource_pb2.LabelQuery, _Mapping]]] = ..., id_query: _Optional[_Union[_resource_pb2.IDQuery, _Mapping]] = ...) -> None: ...
+    def __init__(self, label_query: _Optional[_Iterable[_Union[_resource_pb2.LabelQuery, _Mapping[str, object]]]] = ..., id_query: _Optional[_Union[_resource_pb2.IDQuery, _Mapping[str, object]]] = ...) -> None: ...
 
 class ListRequest(_message.Message):
     __slots__ = ("namespace", "type", "options")
@@ -61,13 +61,13 @@ class ListRequest(_message.Message):
     namespace: str
     type: str
     options: ListOptions
-    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., options: _Optional[_Union[ListOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., options: _Optional[_Union[ListOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class ListResponse(_message.Message):
     __slots__ = ("resource",)
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     resource: _resource_pb2.Resource
-    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ...) -> None: ...
+    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ...) -> None: ...
 
 class CreateOptions(_message.Message):
     __slots__ = ("owner",)
@@ -81,13 +81,13 @@ class CreateRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     resource: _resource_pb2.Resource
     options: CreateOptions
-    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ..., options: _Optional[_Union[CreateOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ..., options: _Optional[_Union[CreateOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class CreateResponse(_message.Message):
     __slots__ = ("resource",)
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     resource: _resource_pb2.Resource
-    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ...) -> None: ...
+    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ...) -> None: ...
 
 class UpdateOptions(_message.Message):
     __slots__ = ("owner", "expected_phase")
@@ -103,13 +103,13 @@ class UpdateRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     new_resource: _resource_pb2.Resource
     options: UpdateOptions
-    def __init__(self, new_resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ..., options: _Optional[_Union[UpdateOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, new_resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ..., options: _Optional[_Union[UpdateOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class UpdateResponse(_message.Message):
     __slots__ = ("resource",)
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     resource: _resource_pb2.Resource
-    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ...) -> None: ...
+    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ...) -> None: ...
 
 class DestroyOptions(_message.Message):
     __slots__ = ("owner",)
@@ -127,7 +127,7 @@ class DestroyRequest(_message.Message):
     type: str
     id: str
     options: DestroyOptions
-    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[DestroyOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[DestroyOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class DestroyResponse(_message.Message):
     __slots__ = ()
@@ -149,7 +149,7 @@ class TeardownRequest(_message.Message):
     type: str
     id: str
     options: TeardownOptions
-    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[TeardownOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[TeardownOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class TeardownResponse(_message.Message):
     __slots__ = ("destroy_ready",)
@@ -173,7 +173,7 @@ class TeardownAndDestroyRequest(_message.Message):
     type: str
     id: str
     options: TeardownAndDestroyOptions
-    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[TeardownAndDestroyOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[TeardownAndDestroyOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class TeardownAndDestroyResponse(_message.Message):
     __slots__ = ()
@@ -191,7 +191,7 @@ class Event(_message.Message):
     old: _resource_pb2.Resource
     error: str
     bookmark: bytes
-    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ..., event_type: _Optional[_Union[EventType, str]] = ..., old: _Optional[_Union[_resource_pb2.Resource, _Mapping]] = ..., error: _Optional[str] = ..., bookmark: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ..., event_type: _Optional[_Union[EventType, str]] = ..., old: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ..., error: _Optional[str] = ..., bookmark: _Optional[bytes] = ...) -> None: ...
 
 class WatchOptions(_message.Message):
     __slots__ = ("bootstrap_contents", "tail_events", "label_query", "id_query", "aggregated", "start_from_bookmark", "bootstrap_bookmark")
@@ -209,7 +209,7 @@ class WatchOptions(_message.Message):
     aggregated: bool
     start_from_bookmark: bytes
     bootstrap_bookmark: bool
-    def __init__(self, bootstrap_contents: _Optional[bool] = ..., tail_events: _Optional[int] = ..., label_query: _Optional[_Iterable[_Union[_resource_pb2.LabelQuery, _Mapping]]] = ..., id_query: _Optional[_Union[_resource_pb2.IDQuery, _Mapping]] = ..., aggregated: _Optional[bool] = ..., start_from_bookmark: _Optional[bytes] = ..., bootstrap_bookmark: _Optional[bool] = ...) -> None: ...
+    def __init__(self, bootstrap_contents: _Optional[bool] = ..., tail_events: _Optional[int] = ..., label_query: _Optional[_Iterable[_Union[_resource_pb2.LabelQuery, _Mapping[str, object]]]] = ..., id_query: _Optional[_Union[_resource_pb2.IDQuery, _Mapping[str, object]]] = ..., aggregated: _Optional[bool] = ..., start_from_bookmark: _Optional[bytes] = ..., bootstrap_bookmark: _Optional[bool] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("namespace", "type", "id", "options", "api_version")
@@ -223,10 +223,10 @@ class WatchRequest(_message.Message):
     id: str
     options: WatchOptions
     api_version: int
-    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[WatchOptions, _Mapping]] = ..., api_version: _Optional[int] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., type: _Optional[str] = ..., id: _Optional[str] = ..., options: _Optional[_Union[WatchOptions, _Mapping[str, object]]] = ..., api_version: _Optional[int] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
     __slots__ = ("event",)
     EVENT_FIELD_NUMBER: _ClassVar[int]
     event: _containers.RepeatedCompositeFieldContainer[Event]
-    def __init__(self, event: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+    def __init__(self, event: _Optional[_Iterable[_Union[Event, _Mapping[str, object]]]] = ...) -> None: ...
