@@ -1,0 +1,10 @@
+"""What is read from the machine itself: one reader for each fact, woken by the kernel.
+
+- `reader`: the protocol, and what happens when a reader fails
+- `netlink`: links, addresses, default routes
+- `hostname`: the machine's name
+- `paths`: whether paths exist (on `inotify`)
+- `clock`: whether the time is right, and when it jumps (on `timex`, `timerfd`)
+- `probing`: one attempt to reach something
+- `proc_events`: files of /proc that tell when they change
+"""

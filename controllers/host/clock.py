@@ -1,0 +1,134 @@
+"""Whether the clock is right, and when it jumps.
+
+- *Right*: the kernel's ``STA_UNSYNC`` is clear (chrony, ntpd and systemd-timesyncd clear it), or
+  systemd-timesyncd has made its file. The file is watched; about the flag the kernel tells nobody,
+  so it is looked at: while the clock is wrong after 2, 4, 8, 16, then every 30 seconds, else every
+  five minutes (once set, the kernel itself takes 9 hours at least to distrust its clock). A
+  correction that steps the clock is seen at once.
+- *Jump*: the clock was set (the kernel tells, see `timerfd`) and its distance from the time since
+  boot changed by more than 15 minutes (Talos 1.14: ``EpochLimit``). Suspending is not a jump.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import anyio
+
+from controllers.host.paths import InotifyPaths
+from controllers.host.reader import HostReadError
+from controllers.host.timerfd import ClockSetDescriptor
+from controllers.host.timex import kernel_clock_is_synchronised
+from controllers.host.walk import Presence
+
+log = logging.getLogger(__name__)
+
+TIMESYNCD_FILE = "/run/systemd/timesync/synchronized"
+"""systemd-timesyncd(8): exists once the clock has been synchronised."""
+
+JUMP_SECONDS = 15 * 60.0
+SYNCHRONISED_SECONDS = 300.0
+FIRST_UNSYNCHRONISED_SECONDS = 2.0
+LAST_UNSYNCHRONISED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFacts:
+    """``jumps`` counts since the reader was made."""
+
+    synchronised: bool
+    jumps: int = 0
+
+
+def seconds_from_boot_to_clock() -> float:
+    """The distance between the wall clock and the time since boot: constant until it is set."""
+    return time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def unsynchronised_delays() -> Iterator[float]:
+    """Seconds between looks at a clock that is wrong."""
+    delay = FIRST_UNSYNCHRONISED_SECONDS
+    while True:
+        yield delay
+        delay = min(delay * 2, LAST_UNSYNCHRONISED_SECONDS)
+
+
+class ClockReader:
+    """The :class:`~controllers.host.reader.HostReader` of the machine's clock."""
+
+    def __init__(
+        self,
+        distance: Callable[[], float] = seconds_from_boot_to_clock,
+        synchronised: Callable[[], bool] = kernel_clock_is_synchronised,
+        file: str = TIMESYNCD_FILE,
+    ) -> None:
+        self._distance = distance
+        self._kernel_says = synchronised
+        self._file = file
+        self._file_is_there = False
+        self._last_distance = distance()
+        self._jumps = 0
+        self._news = anyio.Event()
+
+    async def follow(self, report: Callable[[ClockFacts], None]) -> None:
+        """See :class:`~controllers.host.reader.HostReader`."""
+        self._news = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch_settings)
+            tasks.start_soon(self._watch_file)
+            delays, last = unsynchronised_delays(), None
+            while True:
+                facts = self._facts()
+                if facts != last:
+                    last = facts
+                    report(facts)
+                delay = SYNCHRONISED_SECONDS if facts.synchronised else next(delays)
+                if await self._news_within(delay):
+                    delays = unsynchronised_delays()
+
+    def _facts(self) -> ClockFacts:
+        distance = self._distance()
+        if abs(distance - self._last_distance) > JUMP_SECONDS:
+            self._jumps += 1
+        self._last_distance = distance
+        return ClockFacts(self._synchronised(), self._jumps)
+
+    def _synchronised(self) -> bool:
+        if self._file_is_there:
+            return True
+        try:
+            return self._kernel_says()
+        except OSError as error:
+            raise HostReadError(
+                f"the clock cannot be asked whether it is right ({error}); "
+                "--time-sync disabled does without"
+            ) from error
+
+    async def _news_within(self, seconds: float) -> bool:
+        with anyio.move_on_after(seconds):
+            await self._news.wait()
+        told = self._news.is_set()
+        self._news = anyio.Event()
+        return told
+
+    async def _watch_settings(self) -> None:
+        try:
+            descriptor = ClockSetDescriptor()
+        except OSError as error:
+            log.info("steps of the clock are seen late", extra={"reason": str(error)})
+            return
+        with descriptor:
+            while True:
+                await anyio.wait_readable(descriptor.fd)
+                descriptor.acknowledge()
+                self._news.set()
+
+    async def _watch_file(self) -> None:
+        def look(presences: Mapping[str, Presence]) -> None:
+            self._file_is_there = presences[self._file].present
+            self._news.set()
+
+        await InotifyPaths("/", self._file).follow(look)

@@ -1,0 +1,165 @@
+"""Links, addresses and default routes of this network namespace, and when they change.
+
+One raw socket hears the kernel's announcements; they say only *that* something changed. What is
+there now is then asked for anew: the kernel removes IPv4 routes without a word when a link goes
+down or an address is deleted (and `ip route replace` announces only the new one), so adding up
+announcements gives a wrong table in the end.
+
+pyroute2 does the asking, in a thread (its client wants an event loop of its own) and imported at
+the first question (it costs a quarter of a second).
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from controllers.host.reader import HostReadError
+
+SETTLE_SECONDS = 0.05
+"""Announcements come in bursts, and some before the deed (a link's fall before its routes')."""
+
+# linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE
+_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
+_NEW_ROUTE, _DELETED_ROUTE = 24, 25
+_HEADER = struct.Struct("=IHHII")
+_BUFFER_BYTES = 64 * 1024
+_ETHERNET = 1
+_UNICAST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network interface. ``physical``: an Ethernet device that no driver made up."""
+
+    index: int
+    operstate: str
+    carrier: bool
+    physical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address without its prefix length; ``scope`` is the kernel's number, smaller is wider."""
+
+    address: str
+    scope: int
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTables:
+    """What the kernel knows about the network, at one moment."""
+
+    links: tuple[Link, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    default_routes: int = 0
+    """How many routes lead everywhere: any family, any table; those that refuse do not count."""
+
+
+class NetlinkReader:
+    """The :class:`~controllers.host.reader.HostReader` of the kernel's network tables."""
+
+    async def follow(self, report: Callable[[NetworkTables], None]) -> None:
+        """See :class:`~controllers.host.reader.HostReader`."""
+        with _announcements() as announcements:
+            last: NetworkTables | None = None
+            while True:
+                tables = await anyio.to_thread.run_sync(network_tables)
+                if tables != last:
+                    last = tables
+                    report(tables)
+                await _change(announcements)
+
+
+def network_tables() -> NetworkTables:
+    """Ask the kernel; blocks for some milliseconds. Raises :class:`HostReadError`, ``OSError``."""
+    try:
+        pyroute2: Any = importlib.import_module("pyroute2")  # it has no types
+    except ImportError as error:
+        raise HostReadError(f"netlink cannot be read: {error}") from error
+    try:
+        with pyroute2.IPRoute() as client:
+            return NetworkTables(
+                links=tuple(map(_link, client.get_links())),
+                addresses=tuple(map(_address, client.get_addr())),
+                default_routes=sum(map(_is_default, client.get_routes())),
+            )
+    except pyroute2.NetlinkError as error:
+        raise HostReadError(f"netlink cannot be read: {error}") from error
+
+
+def _link(message: Any) -> Link:
+    info = message.get("linkinfo")
+    return Link(
+        index=message["index"],
+        operstate=message.get("operstate") or "UNKNOWN",
+        carrier=bool(message.get("carrier")),
+        physical=message["ifi_type"] == _ETHERNET and not (info and info.get("kind")),
+    )
+
+
+def _address(message: Any) -> Address:
+    address = message.get("local") or message.get("address") or ""
+    return Address(address=address, scope=message["scope"], link=message["index"])
+
+
+def _is_default(message: Any) -> bool:
+    return bool(message["dst_len"] == 0 and message["type"] == _UNICAST)
+
+
+def _announcements() -> socket.socket:
+    kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    announcements = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    try:
+        announcements.bind((0, _GROUPS))
+    except OSError:
+        announcements.close()
+        raise
+    return announcements
+
+
+async def _change(announcements: socket.socket) -> None:
+    """Return when the tables may have changed, and a burst is likely to be over."""
+    relevant = False
+    while not relevant:
+        await anyio.wait_readable(announcements)
+        relevant = _drain(announcements)
+    await anyio.sleep(SETTLE_SECONDS)
+    _drain(announcements)
+
+
+def _drain(announcements: socket.socket) -> bool:
+    """Read what is pending; whether any of it matters."""
+    relevant = False
+    while True:
+        try:
+            relevant |= any(map(_matters, _messages(announcements.recv(_BUFFER_BYTES))))
+        except BlockingIOError:
+            return relevant
+        except OSError as error:
+            # ENOBUFS: announcements were dropped, so anything may have happened.
+            if error.errno != errno.ENOBUFS:
+                raise
+            relevant = True
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(data) >= _HEADER.size:
+        length, kind, *_ = _HEADER.unpack_from(data)
+        yield kind, data[_HEADER.size : length]
+        data = data[max((length + 3) & ~3, _HEADER.size) :]
+
+
+def _matters(message: tuple[int, bytes]) -> bool:
+    """A router's million routes come and go: only default ones (``dst_len`` 0) matter."""
+    kind, body = message
+    return kind not in {_NEW_ROUTE, _DELETED_ROUTE} or body[1:2] == b"\0"

@@ -1,0 +1,123 @@
+"""One attempt to reach something: a TCP connection, or an HTTP request."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.client
+import os
+import ssl
+from typing import Protocol
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import anyio
+import anyio.to_thread
+
+from cosi.errors import CosiError
+from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
+
+
+class ProbeFailed(CosiError):
+    """What was tried could not be reached, or did not answer well."""
+
+
+class Prober(Protocol):
+    """Tries what a probe asks for."""
+
+    async def attempt(self, probe: ProbeSpec) -> None:
+        """Return if it succeeds; raises :class:`ProbeFailed` after the probe's timeout at last."""
+        ...
+
+
+class NetworkProber:
+    """The :class:`Prober` that really tries."""
+
+    async def attempt(self, probe: ProbeSpec) -> None:
+        """See :class:`Prober`."""
+        if probe.tcp:
+            await _connect(probe.tcp)
+        elif probe.http:
+            await _get(probe.http)
+
+
+async def _connect(probe: TCPProbe) -> None:
+    try:
+        host, port = split_endpoint(probe.endpoint)
+        with anyio.fail_after(probe.timeout.total_seconds()):
+            stream = await anyio.connect_tcp(host, port)
+        await anyio.aclose_forcefully(stream)
+    except (OSError, ValueError) as error:
+        raise ProbeFailed(f"dial tcp {probe.endpoint}: {_reason(error)}") from error
+
+
+def split_endpoint(endpoint: str) -> tuple[str, int]:
+    """``host:port``, ``[v6]:port``; raises ``ValueError``."""
+    parts = urlsplit(f"//{endpoint}")
+    if not parts.hostname or parts.port is None or parts.netloc != endpoint or "@" in endpoint:
+        raise ValueError(f"address {endpoint}: not host:port")
+    return parts.hostname, parts.port
+
+
+async def _get(probe: HTTPProbe) -> None:
+    seconds = probe.timeout.total_seconds()
+    try:
+        with anyio.fail_after(seconds):
+            # The thread ends by itself: each of its steps has the same timeout.
+            status = await anyio.to_thread.run_sync(
+                _status, probe.url, seconds, abandon_on_cancel=True
+            )
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ProbeFailed(f'Get "{without_credentials(probe.url)}": {_reason(error)}') from error
+    if not 200 <= status < 400:
+        raise ProbeFailed(f"received non-success status code: {status}")
+
+
+def _status(url: str, timeout: float) -> int:
+    parts = urlsplit(url)
+    connection = _connection(parts, timeout)
+    try:
+        path = parts.path or "/"
+        target = f"{path}?{parts.query}" if parts.query else path
+        connection.request("GET", target, headers={"Connection": "close", **_credentials(parts)})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _connection(parts: SplitResult, timeout: float) -> http.client.HTTPConnection:
+    if not parts.hostname:
+        raise ValueError("no host in request URL")
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=timeout, context=_tls()
+        )
+    raise ValueError(f'unsupported protocol scheme "{parts.scheme}"')
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _credentials(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "i/o timeout"
+    number = getattr(error, "errno", None)
+    # Errors of name look-up have numbers of their own, and texts that say enough.
+    text = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
+    return f"{text[:1].lower()}{text[1:]}" or type(error).__name__

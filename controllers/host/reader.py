@@ -1,0 +1,93 @@
+"""How a controller learns a fact about the machine.
+
+A reader tells what is so now, and again whenever that may have changed; it sleeps in the kernel in
+between. What it tells is the whole fact, never a difference, so a report may be dropped, repeated
+or late without harm.
+
+A reader that fails is a fact too: the controller goes on without it, says so in the log and in its
+resource, and the reader is tried again, ever more rarely.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import NoReturn, Protocol, TypeVar
+
+import anyio
+
+from cosi.errors import CosiError
+
+log = logging.getLogger(__name__)
+
+Fact = TypeVar("Fact")
+Fact_co = TypeVar("Fact_co", covariant=True)
+
+FIRST_RETRY_SECONDS = 1.0
+LAST_RETRY_SECONDS = 60.0
+
+
+class HostReadError(CosiError):
+    """The machine does not let itself be asked; the message names what was asked and why not."""
+
+
+class HostReader(Protocol[Fact_co]):
+    """Follows one fact about the machine."""
+
+    async def follow(self, report: Callable[[Fact_co], None]) -> None:
+        """Report the fact now and at each change, until cancelled.
+
+        ``report`` is called in the event loop and does not wait. Raises :class:`HostReadError`
+        or ``OSError`` when the fact cannot be read; may be called again afterwards. One call at
+        a time.
+        """
+        ...
+
+
+def retry_delays() -> Iterator[float]:
+    """Seconds to wait before the next try: 1, 2, 4, ... 60, 60."""
+    delay = FIRST_RETRY_SECONDS
+    while True:
+        yield delay
+        delay = min(delay * 2, LAST_RETRY_SECONDS)
+
+
+async def keep_following(
+    name: str,
+    reader: HostReader[Fact],
+    report: Callable[[Fact], None],
+    failed: Callable[[str], None],
+) -> NoReturn:
+    """Follow ``reader`` for ever; ``failed`` gets the reason each time it fails.
+
+    A reason is logged once, however often it repeats, until the reader has worked again.
+    """
+    delays, last_reason = retry_delays(), ""
+
+    def works(fact: Fact) -> None:
+        nonlocal delays, last_reason
+        delays, last_reason = retry_delays(), ""
+        report(fact)
+
+    while True:
+        try:
+            await reader.follow(works)
+            reason = "has ended"
+        except (OSError, HostReadError, ExceptionGroup) as error:
+            reason = _reason(error)
+        delay = next(delays)
+        if reason != last_reason:
+            log.warning("host reader fails", extra={"reader": name, "reason": reason})
+        last_reason = reason
+        failed(reason)
+        await anyio.sleep(delay)
+
+
+def _reason(error: Exception) -> str:
+    """Why a reader failed, in one line; what is not its failure is raised again: a bug."""
+    if not isinstance(error, ExceptionGroup):
+        return str(error)
+    _, bugs = error.split((OSError, HostReadError))
+    if bugs:
+        raise error
+    return _reason(error.exceptions[0])
