@@ -37,7 +37,7 @@ class FrozenMap(Mapping[K, V]):
         if self is other:
             return True
         if isinstance(other, FrozenMap):
-            return self._items == other._items
+            return self._items == other._items  # pyright: ignore[reportUnknownMemberType]
         return self._items == other if isinstance(other, Mapping) else NotImplemented
 
     def __hash__(self) -> int:
@@ -70,9 +70,7 @@ class FrozenMap(Mapping[K, V]):
         return FrozenMap({k: v for k, v in self._items.items() if k != key})
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         key, value = get_args(source) or (Any, Any)
         return core_schema.no_info_after_validator_function(
             cls,

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
+import yaml
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -25,6 +26,7 @@ from cosi.field_numbers import ProtoField, checked
 from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, Version, format_version
 
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MUTABLE = (list, dict, set, bytearray)
 
 
@@ -99,12 +101,18 @@ class Spec(Value):
         What tables show: ``{"Running": "{.running}"}``, a JSONPath into the YAML of the payload.
     ``sensitive``
         Whether only administrators may read it.
+    ``singular``
+        The singular of the name, where English rules do not find it: it is what people see.
+    ``automatic_aliases``
+        Whether ``servicegate``, ``sg`` and ``sgs`` are derived from the name (COSI:
+        ``skipAutomaticAliases``).
     """
 
     __cosi__: ClassVar[TypeInfo]
 
+    # pydantic calls this hook with the class keywords; only Spec takes these.
     @classmethod
-    def __pydantic_init_subclass__(
+    def __pydantic_init_subclass__(  # type: ignore[override]
         cls,
         *,
         type: str,
@@ -112,6 +120,8 @@ class Spec(Value):
         aliases: tuple[str, ...] = (),
         columns: Mapping[str, str] | None = None,
         sensitive: bool = False,
+        singular: str | None = None,
+        automatic_aliases: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -124,6 +134,8 @@ class Spec(Value):
             aliases=aliases,
             columns=FrozenMap(columns) if columns else EMPTY,
             sensitive=sensitive,
+            singular=singular,
+            automatic_aliases=automatic_aliases,
         )
 
 
@@ -136,6 +148,8 @@ class TypeInfo:
     aliases: tuple[str, ...] = ()
     columns: FrozenMap[str, str] = EMPTY
     sensitive: bool = False
+    singular: str | None = None
+    automatic_aliases: bool = True
 
 
 class AnySpec:
@@ -158,9 +172,7 @@ class AnySpec:
     @property
     def value(self) -> Any:
         """The decoded YAML; a new object at every call."""
-        import yaml
-
-        return yaml.load(self.yaml, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe loaders
+        return yaml.load(self.yaml, _SafeLoader)  # noqa: S506  # it is one, in C where there is C
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AnySpec):
@@ -179,6 +191,7 @@ class AnySpec:
 
 S = TypeVar("S", bound="Spec | AnySpec")
 S_co = TypeVar("S_co", bound="Spec | AnySpec", covariant=True)
+_PayloadClass = type[S_co]  # inside Kind and Resource, ``type`` is a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +200,7 @@ class Kind(Generic[S_co]):
 
     namespace: str
     type: str
-    payload: type[S_co]
+    payload: _PayloadClass[S_co]
 
     def pointer(self, id: str) -> Pointer:
         """The address of one resource of this kind."""
@@ -218,7 +231,9 @@ def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
     if isinstance(kind, Kind):
         return kind if namespace is None else Kind(namespace, kind.type, kind.payload)
     if not issubclass(kind, Spec):
-        raise TypeError(f"{kind.__name__} has no type of its own; say Kind(namespace, type, AnySpec)")
+        raise TypeError(
+            f"{kind.__name__} has no type of its own; say Kind(namespace, type, AnySpec)"
+        )
     info = kind.__cosi__
     return cast("Kind[S]", Kind(namespace or info.default_namespace, info.type, kind))
 
@@ -250,14 +265,14 @@ class Resource(_Envelope[S_co]):
     def new(
         cls,
         id: str,
-        spec: S_co,
+        spec: S,
         *,
         kind: Kind[Any] | None = None,
         namespace: str | None = None,
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
         finalizers: tuple[str, ...] = (),
-    ) -> Resource[S_co]:
+    ) -> Resource[S]:
         """A resource that no state has seen yet: version undefined, no owner, running.
 
         ``kind`` is needed only for an :class:`AnySpec`, which does not know its own type.
@@ -328,9 +343,8 @@ class Resource(_Envelope[S_co]):
             return True
         if not isinstance(other, Resource):
             return NotImplemented
-        return self.metadata == other.metadata and (
-            self.spec is other.spec or self.spec == other.spec
-        )
+        same: bool = _same(self, other)  # pyright: ignore[reportUnknownArgumentType]
+        return same
 
     def __hash__(self) -> int:
         return hash(self.metadata)
@@ -349,6 +363,12 @@ class Resource(_Envelope[S_co]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.metadata, self.spec))
+
+
+def _same(one: Resource[Any], other: Resource[Any]) -> bool:
+    return one.metadata == other.metadata and (
+        one.spec is other.spec or bool(one.spec == other.spec)
+    )
 
 
 class Tombstone(Resource[Any]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -110,7 +111,15 @@ class Watch(ABC, Generic[S_co]):
     def __aiter__(self) -> AsyncIterator[Event[S_co]]:
         return self._events()
 
+    # What ``async for`` has taken in a batch and not yet shown, and the bookmark of the latest
+    # that it has: a loop may be left in the middle of a batch, and entered again.
+    _rest: deque[Event[S_co]] | None = None
+    _shown: bytes | None = None
+
     async def _events(self) -> AsyncGenerator[Event[S_co], Any]:
         while True:
-            for event in await self.batch():
-                yield event
+            if not self._rest:
+                self._rest = deque(await self.batch())
+            event = self._rest.popleft()
+            self._shown = event.bookmark
+            yield event

@@ -1,0 +1,305 @@
+"""All resources of one kind, synchronously: contents, checks, history, and who is told.
+
+Nothing here waits, so nothing interleaves (one event loop owns a store) and there is no lock. A
+write is two steps, so that a backing store fits in between: ``created``, ``updated`` and
+``destroyable`` check and say what would be stored; ``put`` and ``remove`` make it so and publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import uuid
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from cosi._engine.waker import Waker, running_loop
+from cosi.errors import (
+    AlreadyExists,
+    FinalizerConflict,
+    NotFound,
+    OwnerConflict,
+    PhaseConflict,
+    VersionConflict,
+)
+from cosi.metadata import MAX_VERSION, Metadata, Phase, format_version
+from cosi.query import EVERYTHING, Query
+from cosi.resource import Kind, Resource
+from cosi.store.history import History, HistorySize
+from cosi.store.label_index import LabelIndex
+from cosi.store.view import Filtered, OneResource, View
+from cosi.watch import Event, EventType
+
+_log: Final = logging.getLogger(__name__)
+_epoch: Final = int.from_bytes(os.urandom(8), "big") << 64
+_incarnations: Final = itertools.count(1)
+
+Subscriber = Callable[[Event[Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KindStatistics:
+    """How much of one kind is there, and who follows it."""
+
+    resources: int
+    events: int
+    """How many there have been since the process started."""
+    capacity: int
+    """How many of them are remembered."""
+    watches: int
+    subscribers: int
+
+
+class Collection:
+    """The resources of one type in one namespace."""
+
+    def __init__(self, kind: Kind[Any], size: HistorySize, now: Callable[[], datetime]) -> None:
+        self.kind = kind
+        self.history = History(kind, size)
+        self._now = now
+        self._items: dict[str, Resource[Any]] = {}
+        self._ids: list[str] = []  # sorted
+        self._snapshot: tuple[Resource[Any], ...] | None = ()
+        self._labels: LabelIndex | None = None  # made by the first query that can use it
+        self.impatient: dict[Waker, int] = {}  # who wants a bookmark, and from which position on
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._everything = View(self.history, self.history)
+        self._filtered: dict[Query, Filtered] = {}
+        self._by_id: dict[str, OneResource] = {}
+        self._touched: dict[OneResource, None] = {}
+        self._flushing_on: asyncio.AbstractEventLoop | None = None
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def find(self, id: str) -> Resource[Any] | None:
+        return self._items.get(id)
+
+    def get(self, id: str) -> Resource[Any]:
+        resource = self._items.get(id)
+        if resource is None:
+            pointer = self.kind.pointer(id)
+            raise NotFound(f"resource {pointer} doesn't exist", pointer)
+        return resource
+
+    def list(self, where: Query = EVERYTHING) -> tuple[Resource[Any], ...]:
+        """All that match, sorted by id; the tuple is shared until the next write."""
+        if where.id is None and not where.labels:
+            if self._snapshot is None:
+                self._snapshot = tuple(map(self._items.__getitem__, self._ids))
+            return self._snapshot
+        if where.labels and where.id is None:
+            if self._labels is None:
+                self._labels = LabelIndex(self._items.values())
+            candidates = self._labels.candidates(where)
+            if candidates is not None:
+                found = (self._items[id] for id in sorted(candidates))
+                return tuple(r for r in found if where.matches_labels(r.metadata.labels))
+        return tuple(r for r in self.list() if where.matches(r))
+
+    # -- checking -----------------------------------------------------------------------------
+
+    def created(self, resource: Resource[Any], owner: str) -> Resource[Any]:
+        """The resource as it would be stored; raises what forbids creating it."""
+        m = resource.metadata
+        if m.owner and m.owner != owner:
+            raise OwnerConflict(f'owner is already set to "{m.owner}"', resource.pointer)
+        if m.id in self._items:
+            raise AlreadyExists(f"resource {m} already exists", resource.pointer)
+        now = self._now()
+        uid = uuid.UUID(int=_epoch | next(_incarnations))
+        return Resource(
+            Metadata(
+                m.namespace, m.type, m.id, 1, owner, m.phase, now, now,
+                m.labels, m.annotations, m.finalizers, uid,
+            ),
+            resource.spec,
+        )  # fmt: skip
+
+    def updated(
+        self, resource: Resource[Any], owner: str, expected_phase: Phase | None
+    ) -> Resource[Any]:
+        """The next version as it would be stored; raises what forbids it.
+
+        The address, owner, creation time and uid of the stored resource stay.
+        """
+        m = resource.metadata
+        stored = self._items.get(m.id)
+        if stored is None:
+            raise NotFound(f"resource {m} doesn't exist", resource.pointer)
+        was = stored.metadata
+        self._check_owner(stored, owner)
+        if m.owner not in {"", was.owner}:
+            raise OwnerConflict(
+                f'resource {was} is owned by "{was.owner}"; it cannot be given to "{m.owner}"',
+                stored.pointer,
+            )
+        _check_version(stored, m)
+        if expected_phase is not None and was.phase is not expected_phase:
+            raise PhaseConflict(f"resource {was} is not in phase {expected_phase}", stored.pointer)
+        if was.phase is Phase.TEARING_DOWN and m.phase is Phase.RUNNING:
+            raise PhaseConflict(
+                f"resource {was} is being torn down and cannot run again", stored.pointer
+            )
+        version = 1 if was.version is None else (was.version + 1) & MAX_VERSION
+        return Resource(
+            Metadata(
+                was.namespace, was.type, was.id, version, was.owner, m.phase, was.created,
+                self._now(), m.labels, m.annotations, m.finalizers, was.uid,
+            ),
+            resource.spec,
+        )  # fmt: skip
+
+    def destroyable(self, id: str, owner: str) -> Resource[Any]:
+        """The stored resource; raises what forbids destroying it."""
+        stored = self.get(id)
+        self._check_owner(stored, owner)
+        if stored.metadata.finalizers:
+            names = " ".join(stored.metadata.finalizers)
+            raise FinalizerConflict(
+                f"resource {stored.metadata} has pending finalizers &[{names}]", stored.pointer
+            )
+        return stored
+
+    @staticmethod
+    def _check_owner(stored: Resource[Any], owner: str) -> None:
+        if stored.metadata.owner != owner:
+            raise OwnerConflict(
+                f'resource {stored.metadata} is owned by "{stored.metadata.owner}"', stored.pointer
+            )
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def put(self, resource: Resource[Any]) -> None:
+        """Store what was checked, and publish it."""
+        id = resource.metadata.id
+        old = self._items.get(id)
+        self._items[id] = resource
+        self._snapshot = None
+        if old is None:
+            insort(self._ids, id)
+        if self._labels is not None:
+            self._labels.replace(id, old, resource)
+        if old is None:
+            self._publish(self.history.record(EventType.CREATED, resource))
+        else:
+            self._publish(self.history.record(EventType.UPDATED, resource, old))
+
+    def remove(self, id: str) -> None:
+        """Forget what was checked, and publish that."""
+        old = self._items.pop(id)
+        self._snapshot = None
+        del self._ids[bisect_left(self._ids, id)]
+        if self._labels is not None:
+            self._labels.replace(id, old, None)
+        self._publish(self.history.record(EventType.DESTROYED, old))
+
+    # -- telling ------------------------------------------------------------------------------
+
+    def subscribe(self, notify: Subscriber) -> Callable[[], None]:
+        self._subscribers = (*self._subscribers, notify)
+
+        def unsubscribe() -> None:
+            self._subscribers = tuple(s for s in self._subscribers if s is not notify)
+
+        return unsubscribe
+
+    def _publish(self, event: Event[Any]) -> None:
+        for notify in self._subscribers:
+            try:
+                notify(event)
+            except Exception:
+                # The write is done: whoever cannot bear to hear of it must not undo half of it.
+                _log.exception("a subscriber of %s failed on %s", self.kind, event.resource)
+        view = self._by_id.get(event.resource.metadata.id)
+        if view is not None:
+            view.log.append(event, self.history.capacity)
+            if view.parked:
+                self._touched[view] = None
+        if self._touched or self._filtered or self._everything.parked or self.impatient:
+            self._schedule_flush()
+
+    def _schedule_flush(self) -> None:
+        """Wake watches once for each turn of the loop; a writer does not pay for their number."""
+        loop = running_loop()
+        if loop is None:
+            self._flush()
+        elif self._flushing_on is not loop:  # another one's flush died with that loop
+            self._flushing_on = loop
+            loop.call_soon(self._flush)
+        for view in self._filtered.values():
+            if view.behind >= self.history.capacity:  # the history is about to forget
+                view.catch_up()
+
+    def _flush(self) -> None:
+        self._flushing_on = None
+        touched, self._touched = self._touched, {}
+        for view in touched:
+            view.flush()
+        self._everything.flush()
+        for filtered in self._filtered.values():
+            filtered.flush()
+        for waker, due in self.impatient.items():
+            if self.history.end >= due:
+                waker.wake()
+
+    def statistics(self) -> KindStatistics:
+        views = (self._everything, *self._filtered.values(), *self._by_id.values())
+        return KindStatistics(
+            resources=len(self._items),
+            events=self.history.end,
+            capacity=self.history.capacity,
+            watches=sum(view.watches for view in views),
+            subscribers=len(self._subscribers),
+        )
+
+    # -- views --------------------------------------------------------------------------------
+
+    def open_view(self, id: str | None, where: Query) -> View:
+        """The view that a watch reads; give it back with :meth:`close_view`."""
+        view: View
+        if id is not None:
+            view = self._by_id.setdefault(id, OneResource(self.history, id))
+        elif where == EVERYTHING:
+            view = self._everything
+        elif where in self._filtered:
+            view = self._filtered[where]
+            view.catch_up()
+        else:
+            view = self._filtered[where] = Filtered(self.history, where)
+        view.watches += 1
+        return view
+
+    def close_view(self, view: View) -> None:
+        view.watches -= 1
+        if view.watches:
+            return
+        if isinstance(view, OneResource):
+            del self._by_id[view.id]
+            self._touched.pop(view, None)
+        elif isinstance(view, Filtered):
+            del self._filtered[view.query]
+
+
+def _check_version(stored: Resource[Any], metadata: Metadata) -> None:
+    was = stored.metadata
+    if was.version != metadata.version:
+        raise VersionConflict(
+            f"resource {was} update conflict: "
+            f'expected version "{format_version(metadata.version)}", '
+            f'actual version "{format_version(was.version)}"',
+            stored.pointer,
+        )
+    if metadata.uid is not None and was.uid is not None and metadata.uid != was.uid:
+        raise VersionConflict(
+            f"resource {was} update conflict: it was destroyed and created again "
+            f'since version "{format_version(metadata.version)}" was read',
+            stored.pointer,
+        )

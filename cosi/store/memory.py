@@ -1,0 +1,188 @@
+"""The in-memory state: the one that everything else is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+from cosi.metadata import Phase
+from cosi.query import EVERYTHING, Query
+from cosi.resource import AnySpec, Kind, KindLike, Pointer, Resource, S, kind_of
+from cosi.state import State
+from cosi.store.backing import BackingStore
+from cosi.store.collection import Collection, KindStatistics
+from cosi.store.history import HistorySize
+from cosi.store.watching import MemoryWatch
+from cosi.watch import NOW, Event, Start, Watch
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class InMemoryState(State):
+    """Resources in the memory of this process, under every namespace.
+
+    One event loop owns it: its operations are synchronous inside, so nothing interleaves, and
+    without a ``store`` none of them ever waits. A writer's cost does not depend on the number of
+    watchers. What is read *is* what is stored; nothing is copied.
+
+    ``history``
+        How many events each kind remembers; see :class:`~cosi.store.history.HistorySize`.
+    ``store``
+        Makes the contents outlive the process; a change is published after the store has it.
+        History and bookmarks do not outlive it.
+    ``now``
+        The clock for ``created`` and ``updated``.
+    """
+
+    def __init__(
+        self,
+        *,
+        history: HistorySize | None = None,
+        store: BackingStore | None = None,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._history = history or HistorySize()
+        self._now = now
+        self._store = store
+        self._unloaded = store  # until its contents are here
+        self._load_lock = anyio.Lock()
+        self._collections: dict[tuple[str, str], Collection] = {}
+        self._by_kind: dict[Any, Collection] = {}
+        self._writing: dict[Pointer, anyio.Lock] = {}
+
+    # -- reading ------------------------------------------------------------------------------
+
+    async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        return self._collection(kind).get(id)
+
+    async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        return self._collection(kind).list(where)
+
+    # -- writing ------------------------------------------------------------------------------
+
+    async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
+        collection = self._collection_of(resource)
+        if self._store is None:
+            stored = collection.created(resource, owner)
+            collection.put(stored)
+            return stored
+        async with self._exclusively(resource.pointer):
+            stored = collection.created(resource, owner)
+            await self._store.put(stored)
+            collection.put(stored)
+            return stored
+
+    async def update(
+        self,
+        resource: Resource[S],
+        *,
+        owner: str = "",
+        expected_phase: Phase | None = Phase.RUNNING,
+    ) -> Resource[S]:
+        collection = self._collection_of(resource)
+        if self._store is None:
+            stored = collection.updated(resource, owner, expected_phase)
+            collection.put(stored)
+            return stored
+        async with self._exclusively(resource.pointer):
+            stored = collection.updated(resource, owner, expected_phase)
+            await self._store.put(stored)
+            collection.put(stored)
+            return stored
+
+    async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
+        collection = self._collection(kind)
+        if self._store is None:
+            collection.destroyable(id, owner)
+            collection.remove(id)
+            return
+        pointer = collection.kind.pointer(id)
+        async with self._exclusively(pointer):
+            collection.destroyable(id, owner)
+            await self._store.destroy(pointer)
+            collection.remove(id)
+
+    # -- following ----------------------------------------------------------------------------
+
+    def watch(
+        self,
+        kind: KindLike[S],
+        id: str | None = None,
+        *,
+        where: Query = EVERYTHING,
+        start: Start = NOW,
+    ) -> Watch[S]:
+        async def enter() -> Collection:
+            if self._unloaded is not None:
+                await self._load(self._unloaded)
+            return self._collection(kind)
+
+        return MemoryWatch(enter, id, where, start)
+
+    def subscribe(
+        self, kind: Kind[S], notify: Callable[[Event[S]], None]
+    ) -> Callable[[], None] | None:
+        return self._collection(kind).subscribe(notify)
+
+    def statistics(self) -> dict[str, KindStatistics]:
+        """How much is there, by kind (``Type(namespace)``)."""
+        return {str(c.kind): c.statistics() for c in self._collections.values()}
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _collection(self, kind: KindLike[Any]) -> Collection:
+        collection = self._by_kind.get(kind)
+        if collection is None:
+            where: Kind[Any] = kind_of(kind)
+            collection = self._by_kind[kind] = self._open(where.namespace, where.type)
+        return collection
+
+    def _collection_of(self, resource: Resource[Any]) -> Collection:
+        metadata = resource.metadata
+        collection = self._collections.get((metadata.namespace, metadata.type))
+        return collection or self._open(metadata.namespace, metadata.type)
+
+    def _open(self, namespace: str, type: str) -> Collection:
+        collection = self._collections.get((namespace, type))
+        if collection is None:
+            kind = Kind(namespace, type, AnySpec)
+            collection = Collection(kind, self._history, self._now)
+            self._collections[namespace, type] = collection
+        return collection
+
+    async def _load(self, store: BackingStore) -> None:
+        """Take over what the store has, once; all or nothing."""
+        async with self._load_lock:
+            if self._unloaded is None:
+                return
+            for resource in tuple(await store.load()):
+                self._collection_of(resource).put(resource)
+            self._unloaded = None
+
+    @asynccontextmanager
+    async def _exclusively(self, pointer: Pointer) -> AsyncGenerator[None, None]:
+        """Nobody else writes this address meanwhile, and what was begun is finished.
+
+        Checks stay true while the store works (versions are compared exactly), and a caller who
+        is cancelled leaves either all of the change or nothing.
+        """
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        lock = self._writing.setdefault(pointer, anyio.Lock())
+        try:
+            async with lock:
+                with anyio.CancelScope(shield=True):
+                    yield
+        finally:
+            if not lock.locked() and not lock.statistics().tasks_waiting:
+                self._writing.pop(pointer, None)
