@@ -17,6 +17,7 @@ class NetworkStatus(
         "Hostname": "{.hostnameReady}",
         "Etc": "{.etcFilesReady}",
     },
+    proto={"addressReady": 1, "connectivityReady": 2, "hostnameReady": 3, "etcFilesReady": 4},
 ):
     """What of the network is ready *now*; a flag may go back to false (Talos: no hysteresis)."""
 

@@ -7,6 +7,7 @@ class PathStatus(
     Spec,
     type="PathStatuses.runtime.talos.dev",
     columns={"Present": "{.present}", "Error": "{.error}"},
+    proto={"present": 1, "error": 2},
 ):
     """Presence of one path; the id is the path as the service wrote it.
 

@@ -11,7 +11,7 @@ from cosi.resource import Spec, Value
 from resources.duration import Duration
 
 
-class TCPProbe(Value):
+class TCPProbe(Value, proto={"endpoint": 1, "timeout": 2}):
     """A connection that must be accepted."""
 
     endpoint: str
@@ -19,14 +19,25 @@ class TCPProbe(Value):
     timeout: Duration = timedelta(seconds=10)
 
 
-class HTTPProbe(Value):
+class HTTPProbe(Value, proto={"url": 1, "timeout": 2}):
     """A GET that must be answered by 200 to 399; redirects are not followed."""
 
     url: str
     timeout: Duration = timedelta(seconds=10)
 
 
-class ProbeSpec(Spec, type="ProbeSpecs.net.talos.dev", default_namespace="network"):
+class ProbeSpec(
+    Spec,
+    type="ProbeSpecs.net.talos.dev",
+    default_namespace="network",
+    proto={
+        "interval": 1,
+        "failureThreshold": 2,
+        "tcp": 3,
+        "layer": (4, ("default", "cmdline", "platform", "operator", "configuration")),
+        "http": 5,
+    },
+):
     """One probe; the id is ``tcp:host:port``, or ``http:`` and the URL without credentials.
 
     Defaults are those of Talos 1.14 (``TCPProbeConfig``, ``HTTPProbeConfig``).

@@ -9,6 +9,7 @@ class ProbeStatus(
     default_namespace="network",
     aliases=("probe", "probes"),
     columns={"Success": "{.success}"},
+    proto={"success": 1, "lastError": 2},
 ):
     """The latest verdict on the probe of the same id; absent until there is one."""
 

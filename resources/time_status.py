@@ -11,6 +11,7 @@ class TimeStatus(
     type="TimeStatuses.v1alpha1.talos.dev",
     default_namespace="runtime",
     columns={"Synced": "{.synced}"},
+    proto={"synced": 1, "epoch": 2, "syncDisabled": 3},
 ):
     """State of the clock's synchronisation."""
 

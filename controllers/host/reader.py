@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 import anyio
 
@@ -87,7 +87,39 @@ def _reason(error: Exception) -> str:
     """Why a reader failed, in one line; what is not its failure is raised again: a bug."""
     if not isinstance(error, ExceptionGroup):
         return str(error)
-    _, bugs = error.split((OSError, HostReadError))
-    if bugs:
+    group = cast("ExceptionGroup[Exception]", error)
+    if group.split((OSError, HostReadError))[1]:
         raise error
-    return _reason(error.exceptions[0])
+    return _reason(group.exceptions[0])
+
+
+class Followed(Generic[Fact]):
+    """A reader in use: its latest fact, and why it fails if it does.
+
+    A reader that fails after it has told something leaves that behind: most likely it still holds.
+    """
+
+    def __init__(self, name: str, reader: HostReader[Fact]) -> None:
+        self.name = name
+        self.fact: Fact | None = None
+        self.failure = ""
+        self._reader = reader
+
+    async def follow(self, changed: Callable[[], None]) -> NoReturn:
+        """Keep ``fact`` and ``failure`` as they are now; call ``changed`` after each change."""
+
+        def report(fact: Fact) -> None:
+            self.fact, self.failure = fact, ""
+            changed()
+
+        def failed(reason: str) -> None:
+            if reason != self.failure:
+                self.failure = reason
+                changed()
+
+        await keep_following(self.name, self._reader, report, failed)
+
+
+def failures(*followed: Followed[Any]) -> dict[str, str]:
+    """What a resource says about the readers behind it: ``host/NAME`` annotations."""
+    return {f"host/{each.name}": each.failure for each in followed if each.failure}
