@@ -20,6 +20,8 @@ class ServiceGate(
     impossible: tuple[str, ...] = ()
     """What of ``waiting_for`` no amount of waiting brings: a cycle, a kind nobody provides here."""
 
+    services: tuple[str, ...] = ()
+    """The ids of the services it depends on: it stops before they do."""
     config_version: str = ""
     """Of the ExtensionServiceConfig whose files are written; a container that was made from
     another one waits for its own."""

@@ -1,7 +1,9 @@
 """What a person asked of a service: to start, to stop, or to restart."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from cosi.resource import Spec
 
@@ -25,7 +27,7 @@ class ServiceRequest(
     """
 
     desired: Desired = Desired.START
-    generation: int = 1
+    generation: Annotated[int, Field(ge=1)] = 1
     """Counts the wishes; see :meth:`next`."""
     with_dependents: bool = False
     """For a stop: those that depend on the service stop before it does, in reverse order."""

@@ -1,0 +1,166 @@
+"""What a service waits for before it starts: a pure function of its definition and the facts.
+
+Texts and order are Talos's (1.14, "Start sequence and verbatim messages"): first the services,
+those that the driver needs and then those of the file, then the environment file, then the rest of
+the file in its order. A condition that appears twice is said twice, as in Talos.
+
+Unlike there, nothing is latched: a gate is open when everything holds *now* (weak point 11.1/5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Final
+
+from resources.extension_service import ExtensionServiceSpec, NetworkCheck
+from resources.go_text import quote
+from resources.network_status import NetworkStatus
+from resources.path_status import PathStatus
+from resources.service_gate import ServiceGate
+from resources.service_state import ServiceState
+from resources.time_status import TimeStatus
+
+CONFIGURATION_TEXT: Final = "extension service config"
+
+
+class Fact(Enum):
+    """What a condition is about: the kinds of fact that a machine may or may not provide."""
+
+    SERVICE = auto()
+    PATH = auto()
+    NETWORK = auto()
+    TIME = auto()
+    CONFIGURATION = auto()
+
+
+EVERY_FACT: Final = frozenset(Fact)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that must hold."""
+
+    fact: Fact
+    subject: str = ""
+    """The service id, or the path."""
+    checks: tuple[NetworkCheck, ...] = ()
+
+    def __str__(self) -> str:
+        match self.fact:
+            case Fact.SERVICE:
+                return f'service {quote(self.subject)} to be "up"'
+            case Fact.PATH:
+                return f"file {quote(self.subject)} to exist"
+            case Fact.NETWORK:
+                return "network"
+            case Fact.TIME:
+                return "time sync"
+            case Fact.CONFIGURATION:
+                return CONFIGURATION_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about the things that one service depends on; what is missing is not there."""
+
+    services: Mapping[str, ServiceState] = field(default_factory=lambda: MappingProxyType({}))
+    paths: Mapping[str, PathStatus] = field(default_factory=lambda: MappingProxyType({}))
+    network: NetworkStatus | None = None
+    time: TimeStatus | None = None
+    config_version: str = ""
+    """Of the config whose files are written; "" if there is none."""
+    cycle: tuple[str, ...] = ()
+    """The service ids on the way from the service back to itself, if there is one."""
+    provided: frozenset[Fact] = EVERY_FACT
+    """What this machine can know at all."""
+
+
+def conditions(spec: ExtensionServiceSpec, requires: tuple[str, ...] = ()) -> tuple[Condition, ...]:
+    """All that ``spec`` depends on, in the order in which it is said."""
+    services = [*requires, *(d.service for d in spec.depends if d.service)]
+    found = [Condition(Fact.SERVICE, id) for id in services]
+    if spec.container.environment_file:
+        found.append(Condition(Fact.PATH, spec.container.environment_file))
+    for dependency in spec.depends:
+        if dependency.path:
+            found.append(Condition(Fact.PATH, dependency.path))
+        elif dependency.network:
+            found.append(Condition(Fact.NETWORK, checks=dependency.network))
+        elif dependency.time:
+            found.append(Condition(Fact.TIME))
+        elif dependency.configuration:
+            found.append(Condition(Fact.CONFIGURATION))
+    return tuple(found)
+
+
+def gate(spec: ExtensionServiceSpec, facts: Facts, requires: tuple[str, ...] = ()) -> ServiceGate:
+    """Whether the service may start, and everything that is to be said about it."""
+    depends = conditions(spec, requires)
+    pending = [condition for condition in depends if not _holds(condition, facts)]
+    explained = [(_explain(condition, facts), condition) for condition in pending]
+    return ServiceGate(
+        conditions=tuple(map(str, depends)),
+        waiting_for=tuple(text for text, _ in explained),
+        impossible=tuple(text for text, c in explained if _is_impossible(c, facts)),
+        services=tuple(dict.fromkeys(c.subject for c in depends if c.fact is Fact.SERVICE)),
+        config_version=facts.config_version,
+    )
+
+
+def waiting_for(
+    spec: ExtensionServiceSpec, facts: Facts, requires: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """What keeps the service from starting, in words; empty when nothing does."""
+    return gate(spec, facts, requires).waiting_for
+
+
+def _holds(condition: Condition, facts: Facts) -> bool:
+    match condition.fact:
+        case Fact.SERVICE:
+            state = facts.services.get(condition.subject)
+            return state is not None and state.up
+        case Fact.PATH:
+            path = facts.paths.get(condition.subject)
+            return path is not None and path.present
+        case Fact.NETWORK:
+            return facts.network is not None and not any(_missing(condition, facts.network))
+        case Fact.TIME:
+            return facts.time is not None and facts.time.synced
+        case Fact.CONFIGURATION:
+            return facts.config_version != ""
+
+
+def _missing(condition: Condition, network: NetworkStatus) -> Iterator[NetworkCheck]:
+    """All checks of one condition must hold at one moment (Talos 1.14)."""
+    ready = {
+        NetworkCheck.ADDRESSES: network.address_ready,
+        NetworkCheck.CONNECTIVITY: network.connectivity_ready,
+        NetworkCheck.HOSTNAME: network.hostname_ready,
+        NetworkCheck.ETCFILES: network.etc_files_ready,
+    }
+    return (check for check in condition.checks if not ready[check])
+
+
+def _is_impossible(condition: Condition, facts: Facts) -> bool:
+    return condition.fact not in facts.provided or _closes_cycle(condition, facts)
+
+
+def _closes_cycle(condition: Condition, facts: Facts) -> bool:
+    return condition.fact is Fact.SERVICE and condition.subject in facts.cycle[1:2]
+
+
+def _explain(condition: Condition, facts: Facts) -> str:
+    """The text of a condition that does not hold, with what is known about why."""
+    if _closes_cycle(condition, facts):
+        return "service " + " -> ".join(map(quote, facts.cycle))
+    if condition.fact not in facts.provided:
+        return f"{condition} (not provided by this machine)"
+    if condition.fact is Fact.SERVICE and condition.subject not in facts.services:
+        return f"service {quote(condition.subject)} to be registered"
+    if condition.fact is Fact.PATH:
+        path = facts.paths.get(condition.subject)
+        return f"{condition} ({path.error})" if path is not None and path.error else str(condition)
+    return str(condition)

@@ -1,0 +1,106 @@
+"""Who depends on whom: a reverse index, and the cycles in it, kept up to date edge by edge."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+
+class DependencyGraph:
+    """Services and what they depend on, by service id.
+
+    A change costs what it touches: looking for a cycle follows only the services that the changed
+    one depends on, and only if somebody depends on it. A cycle, once there, costs more.
+    """
+
+    def __init__(self) -> None:
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._dependents: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._cycles: dict[str, tuple[str, ...]] = {}
+
+    def set(self, id: str, needs: Iterable[str]) -> frozenset[str]:
+        """Say what ``id`` depends on now; return the ids whose :meth:`cycle` has changed by it."""
+        fresh = tuple(dict.fromkeys(needs))
+        if fresh == self._needs.get(id, ()):
+            return frozenset()
+        for need in self._needs.pop(id, ()):
+            self._forget(need, id)
+        if fresh:
+            self._needs[id] = fresh
+        for need in fresh:
+            self._dependents[need][id] = None
+        return self._look_again(id)
+
+    def remove(self, id: str) -> frozenset[str]:
+        """Forget what ``id`` depends on; return as :meth:`set` does."""
+        return self.set(id, ())
+
+    def dependents(self, id: str) -> tuple[str, ...]:
+        """Those who depend on ``id`` directly, in the order in which they said so."""
+        return tuple(self._dependents.get(id, ()))
+
+    def all_dependents(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those who depend on one of ``ids``, directly or not; without ``ids`` themselves unless
+        they do.
+        """
+        found: set[str] = set()
+        open_ = list(ids)
+        while open_:
+            fresh = [d for d in self.dependents(open_.pop()) if d not in found]
+            found.update(fresh)
+            open_.extend(fresh)
+        return frozenset(found)
+
+    def cycle(self, id: str) -> tuple[str, ...]:
+        """A way from ``id`` back to itself, both ends included; empty if there is none."""
+        return self._cycles.get(id, ())
+
+    def _forget(self, need: str, id: str) -> None:
+        dependents = self._dependents[need]
+        dependents.pop(id, None)
+        if not dependents:
+            del self._dependents[need]
+
+    def _look_again(self, changed: str) -> frozenset[str]:
+        """Only cycles through ``changed`` can have come or gone."""
+        before = {id for id, cycle in self._cycles.items() if changed in cycle}
+        for id in before:
+            del self._cycles[id]
+        touched = set(before)
+        for id in (changed, *before):
+            touched.update(self._record(self._find_cycle(id)))
+        if changed in self._cycles:
+            # A member may be on another way round than the one that was found.
+            for id in self.all_dependents([changed]):
+                touched.update(self._record(self._find_cycle(id)))
+        return frozenset(touched)
+
+    def _record(self, cycle: tuple[str, ...]) -> Iterator[str]:
+        """Every member sees the cycle beginning with itself."""
+        members = cycle[:-1]
+        for index, id in enumerate(members):
+            if id not in self._cycles:
+                self._cycles[id] = (*members[index:], *members[:index], id)
+                yield id
+
+    def _find_cycle(self, id: str) -> tuple[str, ...]:
+        if id in self._cycles or id not in self._dependents:
+            return self._cycles.get(id, ())
+        came_from: dict[str, str] = {}
+        open_ = [id]
+        while open_:
+            at = open_.pop()
+            for need in self._needs.get(at, ()):
+                if need == id:
+                    return (*_way(came_from, id, at), id)
+                if need not in came_from:
+                    came_from[need] = at
+                    open_.append(need)
+        return ()
+
+
+def _way(came_from: dict[str, str], start: str, end: str) -> tuple[str, ...]:
+    way = [end]
+    while way[-1] != start:
+        way.append(came_from[way[-1]])
+    return tuple(reversed(way))

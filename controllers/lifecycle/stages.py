@@ -1,0 +1,78 @@
+"""What there is to do for a service at one moment, and what may come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from controllers.containers.driver import Exit
+from resources.service_state import ServicePhase
+
+
+class Stage(Enum):
+    """What is to be done now; see the module."""
+
+    IDLE = auto()
+    WAITING = auto()
+    PREPARING = auto()
+    CREATING = auto()
+    LAUNCHING = auto()
+    RUNNING = auto()
+    TERMINATING = auto()
+    KILLING = auto()
+    REAPING = auto()
+    RELEASING = auto()
+    PAUSED = auto()
+
+
+STARTING_UP: Final = frozenset({Stage.PREPARING, Stage.CREATING, Stage.LAUNCHING})
+"""A stop waits for these to be given up: they may have made something just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The stage's work succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The stage's work failed; ``text`` is for people."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The container runs; ``notes`` say what had to be left out."""
+
+    pid: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The run is over."""
+
+    exit: Exit
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    """The time of the stage is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The stage's work was given up, because :attr:`Lifecycle.interrupted` said so."""
+
+
+Outcome = Done | Failed | Started | Exited | TimeUp | Interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event to be; whoever publishes it adds the time."""
+
+    phase: ServicePhase
+    text: str

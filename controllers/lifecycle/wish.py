@@ -1,0 +1,64 @@
+"""What the world wants of one service: its container, its gate, and what people ask for."""
+
+from __future__ import annotations
+
+from controllers.lifecycle.conditions import CONFIGURATION_TEXT
+from resources.container_spec import ContainerSpec
+from resources.service_gate import ServiceGate
+from resources.service_request import Desired, ServiceRequest
+
+
+class Wish:
+    """The latest of everything that is wanted; the service's :class:`Lifecycle` makes it so."""
+
+    def __init__(self, request: int) -> None:
+        self.container: ContainerSpec | None = None
+        """What shall run; ``None`` if the service shall be gone."""
+        self.gate: ServiceGate | None = None
+        self.request = request
+        """The generation of the last request that was acted upon."""
+        self.start_asked = False
+        """Whether somebody asked for a start that has not begun yet."""
+        self.held = False
+        """Whether somebody asked for a stop, and nobody for a start since then."""
+        self.for_good = False
+        self._seen: ServiceRequest | None = None
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether the service shall not run, whatever else is wanted."""
+        return self.container is None or self.held or self.for_good
+
+    @property
+    def pending(self) -> str | None:
+        """What a start waits for, in words; ``None`` while that is not known."""
+        if self.gate is None or self.container is None:
+            return None
+        missing = self.gate.waiting_for
+        written = self.container.config_version in {"", self.gate.config_version}
+        if not written and CONFIGURATION_TEXT not in missing:
+            missing = (*missing, CONFIGURATION_TEXT)
+        return ", ".join(missing)
+
+    def take(self, request: ServiceRequest | None, *, at_rest: bool) -> None:
+        """Take in the current request; ``at_rest`` if the service is down or going down."""
+        if request == self._seen:
+            return
+        first, self._seen = self._seen is None, request
+        if request is None:
+            # Withdrawn; what nobody has stopped runs.
+            self.start_asked, self.held, self.request = self.held, False, 0
+        elif first and request.generation == self.request:
+            # It was acted upon in an earlier life of the supervisor.
+            self.held = request.desired is Desired.STOP
+        else:
+            self.request = request.generation
+            self._ask(request.desired, at_rest=at_rest)
+
+    def _ask(self, desired: Desired, *, at_rest: bool) -> None:
+        """Talos 1.14, "API operations": start does nothing to what runs, and so on.
+
+        Unlike there, a start during a stop is remembered: the latest wish counts.
+        """
+        self.held = desired is Desired.STOP
+        self.start_asked = desired is Desired.RESTART or (desired is Desired.START and at_rest)
