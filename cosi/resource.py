@@ -11,6 +11,7 @@ ever copied; what a reader gets *is* what is stored, and cannot be used to chang
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -238,6 +239,24 @@ def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
     return cast("Kind[S]", Kind(namespace or info.default_namespace, info.type, kind))
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_name(metadata: Metadata) -> None:
+    """Raise :class:`InvalidResource` if a part of the address holds a control character.
+
+    COSI takes any text; a line break in an id breaks tables, logs and file names of everybody who
+    trusts it, so it is refused where a resource is made and where it is stored.
+    """
+    for part in ("namespace", "type", "id"):
+        text: str = getattr(metadata, part)
+        if _CONTROL.search(text):
+            raise InvalidResource(
+                f"{text!r} is not a resource {part}: it holds a control character",
+                Pointer(metadata.namespace, metadata.type, metadata.id),
+            )
+
+
 class _Envelope(Generic[S_co]):
     __slots__ = ("_encoded", "metadata", "spec")
     metadata: Metadata
@@ -276,14 +295,9 @@ class Resource(_Envelope[S_co]):
         """A resource that no state has seen yet: version undefined, no owner, running.
 
         ``kind`` is needed only for an :class:`AnySpec`, which does not know its own type.
-        Raises :class:`InvalidResource` if ``id`` holds a control character.
+        Raises :class:`InvalidResource` if the address holds a control character.
         """
         where = kind or kind_of(type(spec))
-        if any(ord(c) < 32 or ord(c) == 127 for c in id):
-            raise InvalidResource(
-                f"{id!r} is not a resource id: it holds a control character",
-                Pointer(namespace or where.namespace, where.type, id),
-            )
         metadata = Metadata(
             namespace or where.namespace,
             where.type,
@@ -292,6 +306,7 @@ class Resource(_Envelope[S_co]):
             annotations=FrozenMap(annotations) if annotations else EMPTY,
             finalizers=finalizers,
         )
+        check_name(metadata)
         return Resource(metadata, spec)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -29,7 +29,7 @@ from cosi.errors import (
 )
 from cosi.metadata import MAX_VERSION, Metadata, Phase, format_version
 from cosi.query import EVERYTHING, Query
-from cosi.resource import Kind, Resource
+from cosi.resource import Kind, Resource, check_name
 from cosi.store.history import History, HistorySize
 from cosi.store.label_index import LabelIndex
 from cosi.store.view import Filtered, OneResource, View
@@ -109,6 +109,7 @@ class Collection:
     def created(self, resource: Resource[Any], owner: str) -> Resource[Any]:
         """The resource as it would be stored; raises what forbids creating it."""
         m = resource.metadata
+        check_name(m)
         if m.owner and m.owner != owner:
             raise OwnerConflict(f'owner is already set to "{m.owner}"', resource.pointer)
         if m.id in self._items:

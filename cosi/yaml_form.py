@@ -1,0 +1,251 @@
+"""Resources as YAML documents, both directions (COSI: "YAML form").
+
+::
+
+    metadata:
+        namespace: runtime
+        type: ServiceGates.runtime.talos.dev
+        id: ext-hello
+        version: 1
+        owner:
+        phase: running
+        created: 2026-11-22T10:00:00Z
+        updated: 2026-11-22T10:00:00Z
+    spec:
+        waitingFor:
+            - "network: addresses"
+
+Scalars of the metadata are plain text, whatever they look like: ``id: 123`` is the id ``123``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import yaml
+from yaml.nodes import Node, ScalarNode
+
+from cosi.errors import InvalidResource
+from cosi.frozen import EMPTY, FrozenMap
+from cosi.metadata import Metadata, Phase, format_version, parse_phase, parse_version
+from cosi.resource import AnySpec, Resource, Spec, check_name
+from cosi.type_lookup import EVERY_TYPE, TypeRegistry
+from cosi.yaml_reading import Document, documents
+
+T = TypeVar("T")
+
+# -- writing ----------------------------------------------------------------------------------
+
+
+class _Text(str):
+    """A scalar that is written without quotes unless it cannot be, whatever it looks like."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists under their key, as COSI does."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless=False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: Any, text: _Text) -> Node:
+    # A scalar is quoted if its tag is not the one that its plain form would be taken for.
+    tag = dumper.resolve(ScalarNode, text, (True, False))
+    return ScalarNode(tag, str(text))
+
+
+_Dumper.add_representer(_Text, _represent_text)
+_CDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def to_yaml(*resources: Resource[Any]) -> str:
+    """Write resources, one document each."""
+    return "---\n".join(_document(resource) for resource in resources)
+
+
+def spec_to_yaml(spec: Spec | AnySpec) -> str:
+    """Write a payload alone; that of an :class:`AnySpec` is the text that it came with."""
+    if isinstance(spec, AnySpec):
+        return spec.yaml
+    return str(yaml.dump(_plain(spec), Dumper=_CDumper, sort_keys=False, allow_unicode=True))
+
+
+def rfc3339(time: datetime) -> str:
+    """``2026-11-22T10:00:00Z``: whole seconds, in the zone that ``time`` carries."""
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _plain(spec: Spec) -> Any:
+    return spec.model_dump(mode="json", by_alias=True)
+
+
+def _document(resource: Resource[Any]) -> str:
+    metadata = {"metadata": _metadata_fields(resource.metadata)}
+    if isinstance(resource.spec, AnySpec):
+        return _dump(metadata) + _embedded(resource.spec.yaml)
+    return _dump({**metadata, "spec": _plain(resource.spec)})
+
+
+def _dump(value: Any) -> str:
+    return str(
+        yaml.dump(value, Dumper=_Dumper, sort_keys=False, indent=4, width=1000, allow_unicode=True)
+    )
+
+
+def _metadata_fields(m: Metadata) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "namespace": _Text(m.namespace),
+        "type": _Text(m.type),
+        "id": _Text(m.id),
+        "version": _Text(format_version(m.version)),
+        "owner": _Text(m.owner),
+        "phase": _Text(m.phase.value),
+        "created": _Text(rfc3339(m.created)),
+        "updated": _Text(rfc3339(m.updated)),
+    }
+    for name, values in (("labels", m.labels), ("annotations", m.annotations)):
+        if values:
+            fields[name] = {_Text(key): _Text(values[key]) for key in sorted(values)}
+    if m.finalizers:
+        fields["finalizers"] = [_Text(name) for name in m.finalizers]
+    return fields
+
+
+def _embedded(text: str) -> str:
+    """``spec:`` with a payload as it was written, shifted to the right."""
+    lines = text.removeprefix("---\n").rstrip("\n").splitlines()
+    if not lines:
+        return "spec: {}\n"
+    return "spec:\n" + "".join(f"    {line}\n" if line else "\n" for line in lines)
+
+
+# -- reading ----------------------------------------------------------------------------------
+
+
+def resources_from_yaml(
+    text: str, *, source: str = "<yaml>", types: TypeRegistry = EVERY_TYPE
+) -> tuple[Resource[Any], ...]:
+    """Read all documents of ``text``; empty ones are skipped.
+
+    ``id`` and ``type`` must be given; ``namespace`` is the default one of the type unless given,
+    and the rest of the metadata is that of a new resource. Unknown keys of the metadata are
+    ignored. Raises :class:`~cosi.errors.InvalidResource`, whose message begins with
+    ``source:line:column:``.
+    """
+    return tuple(_resource(document, types) for document in documents(text, source))
+
+
+def spec_from_yaml(payload: type[Spec] | type[AnySpec], text: str) -> Spec | AnySpec:
+    """Read a payload alone; raises :class:`~cosi.errors.InvalidResource` with line and column."""
+    if issubclass(payload, AnySpec):
+        return AnySpec(text)
+    for document in documents(text, "spec"):
+        return document.validated(payload, document.root, "spec")
+    return payload()
+
+
+def _resource(document: Document, types: TypeRegistry) -> Resource[Any]:
+    parts = document.mapping(document.root, "a mapping with metadata and spec")
+    for key in parts.keys() - {"metadata", "spec"}:
+        raise document.error(document.root, f"unexpected key {key!r}")
+    if len(parts) != 2:
+        raise document.error(document.root, "metadata or spec node is missing")
+    fields = document.mapping(parts["metadata"], "a mapping in metadata")
+    type = _required(document, parts["metadata"], fields, "type")
+    payload = types.payload(type)
+    metadata = _metadata(document, parts["metadata"], fields, payload)
+    if issubclass(payload, AnySpec):
+        return Resource(metadata, AnySpec(document.text_of(parts["spec"])))
+    return Resource(metadata, document.validated(payload, parts["spec"], "spec"))
+
+
+def _metadata(
+    document: Document,
+    node: Node,
+    fields: dict[str, Node],
+    payload: type[Spec] | type[AnySpec],
+) -> Metadata:
+    type = _required(document, node, fields, "type")
+    if namespace := fields.get("namespace"):
+        where = document.scalar(namespace, "a scalar in namespace")
+    elif issubclass(payload, AnySpec):
+        raise document.error(node, f"expected namespace: {type} is not a type known here")
+    else:
+        where = payload.__cosi__.default_namespace
+    created = _time(document, fields, "created")
+    metadata = Metadata(
+        where,
+        type,
+        _required(document, node, fields, "id"),
+        _parsed(document, fields, "version", parse_version),
+        _scalar(document, fields, "owner") or "",
+        _parsed(document, fields, "phase", parse_phase) or Phase.RUNNING,
+        created,
+        _time(document, fields, "updated") or created,
+        _texts(document, fields, "labels"),
+        _texts(document, fields, "annotations"),
+        _names(document, fields, "finalizers"),
+    )
+    try:
+        check_name(metadata)
+    except InvalidResource as error:
+        raise document.error(node, str(error)) from None
+    return metadata
+
+
+def _scalar(document: Document, fields: dict[str, Node], name: str) -> str | None:
+    node = fields.get(name)
+    return None if node is None else document.scalar(node, f"a scalar in {name}")
+
+
+def _required(document: Document, node: Node, fields: dict[str, Node], name: str) -> str:
+    value = _scalar(document, fields, name)
+    if value is None:
+        raise document.error(node, f"expected {name} in metadata")
+    return value
+
+
+def _parsed(
+    document: Document, fields: dict[str, Node], name: str, parse: Callable[[str], T]
+) -> T | None:
+    text = _scalar(document, fields, name)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except (InvalidResource, ValueError) as error:
+        raise document.error(fields[name], f"failed to parse {name}: {error}") from error
+
+
+def _time(document: Document, fields: dict[str, Node], name: str) -> datetime | None:
+    return _parsed(document, fields, name, _parse_time)
+
+
+def _parse_time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return time
+
+
+def _texts(document: Document, fields: dict[str, Node], name: str) -> FrozenMap[str, str]:
+    node = fields.get(name)
+    if node is None:
+        return EMPTY
+    entries = document.mapping(node, f"a mapping in {name}")
+    return FrozenMap({k: document.scalar(v, f"a scalar in {name}") for k, v in entries.items()})
+
+
+def _names(document: Document, fields: dict[str, Node], name: str) -> tuple[str, ...]:
+    node = fields.get(name)
+    if node is None:
+        return ()
+    items = document.sequence(node, f"a sequence in {name}")
+    return tuple(dict.fromkeys(document.scalar(item, f"a scalar in {name}") for item in items))
