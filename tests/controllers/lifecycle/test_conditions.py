@@ -93,7 +93,9 @@ def test_the_same_condition_twice_is_said_twice() -> None:
         ({"configuration": True}, Facts(config_version="1"), ""),
     ],
 )
-def test_each_kind_of_dependency(dependency: dict[str, object], facts: Facts, expected: str) -> None:
+def test_each_kind_of_dependency(
+    dependency: dict[str, object], facts: Facts, expected: str
+) -> None:
     assert ", ".join(waiting_for(service(dependency), facts)) == expected
 
 

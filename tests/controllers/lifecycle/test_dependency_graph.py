@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +87,7 @@ def test_a_cycle_is_known_exactly_when_there_is_a_way_back(
         for other in range(7):
             cycle = made.cycle(str(other))
             assert bool(cycle) is reaches(needs, other)
-            for at, need in zip(cycle, cycle[1:], strict=False):
+            for at, need in pairwise(cycle):
                 assert int(need) in needs[int(at)]
 
 
