@@ -142,7 +142,7 @@ def _drain(announcements: socket.socket) -> bool:
     relevant = False
     while True:
         try:
-            relevant |= any(map(_matters, _messages(announcements.recv(_BUFFER_BYTES))))
+            relevant |= any(map(matters, messages(announcements.recv(_BUFFER_BYTES))))
         except BlockingIOError:
             return relevant
         except OSError as error:
@@ -152,14 +152,15 @@ def _drain(announcements: socket.socket) -> bool:
             relevant = True
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and body of each message in a datagram (netlink(7))."""
     while len(data) >= _HEADER.size:
         length, kind, *_ = _HEADER.unpack_from(data)
         yield kind, data[_HEADER.size : length]
         data = data[max((length + 3) & ~3, _HEADER.size) :]
 
 
-def _matters(message: tuple[int, bytes]) -> bool:
-    """A router's million routes come and go: only default ones (``dst_len`` 0) matter."""
+def matters(message: tuple[int, bytes]) -> bool:
+    """Of a router's million routes only the default ones do: their ``dst_len`` is 0."""
     kind, body = message
     return kind not in {_NEW_ROUTE, _DELETED_ROUTE} or body[1:2] == b"\0"

@@ -31,7 +31,6 @@ from controllers.host.walk import Hinge, Look, Presence, Walk
 log = logging.getLogger(__name__)
 
 BLIND_SECONDS = 10.0
-"""Between two looks at paths of which no watch tells."""
 
 PAUSE_SECONDS = 0.1
 """How long to let things pile up that concern no path, or all of them."""
@@ -55,8 +54,12 @@ class InotifyPaths:
     Symbolic links are followed as the kernel does: an absolute one leads to the machine's own root.
     """
 
-    def __init__(self, root: str | Path = "/", *paths: str) -> None:
+    def __init__(
+        self, root: str | Path = "/", *paths: str, blind_seconds: float = BLIND_SECONDS
+    ) -> None:
+        """``blind_seconds``: between two looks at paths of which no watch tells."""
         self._root = str(root).rstrip("/")
+        self._blind_seconds = blind_seconds
         self._answers: dict[str, Presence | None] = dict.fromkeys(paths)
         self._asked: set[str] = set()
         self._wake = anyio.Event()
@@ -82,15 +85,11 @@ class InotifyPaths:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(following.records)
                 tasks.start_soon(following.mounts)
+                tasks.start_soon(following.what_nobody_tells, self._blind_seconds)
                 while True:
-                    await self._wait(following)
-                    asked, self._asked = self._asked, set()
-                    await following.look(asked | following.hinges.blind)
-
-    async def _wait(self, following: _Following) -> None:
-        with anyio.move_on_after(BLIND_SECONDS if following.hinges.blind else float("inf")):
-            await self._wake.wait()
-        self._wake = anyio.Event()
+                    await self._wake.wait()
+                    asked, self._asked, self._wake = self._asked, set(), anyio.Event()
+                    await following.look(asked)
 
 
 class Hinges:
@@ -161,6 +160,7 @@ class _Following:
         self._silent: frozenset[int] = frozenset()
         # Records must not be read while a look makes the watches that they belong to.
         self._looking = anyio.Lock()
+        self._blind = anyio.Event()
 
     async def records(self) -> None:
         """Look again at what the watches have a record of."""
@@ -179,6 +179,14 @@ class _Following:
         except FileNotFoundError:
             log.info("changes of mounts will not be seen", extra={"missing": MOUNTS})
             await self.look(set(self._answers))
+
+    async def what_nobody_tells(self, seconds: float) -> None:
+        """Look again, now and then, at what no watch has records of; if there is any."""
+        while True:
+            await self._blind.wait()
+            await anyio.sleep(seconds)
+            self._blind = anyio.Event()
+            await self.look(set(self.hinges.blind))
 
     async def _look_at_all(self) -> None:
         self._silent = frozenset(await anyio.to_thread.run_sync(_silent_devices))
@@ -199,6 +207,8 @@ class _Following:
                     looks[path] = None
             for watch in self.hinges.replace(looks):
                 self._inotify.remove(watch)
+            if self.hinges.blind:
+                self._blind.set()
         self._tell({path: look.presence for path, look in looks.items() if look})
 
     def _walk(self, paths: Iterable[str]) -> dict[str, Look | None]:

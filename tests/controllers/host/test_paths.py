@@ -1,0 +1,201 @@
+"""Paths on the real kernel: what comes, goes, moves, and hides; with 1,000 of them."""
+
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+
+from controllers.host.inotify import Change, Record
+from controllers.host.paths import Hinges, InotifyPaths
+from controllers.host.walk import Look, Presence
+from tests.controllers.host.conftest import Following
+
+THERE = Presence(present=True)
+NOT_THERE = Presence(present=False)
+
+
+async def test_a_file_that_comes_and_goes_is_told(tmp_path: Path, following: Following) -> None:
+    async with following(InotifyPaths(tmp_path, "/file")) as report:
+        assert await report() == {"/file": NOT_THERE}
+        (tmp_path / "file").touch()
+        assert await report() == {"/file": THERE}
+        (tmp_path / "file").unlink()
+        assert await report() == {"/file": NOT_THERE}
+
+
+async def test_a_path_whose_parents_do_not_exist_yet(tmp_path: Path, following: Following) -> None:
+    async with following(InotifyPaths(tmp_path, "/a/b/c")) as report:
+        assert await report() == {"/a/b/c": NOT_THERE}
+        (tmp_path / "a/b/c").mkdir(parents=True)
+        assert await report() == {"/a/b/c": THERE}
+
+
+async def test_a_parent_that_is_renamed_away_and_back(tmp_path: Path, following: Following) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    async with following(InotifyPaths(tmp_path, "/a/b")) as report:
+        assert await report() == {"/a/b": THERE}
+        (tmp_path / "a").rename(tmp_path / "z")
+        assert await report() == {"/a/b": NOT_THERE}
+        (tmp_path / "z").rename(tmp_path / "a")
+        assert await report() == {"/a/b": THERE}
+
+
+async def test_a_tree_that_is_removed_and_made_anew(tmp_path: Path, following: Following) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    async with following(InotifyPaths(tmp_path, "/a/b")) as report:
+        await report()
+        for _ in range(3):
+            (tmp_path / "a/b").rmdir()
+            (tmp_path / "a").rmdir()
+            assert await report() == {"/a/b": NOT_THERE}
+            (tmp_path / "a/b").mkdir(parents=True)
+            assert await report() == {"/a/b": THERE}
+
+
+async def test_a_symbolic_link_and_its_target_are_both_watched(
+    tmp_path: Path, following: Following
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    async with following(InotifyPaths(tmp_path, "/link/file")) as report:
+        assert await report() == {"/link/file": NOT_THERE}
+        (tmp_path / "link").symlink_to("here")
+        (tmp_path / "here/file").touch()
+        assert await report() == {"/link/file": THERE}
+        (tmp_path / "new").symlink_to("there")
+        (tmp_path / "new").rename(tmp_path / "link")
+        assert await report() == {"/link/file": NOT_THERE}
+
+
+async def test_a_file_where_a_directory_should_be_is_an_error_until_it_is_one(
+    tmp_path: Path, following: Following
+) -> None:
+    """weak point 11.1/4: in Talos that error ends the wait, and is told late."""
+    (tmp_path / "a").touch()
+    async with following(InotifyPaths(tmp_path, "/a/b")) as report:
+        error = f"stat {tmp_path}/a/b: not a directory"
+        assert await report() == {"/a/b": Presence(present=False, error=error)}
+        (tmp_path / "a").unlink()
+        assert await report() == {"/a/b": NOT_THERE}
+        (tmp_path / "a/b").mkdir(parents=True)
+        assert await report() == {"/a/b": THERE}
+
+
+async def test_paths_are_asked_for_and_forgotten_while_running(
+    tmp_path: Path, following: Following
+) -> None:
+    paths = InotifyPaths(tmp_path)
+    async with following(paths) as report:
+        paths.want("/a")
+        assert await report() == {"/a": NOT_THERE}
+        paths.forget("/a")
+        paths.want("/b")
+        assert await report() == {"/b": NOT_THERE}
+        (tmp_path / "a").touch()
+        (tmp_path / "b").touch()
+        assert await report() == {"/b": THERE}
+        paths.want("/b")
+        assert await report() == {"/b": THERE}
+
+
+async def test_a_reader_can_be_followed_again(tmp_path: Path, following: Following) -> None:
+    paths = InotifyPaths(tmp_path, "/a")
+    for _ in range(2):
+        async with following(paths) as report:
+            assert await report() == {"/a": NOT_THERE}
+
+
+async def test_a_thousand_paths_share_their_watches(tmp_path: Path, following: Following) -> None:
+    names = [f"/run/{number}.sock" for number in range(1000)]
+    (tmp_path / "run").mkdir()
+    before = watches()
+    async with following(InotifyPaths(tmp_path, *names)) as report:
+        assert await report() == dict.fromkeys(names, NOT_THERE)
+        assert watches() - before == len((tmp_path / "run/x").parents)
+        (tmp_path / "run/700.sock").touch()
+        assert await report() == {"/run/700.sock": THERE}
+        (tmp_path / "run").rename(tmp_path / "old")
+        assert await report() == {"/run/700.sock": NOT_THERE}
+        assert watches() - before == len((tmp_path / "run").parents)
+
+
+def watches() -> int:
+    infos = Path("/proc/self/fdinfo").iterdir()
+    return sum(text_of(info).count("inotify wd:") for info in infos)
+
+
+def text_of(info: Path) -> str:
+    try:
+        return info.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+async def test_nothing_stays_open(tmp_path: Path, following: Following) -> None:
+    before = descriptors()
+    async with following(InotifyPaths(tmp_path, "/a")) as report:
+        await report()
+    assert descriptors() == before
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_where_nobody_tells_the_paths_are_looked_at_now_and_then(
+    following: Following,
+) -> None:
+    async with await anyio.open_process(["sleep", "60"]) as process:
+        path = f"/proc/{process.pid}"
+        async with following(InotifyPaths("/", path, blind_seconds=0.05)) as report:
+            assert await report() == {path: THERE}
+            process.kill()
+            await process.wait()
+            assert await report() == {path: NOT_THERE}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a tmpfs")
+async def test_a_mount_that_covers_a_path_and_goes_again(
+    tmp_path: Path, following: Following
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/file").touch()
+    async with following(InotifyPaths(tmp_path, "/data/file")) as report:
+        assert await report() == {"/data/file": THERE}
+        await anyio.run_process(["mount", "-t", "tmpfs", "none", str(tmp_path / "data")])
+        try:
+            assert await report() == {"/data/file": NOT_THERE}
+            (tmp_path / "data/file").touch()
+            assert await report() == {"/data/file": THERE}
+        finally:
+            await anyio.run_process(["umount", str(tmp_path / "data")])
+
+
+def look(*hinges: tuple[int, str], blind: bool = False) -> Look:
+    return Look(NOT_THERE, frozenset(hinges), blind)
+
+
+def test_a_record_concerns_the_paths_that_hang_on_its_name() -> None:
+    hinges = Hinges()
+    hinges.replace({"/a/x": look((1, "a"), (2, "x")), "/a/y": look((1, "a"), (2, "y"))})
+    assert hinges.affected([Record(2, Change.CREATE, "x")]) == {"/a/x"}
+    assert hinges.affected([Record(1, Change.MOVED_FROM, "a")]) == {"/a/x", "/a/y"}
+    assert hinges.affected([Record(2, Change.IGNORED, "")]) == {"/a/x", "/a/y"}
+    assert hinges.affected([Record(2, Change.CREATE, "z"), Record(9, Change.IGNORED, "")]) == set()
+
+
+def test_lost_records_concern_everything() -> None:
+    hinges = Hinges()
+    hinges.replace({"/a": look((1, "a")), "/b": look((1, "b"))})
+    assert hinges.affected([Record(-1, Change.OVERFLOW, "")]) == {"/a", "/b"}
+
+
+def test_a_watch_goes_with_the_last_path_that_hangs_on_it() -> None:
+    hinges = Hinges()
+    hinges.replace({"/a/x": look((1, "a"), (2, "x"), blind=True), "/a/y": look((1, "a"), (2, "y"))})
+    assert hinges.blind == {"/a/x"}
+    assert hinges.replace({"/a/x": None}) == []
+    assert hinges.blind == set()
+    assert sorted(hinges.replace({"/a/y": look((1, "a"), (3, "y"))})) == [2]
+    assert sorted(hinges.replace({"/a/y": None, "/never": None})) == [1, 3]
