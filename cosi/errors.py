@@ -13,6 +13,7 @@
      ├─ InvalidResource          a name, a payload or a document that cannot be one
      ├─ AccessDenied             an access rule said no
      ├─ Unsupported              this state cannot do that
+     ├─ Unavailable              the state is remote, and cannot be asked just now
      ├─ WatchError
      │   ├─ InvalidBookmark      of another process, too old, or not a bookmark
      │   └─ Overrun              the watcher was slower than the history is long
@@ -82,6 +83,10 @@ class AccessDenied(CosiError):
 
 class Unsupported(CosiError):
     """This state does not offer the operation or the option."""
+
+
+class Unavailable(CosiError):
+    """The state is remote and could not be reached, or broke off: nothing is known."""
 
 
 class WatchError(CosiError):

@@ -22,23 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cosi.api.proto import state_pb2 as cosi_dot_api_dot_proto_dot_state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63osi/api/proto/sealed.proto\x12\x0b\x63osi.sealed\",\n\x06\x41nswer\x12\x15\n\x08resource\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\x0b\n\t_resource\"J\n\x08Resource\x12\x15\n\x08metadata\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x12\x11\n\x04spec\x18\x02 \x01(\x0cH\x01\x88\x01\x01\x42\x0b\n\t_metadataB\x07\n\x05_spec\"V\n\x07\x46\x61ilure\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0f\n\x07located\x18\x02 \x01(\x08\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\n\n\x02id\x18\x05 \x01(\t\"\xc2\x01\n\x05\x45vent\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12\x12\n\nevent_type\x18\x02 \x01(\x05\x12\x10\n\x03old\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x12\x12\n\x05\x65rror\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x62ookmark\x18\x05 \x01(\x0cH\x02\x88\x01\x01\x12+\n\x07\x66\x61ilure\x18\xe8\x07 \x01(\x0b\x32\x14.cosi.sealed.FailureH\x03\x88\x01\x01\x42\x06\n\x04_oldB\x08\n\x06_errorB\x0b\n\t_bookmarkB\n\n\x08_failure\"2\n\rWatchResponse\x12!\n\x05\x65vent\x18\x01 \x03(\x0b\x32\x12.cosi.sealed.Eventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63osi/api/proto/sealed.proto\x12\x0b\x63osi.sealed\x1a\x1a\x63osi/api/proto/state.proto\"\x1a\n\x06\x41nswer\x12\x10\n\x08resource\x18\x01 \x01(\x0c\"P\n\rCreateRequest\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12-\n\x07options\x18\x02 \x01(\x0b\x32\x1c.cosi.resource.CreateOptions\"T\n\rUpdateRequest\x12\x14\n\x0cnew_resource\x18\x02 \x01(\x0c\x12-\n\x07options\x18\x03 \x01(\x0b\x32\x1c.cosi.resource.UpdateOptions\"V\n\x07\x46\x61ilure\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0f\n\x07located\x18\x02 \x01(\x08\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\n\n\x02id\x18\x05 \x01(\t\"\xc2\x01\n\x05\x45vent\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12\x12\n\nevent_type\x18\x02 \x01(\x05\x12\x10\n\x03old\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x12\x12\n\x05\x65rror\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x62ookmark\x18\x05 \x01(\x0cH\x02\x88\x01\x01\x12+\n\x07\x66\x61ilure\x18\xe8\x07 \x01(\x0b\x32\x14.cosi.sealed.FailureH\x03\x88\x01\x01\x42\x06\n\x04_oldB\x08\n\x06_errorB\x0b\n\t_bookmarkB\n\n\x08_failure\"2\n\rWatchResponse\x12!\n\x05\x65vent\x18\x01 \x03(\x0b\x32\x12.cosi.sealed.Eventb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cosi.api.proto.sealed_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ANSWER']._serialized_start=44
-  _globals['_ANSWER']._serialized_end=88
-  _globals['_RESOURCE']._serialized_start=90
-  _globals['_RESOURCE']._serialized_end=164
-  _globals['_FAILURE']._serialized_start=166
-  _globals['_FAILURE']._serialized_end=252
-  _globals['_EVENT']._serialized_start=255
-  _globals['_EVENT']._serialized_end=449
-  _globals['_WATCHRESPONSE']._serialized_start=451
-  _globals['_WATCHRESPONSE']._serialized_end=501
+  _globals['_ANSWER']._serialized_start=72
+  _globals['_ANSWER']._serialized_end=98
+  _globals['_CREATEREQUEST']._serialized_start=100
+  _globals['_CREATEREQUEST']._serialized_end=180
+  _globals['_UPDATEREQUEST']._serialized_start=182
+  _globals['_UPDATEREQUEST']._serialized_end=266
+  _globals['_FAILURE']._serialized_start=268
+  _globals['_FAILURE']._serialized_end=354
+  _globals['_EVENT']._serialized_start=357
+  _globals['_EVENT']._serialized_end=551
+  _globals['_WATCHRESPONSE']._serialized_start=553
+  _globals['_WATCHRESPONSE']._serialized_end=603
 # @@protoc_insertion_point(module_scope)

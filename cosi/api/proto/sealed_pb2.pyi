@@ -1,3 +1,4 @@
+from cosi.api.proto import state_pb2 as _state_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -12,13 +13,21 @@ class Answer(_message.Message):
     resource: bytes
     def __init__(self, resource: _Optional[bytes] = ...) -> None: ...
 
-class Resource(_message.Message):
-    __slots__ = ("metadata", "spec")
-    METADATA_FIELD_NUMBER: _ClassVar[int]
-    SPEC_FIELD_NUMBER: _ClassVar[int]
-    metadata: bytes
-    spec: bytes
-    def __init__(self, metadata: _Optional[bytes] = ..., spec: _Optional[bytes] = ...) -> None: ...
+class CreateRequest(_message.Message):
+    __slots__ = ("resource", "options")
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    resource: bytes
+    options: _state_pb2.CreateOptions
+    def __init__(self, resource: _Optional[bytes] = ..., options: _Optional[_Union[_state_pb2.CreateOptions, _Mapping[str, object]]] = ...) -> None: ...
+
+class UpdateRequest(_message.Message):
+    __slots__ = ("new_resource", "options")
+    NEW_RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    new_resource: bytes
+    options: _state_pb2.UpdateOptions
+    def __init__(self, new_resource: _Optional[bytes] = ..., options: _Optional[_Union[_state_pb2.UpdateOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("error", "located", "namespace", "type", "id")

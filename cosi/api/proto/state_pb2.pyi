@@ -194,7 +194,7 @@ class Event(_message.Message):
     def __init__(self, resource: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ..., event_type: _Optional[_Union[EventType, str]] = ..., old: _Optional[_Union[_resource_pb2.Resource, _Mapping[str, object]]] = ..., error: _Optional[str] = ..., bookmark: _Optional[bytes] = ...) -> None: ...
 
 class WatchOptions(_message.Message):
-    __slots__ = ("bootstrap_contents", "tail_events", "label_query", "id_query", "aggregated", "start_from_bookmark", "bootstrap_bookmark")
+    __slots__ = ("bootstrap_contents", "tail_events", "label_query", "id_query", "aggregated", "start_from_bookmark", "bootstrap_bookmark", "progress")
     BOOTSTRAP_CONTENTS_FIELD_NUMBER: _ClassVar[int]
     TAIL_EVENTS_FIELD_NUMBER: _ClassVar[int]
     LABEL_QUERY_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class WatchOptions(_message.Message):
     AGGREGATED_FIELD_NUMBER: _ClassVar[int]
     START_FROM_BOOKMARK_FIELD_NUMBER: _ClassVar[int]
     BOOTSTRAP_BOOKMARK_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     bootstrap_contents: bool
     tail_events: int
     label_query: _containers.RepeatedCompositeFieldContainer[_resource_pb2.LabelQuery]
@@ -209,7 +210,8 @@ class WatchOptions(_message.Message):
     aggregated: bool
     start_from_bookmark: bytes
     bootstrap_bookmark: bool
-    def __init__(self, bootstrap_contents: _Optional[bool] = ..., tail_events: _Optional[int] = ..., label_query: _Optional[_Iterable[_Union[_resource_pb2.LabelQuery, _Mapping[str, object]]]] = ..., id_query: _Optional[_Union[_resource_pb2.IDQuery, _Mapping[str, object]]] = ..., aggregated: _Optional[bool] = ..., start_from_bookmark: _Optional[bytes] = ..., bootstrap_bookmark: _Optional[bool] = ...) -> None: ...
+    progress: bool
+    def __init__(self, bootstrap_contents: _Optional[bool] = ..., tail_events: _Optional[int] = ..., label_query: _Optional[_Iterable[_Union[_resource_pb2.LabelQuery, _Mapping[str, object]]]] = ..., id_query: _Optional[_Union[_resource_pb2.IDQuery, _Mapping[str, object]]] = ..., aggregated: _Optional[bool] = ..., start_from_bookmark: _Optional[bytes] = ..., bootstrap_bookmark: _Optional[bool] = ..., progress: _Optional[bool] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("namespace", "type", "id", "options", "api_version")

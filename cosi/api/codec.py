@@ -1,0 +1,141 @@
+"""Resources as bytes, and back. What was encoded once is kept with the resource.
+
+A resource is a value, so its bytes never change: a thousand watchers cost one encoding, and what
+came over the wire goes on as it came. The payload travels in both forms, as the protobuf message
+that its class declares and as YAML; an :class:`~cosi.resource.AnySpec` byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from cosi.api.payload import payload_codec
+from cosi.api.proto import resource_pb2
+from cosi.errors import InvalidResource
+from cosi.frozen import EMPTY, FrozenMap
+from cosi.metadata import Metadata, format_version, parse_phase, parse_version
+from cosi.resource import AnySpec, Resource, Spec, Tombstone
+from cosi.yaml_form import spec_from_yaml, spec_to_yaml
+
+M = TypeVar("M", bound=Message)
+
+PayloadOf = Callable[[str], type[Spec] | type[AnySpec]]
+"""The class of a type's payload; :class:`~cosi.resource.AnySpec` if nobody registered one."""
+
+
+def encode(resource: Resource[Any]) -> bytes:
+    """``cosi.resource.Resource`` for ``resource``; from memory the second time."""
+    known = getattr(resource, "_encoded", None)
+    if known is not None:
+        return cast("bytes", known)
+    return _keep(resource, _encode(resource))
+
+
+def decode(data: bytes, payload_of: PayloadOf) -> Resource[Any]:
+    """The resource in ``data``, which is kept with it.
+
+    Raises :class:`InvalidResource` with COSI's text where a part is missing or is none.
+    """
+    message = parse(resource_pb2.Resource, data)
+    if not message.HasField("metadata"):
+        raise InvalidResource("metadata is missing")
+    if not message.HasField("spec"):
+        raise InvalidResource("spec is missing")
+    metadata = _metadata(message.metadata)
+    spec = _decode_spec(message.spec, payload_of(metadata.type))
+    resource = Resource(metadata, spec)
+    _keep(resource, data)
+    return resource
+
+
+def decode_tombstone(data: bytes) -> Tombstone:
+    """The tombstone in ``data``: only its address and version count (defect 12.1/8)."""
+    metadata = _metadata(parse(resource_pb2.Resource, data).metadata)
+    return Tombstone(Resource(metadata, AnySpec()).pointer, metadata.version)
+
+
+def parse(message: type[M], data: bytes) -> M:
+    """``data`` as a ``message``; raises :class:`InvalidResource` if it is none."""
+    try:
+        return message.FromString(data)
+    except DecodeError as error:
+        raise InvalidResource(f"not a {message.__name__}: {error}") from error
+
+
+def _keep(resource: Resource[Any], data: bytes) -> bytes:
+    object.__setattr__(resource, "_encoded", data)  # a cache is no change of a value
+    return data
+
+
+def _encode(resource: Resource[Any]) -> bytes:
+    metadata = _metadata_message(resource.metadata)
+    # A tombstone's is present but empty: readers refuse a resource without a spec.
+    tombstone = isinstance(resource, Tombstone)
+    spec = resource_pb2.Spec() if tombstone else _spec_message(resource.spec)
+    return resource_pb2.Resource(metadata=metadata, spec=spec).SerializeToString()
+
+
+def _spec_message(spec: Spec | AnySpec) -> resource_pb2.Spec:
+    if isinstance(spec, AnySpec):
+        return resource_pb2.Spec(proto_spec=spec.proto, yaml_spec=spec.yaml)
+    codec = payload_codec(type(spec))
+    proto = codec.encode(spec) if codec is not None else b""
+    return resource_pb2.Spec(proto_spec=proto, yaml_spec=spec_to_yaml(spec))
+
+
+def _decode_spec(spec: resource_pb2.Spec, payload: type[Spec] | type[AnySpec]) -> Spec | AnySpec:
+    """Protobuf where it says everything, being the faster; else YAML.
+
+    An empty message may be a payload of zeros, or of a sender that has no protobuf form of it.
+    """
+    if issubclass(payload, AnySpec):
+        return AnySpec(spec.yaml_spec, spec.proto_spec)
+    codec = payload_codec(payload)
+    if codec is not None and (not spec.yaml_spec or (spec.proto_spec and codec.complete)):
+        return cast("Spec", codec.decode(spec.proto_spec))
+    return spec_from_yaml(payload, spec.yaml_spec)
+
+
+def _metadata_message(metadata: Metadata) -> resource_pb2.Metadata:
+    return resource_pb2.Metadata(
+        namespace=metadata.namespace,
+        type=metadata.type,
+        id=metadata.id,
+        version=format_version(metadata.version),
+        owner=metadata.owner,
+        phase=metadata.phase.value,
+        created=metadata.created,
+        updated=metadata.updated,
+        finalizers=metadata.finalizers,
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+    )
+
+
+def _metadata(message: resource_pb2.Metadata) -> Metadata:
+    return Metadata(
+        message.namespace,
+        message.type,
+        message.id,
+        parse_version(message.version),
+        message.owner,
+        parse_phase(message.phase),
+        _moment(message.created),
+        _moment(message.updated),
+        FrozenMap(message.labels) if message.labels else EMPTY,
+        FrozenMap(message.annotations) if message.annotations else EMPTY,
+        tuple(dict.fromkeys(message.finalizers)),
+    )
+
+
+def _moment(timestamp: Timestamp) -> datetime:
+    """One that was not sent is the epoch, as for COSI."""
+    try:
+        return timestamp.ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidResource(f"not a point in time: {error}") from error

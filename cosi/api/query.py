@@ -1,0 +1,64 @@
+"""Label and id queries as messages, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cosi.api.proto.resource_pb2 import IDQuery, LabelQuery
+from cosi.api.proto.resource_pb2 import LabelTerm as LabelTermMessage
+from cosi.errors import InvalidResource
+from cosi.query import LabelOp, LabelTerm, Query
+
+_OPERATIONS: dict[LabelOp, LabelTermMessage.Operation] = {
+    LabelOp.EXISTS: LabelTermMessage.EXISTS,
+    LabelOp.EQUAL: LabelTermMessage.EQUAL,
+    LabelOp.IN: LabelTermMessage.IN,
+    LabelOp.LT: LabelTermMessage.LT,
+    LabelOp.LTE: LabelTermMessage.LTE,
+    LabelOp.LT_NUMERIC: LabelTermMessage.LT_NUMERIC,
+    LabelOp.LTE_NUMERIC: LabelTermMessage.LTE_NUMERIC,
+}
+_OPS = {number: op for op, number in _OPERATIONS.items()}
+
+
+class UnknownOperator(InvalidResource):
+    """A label term of a protocol newer than this one."""
+
+
+def query_from(labels: Iterable[LabelQuery], id: IDQuery) -> Query:
+    """The query in a request. An empty pattern is none, as is a message that was not sent.
+
+    Raises :class:`UnknownOperator`, and :class:`InvalidResource` if the pattern does not compile.
+    """
+    branches = tuple(tuple(_term(term) for term in query.terms) for query in labels)
+    # A branch without terms matches everything, and so does what it is an alternative of.
+    return Query(() if () in branches else branches, id.regexp or None)
+
+
+def _term(term: LabelTermMessage) -> LabelTerm:
+    if term.op == LabelTermMessage.NOT_EXISTS:
+        return LabelTerm(term.key, LabelOp.EXISTS, invert=not term.invert)
+    op = _OPS.get(term.op)
+    if op is None:
+        raise UnknownOperator(f"unsupported label query operator: {term.op}")
+    return LabelTerm(term.key, op, tuple(term.value), term.invert)
+
+
+def label_messages(query: Query) -> list[LabelQuery]:
+    """The label part of a request for ``query``."""
+    return [
+        LabelQuery(
+            terms=[
+                LabelTermMessage(
+                    key=term.key, op=_OPERATIONS[term.op], value=term.values, invert=term.invert
+                )
+                for term in branch
+            ]
+        )
+        for branch in query.labels
+    ]
+
+
+def id_message(query: Query) -> IDQuery | None:
+    """The id part of a request for ``query``."""
+    return IDQuery(regexp=query.id) if query.id is not None else None

@@ -1,0 +1,290 @@
+"""A watch over the wire that outlives the server's restarts.
+
+It remembers the bookmark of the last event and, when its stream breaks, opens the next one right
+after it: nothing is lost and nothing comes twice. The budget for that starts at the failure (defect
+12.1/2: in COSI it starts when the watch is opened, so that one which was healthy for long enough is
+never retried). When the server does not know the bookmark any more the watch is over, with
+:class:`~cosi.errors.InvalidBookmark`; its reader lists again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import anyio
+from grpc.aio import EOF, AioRpcError, UnaryStreamCall
+
+from cosi.api.codec import decode, decode_tombstone, parse
+from cosi.api.failure import error_from, error_of_call
+from cosi.api.proto import sealed_pb2, state_pb2
+from cosi.api.query import id_message, label_messages
+from cosi.backoff import Backoff, Delays, exponential
+from cosi.errors import CosiError, Unavailable, Unsupported, WatchError
+from cosi.query import EVERYTHING, Query
+from cosi.resource import Kind, Pointer, Resource, S
+from cosi.watch import Event, EventType, Start, Watch
+
+API_VERSION: Final = 1
+Stream = UnaryStreamCall[bytes, bytes]
+OpenStream = Callable[[bytes], Stream]
+
+_NOWHERE = frozenset({EventType.BOOTSTRAPPED, EventType.NOOP})
+
+_log = logging.getLogger(__name__)
+
+
+def _soon() -> Iterator[float]:
+    return exponential(0.1, maximum=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """How a broken watch comes back: for how long it tries, and with which pauses.
+
+    ``budget_seconds`` counts from the failure, and anew after every event that arrives; 0 never
+    tries. COSI's is 15 minutes.
+    """
+
+    budget_seconds: float = 900.0
+    backoff: Backoff = _soon
+
+
+class RemoteWatch(Watch[S]):
+    """See :class:`~cosi.watch.Watch`; made by :meth:`cosi.api.client.RemoteState.watch`.
+
+    Beside the errors of every watch, reading raises :class:`~cosi.errors.Unavailable` when the
+    server stays away for longer than the budget.
+    """
+
+    def __init__(
+        self,
+        open_stream: OpenStream,
+        kind: Kind[S],
+        id: str | None,
+        *,
+        where: Query,
+        start: Start,
+        resuming: Resuming,
+    ) -> None:
+        if id is not None and where != EVERYTHING:
+            raise Unsupported("a watch is of one id or of a query, not of both", kind.pointer(id))
+        self._open_stream = open_stream
+        self._kind = kind
+        self._id = id
+        self._where = where
+        self._start = start
+        self._resuming = resuming
+        self._stream: Stream | None = None
+        self._reading: asyncio.Future[Any] | None = None
+        self._bookmark = start.bookmark
+        self._contents: list[Event[S]] | None = [] if start.contents else None
+        self._noop_due = start.bookmarked
+        self._over: CosiError | None = None
+        self._delays = Delays(resuming.backoff)
+        self._failing_since: float | None = None
+
+    @property
+    def _pointer(self) -> Pointer:
+        return self._kind.pointer(self._id or "")
+
+    # -- its life -----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._stream is not None:
+            raise RuntimeError("a watch can be entered only once")
+        self._stream = await self._open(self._bookmark)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            await self._close(self._stream)
+
+    async def _close(self, stream: Stream) -> None:
+        stream.cancel()
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            with anyio.CancelScope(shield=True):  # a cancelled call ends at once
+                await asyncio.wait({reading})
+            if not reading.cancelled():
+                reading.exception()  # looked at, for asyncio: it is known how this one ended
+
+    async def _open(self, bookmark: bytes | None) -> Stream:
+        """A stream whose watch stands: its first message has arrived."""
+        stream = self._open_stream(self._request(bookmark))
+        try:
+            ready = await stream.read()
+        except AioRpcError as error:
+            raise error_of_call(error, "Watch", self._pointer) from None
+        except BaseException:
+            stream.cancel()
+            raise
+        if ready is EOF:
+            raise Unavailable("the server ended the watch before it began", self._pointer)
+        return stream
+
+    def _request(self, bookmark: bytes | None) -> bytes:
+        start, one = self._start, self._id is not None
+        fresh = bookmark is None or bookmark == start.bookmark
+        options = state_pb2.WatchOptions(
+            bootstrap_contents=start.contents and fresh,
+            tail_events=start.tail if fresh else 0,
+            label_query=label_messages(self._where),
+            id_query=id_message(self._where),
+            aggregated=True,
+            start_from_bookmark=bookmark,
+            # Asked for whether or not our reader did: without a bookmark there is no way back.
+            bootstrap_bookmark=bookmark is None and not one,
+            progress=not one,
+        )
+        request = state_pb2.WatchRequest(
+            namespace=self._kind.namespace,
+            type=self._kind.type,
+            id=self._id,
+            options=options,
+            api_version=API_VERSION,
+        )
+        return request.SerializeToString()
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def bookmark(self) -> bytes | None:
+        return self._shown if self._rest else self._bookmark
+
+    async def batch(self) -> tuple[Event[S], ...]:
+        while True:
+            if self._over is not None:
+                raise self._over
+            message = await self._message()
+            if message is None:
+                continue
+            if events := tuple(self._events_of(message)):
+                return events
+
+    async def _message(self) -> sealed_pb2.WatchResponse | None:
+        """The next message; ``None`` if the stream broke and another one was opened."""
+        try:
+            data = await self._read()
+        except AioRpcError as error:
+            await self._resume(error_of_call(error, "Watch", self._pointer))
+            return None
+        if data is None:
+            await self._resume(Unavailable("the server ended the watch", self._pointer))
+            return None
+        self._failing_since = None
+        self._delays.reset()
+        return parse(sealed_pb2.WatchResponse, data)
+
+    async def _read(self) -> bytes | None:
+        """Read one message; ``None`` at the end of the stream.
+
+        A reader that is cancelled here loses nothing, and neither does its stream: gRPC would
+        cancel the whole call, so the reading is a task of its own which the next one takes over.
+        """
+        if self._stream is None:
+            raise RuntimeError("this watch is not open: use `async with state.watch(...) as watch`")
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._stream.read())
+        await asyncio.wait({self._reading})
+        reading, self._reading = self._reading, None
+        if reading.cancelled():
+            return None
+        data: object = reading.result()
+        return data if isinstance(data, bytes) else None
+
+    # -- coming back --------------------------------------------------------------------------
+
+    async def _resume(self, failure: CosiError) -> None:
+        """Open the next stream where the last one broke off; raises what makes that impossible."""
+        while self._stream is not None:
+            if not isinstance(failure, Unavailable) or not self._resumable:
+                self._over = failure
+                raise failure
+            await self._pause(failure)
+            try:
+                self._stream = await self._open(self._bookmark)
+            except Unavailable as error:
+                failure = error
+            except CosiError as error:
+                self._over = error
+                raise
+            else:
+                return
+
+    @property
+    def _resumable(self) -> bool:
+        """Contents that did not arrive completely were not shown to anyone: begin again."""
+        if self._contents is not None:
+            self._contents.clear()
+            return True
+        return self._bookmark is not None
+
+    async def _pause(self, failure: Unavailable) -> None:
+        now = anyio.current_time()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        delay = self._delays.next()
+        if now + delay > self._failing_since + self._resuming.budget_seconds:
+            self._over = failure
+            raise failure
+        _log.warning("watch of %s retrying in %.1f s: %s", self._kind, delay, failure)
+        await anyio.sleep(delay)
+
+    # -- events -------------------------------------------------------------------------------
+
+    def _events_of(self, message: sealed_pb2.WatchResponse) -> Iterator[Event[S]]:
+        for received in message.event:
+            if received.event_type == EventType.ERRORED:
+                self._over = self._error(received)
+                return
+            if received.HasField("bookmark"):
+                self._bookmark = received.bookmark
+            event = self._event(received)
+            if self._contents is not None:
+                self._contents.append(event)
+                if event.type is EventType.BOOTSTRAPPED:
+                    contents, self._contents = self._contents, None
+                    yield from contents
+            elif event.type is not EventType.NOOP or self._wanted_noop():
+                yield event
+
+    def _wanted_noop(self) -> bool:
+        """Whether our reader asked for it, or only we did."""
+        first, self._noop_due = self._noop_due, False
+        return first or self._start.progress
+
+    def _event(self, message: sealed_pb2.Event) -> Event[S]:
+        kind = EventType(message.event_type)
+        return Event(
+            kind,
+            self._resource(kind, message.resource),
+            self._decode(message.old) if message.HasField("old") else None,
+            message.bookmark if message.HasField("bookmark") else None,
+        )
+
+    def _resource(self, kind: EventType, data: bytes) -> Resource[S]:
+        if kind in _NOWHERE:
+            return decode_tombstone(data)
+        if kind is EventType.DESTROYED:
+            tombstone = decode_tombstone(data)
+            if tombstone.version is None:
+                return tombstone
+        return self._decode(data)
+
+    def _decode(self, data: bytes) -> Resource[S]:
+        return decode(data, lambda _: self._kind.payload)  # type: ignore[arg-type,return-value]
+
+    def _error(self, message: sealed_pb2.Event) -> CosiError:
+        text = f'namespace "{self._kind.namespace}" type "{self._kind.type}": {message.error}'
+        if message.HasField("failure"):
+            return error_from(message.failure, text, self._pointer)
+        return WatchError(text, self._pointer)

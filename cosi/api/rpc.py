@@ -1,0 +1,141 @@
+"""What a method is, and what every call of one goes through: a typed face for grpc.aio.
+
+Requests and answers are bytes here. What a method raises becomes a status code, and is logged if it
+is a refusal or a bug; nothing that a client sends ends the server.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import grpc
+from grpc import StatusCode
+from grpc.aio import ServicerContext
+
+from cosi.api.access import ADMINS, Caller, Role
+from cosi.api.failure import TEXT_LIMIT, status_code, trailer
+from cosi.errors import AccessDenied, CosiError
+
+Context = ServicerContext[bytes, bytes]
+Identify = Callable[[Context], Caller]
+"""How a listener knows who calls."""
+
+_log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A call that cannot be answered, with the code and the text to say so."""
+
+    def __init__(self, code: StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: who makes it, and for which of the nodes behind a proxy it is meant."""
+
+    path: str
+    caller: Caller
+    nodes: tuple[str, ...]
+    context: Context
+
+    @property
+    def method(self) -> str:
+        """The method's own name: ``Create``."""
+        return self.path.rpartition("/")[2]
+
+    async def send(self, message: bytes) -> None:
+        """Send one message of a stream; waits while the client does not read (flow control)."""
+        await self.context.write(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """A method with one answer."""
+
+    handle: Callable[[bytes, Call], Awaitable[bytes]]
+    roles: frozenset[Role] = ADMINS
+    many_nodes: bool = False
+    """Whether one call may ask several nodes, and the answer says which it is from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """A method with a stream of answers; it sends them itself."""
+
+    handle: Callable[[bytes, Call], Awaitable[None]]
+    roles: frozenset[Role] = ADMINS
+    many_nodes: bool = False
+
+
+class Service(Protocol):
+    """What a server serves."""
+
+    @property
+    def name(self) -> str:
+        """With its package: ``cosi.resource.State``."""
+        ...
+
+    @property
+    def methods(self) -> Mapping[str, Unary | Streaming]: ...
+
+
+def handlers(
+    service: Service, identify: Identify
+) -> dict[str, grpc.RpcMethodHandler[bytes, bytes]]:
+    """The methods of ``service`` as grpc takes them."""
+    return {
+        name: _handler(f"/{service.name}/{name}", method, identify)
+        for name, method in service.methods.items()
+    }
+
+
+def _handler(
+    path: str, method: Unary | Streaming, identify: Identify
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    async def answer(request: bytes, context: Context) -> Any:
+        caller = identify(context)
+        try:
+            call = _admit(path, method, caller, context)
+            return await method.handle(request, call)
+        except CosiError as error:
+            failed: Exception = error
+        except Exception as error:
+            failed = error
+        # Outside of the handlers above: grpc's abort is an exception itself.
+        return await _refuse(path, failed, caller, context)
+
+    # grpc's stubs know only its synchronous servers' handlers.
+    behaviour: Any = answer
+    if isinstance(method, Unary):
+        return grpc.unary_unary_rpc_method_handler(behaviour)
+    return grpc.unary_stream_rpc_method_handler(behaviour)
+
+
+def _admit(path: str, method: Unary | Streaming, caller: Caller, context: Context) -> Call:
+    """Check the caller's role, and what its metadata asks for (Talos 1.14: ``node``, ``nodes``)."""
+    caller.check(method.roles)
+    metadata = list(context.invocation_metadata() or ())
+    if len([value for key, value in metadata if key == "node"]) > 1:
+        raise Refused(StatusCode.INVALID_ARGUMENT, "node metadata must be single-valued")
+    nodes = tuple(str(value) for key, value in metadata if key == "nodes")
+    if len(nodes) > 1 and not method.many_nodes:
+        text = f"one-2-many proxying is not supported for method {path}"
+        raise Refused(StatusCode.UNIMPLEMENTED, text)
+    return Call(path, caller, nodes, context)
+
+
+async def _refuse(path: str, error: Exception, caller: Caller, context: Context) -> NoReturn:
+    if isinstance(error, AccessDenied):
+        _log.warning("refused %s to %s: %s", path, caller, error)
+    if isinstance(error, Refused):
+        await context.abort(error.code, str(error)[:TEXT_LIMIT])
+    if isinstance(error, CosiError):
+        code = status_code(error, path.rpartition("/")[2])
+        await context.abort(code, str(error)[:TEXT_LIMIT], trailer(error))
+    _log.error("%s failed", path, exc_info=error)
+    await context.abort(StatusCode.INTERNAL, f"{type(error).__name__} in the server; see its log")

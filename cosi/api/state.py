@@ -1,0 +1,157 @@
+"""``cosi.resource.State``: any state as a service (COSI 1.16, "gRPC State service")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from grpc import StatusCode
+
+from cosi.api.access import READERS
+from cosi.api.codec import PayloadOf, decode, encode, parse
+from cosi.api.proto import sealed_pb2, state_pb2
+from cosi.api.query import query_from
+from cosi.api.rpc import Call, Refused, Streaming, Unary
+from cosi.api.visibility import Visibility
+from cosi.api.watching import WatchStream
+from cosi.errors import InvalidResource
+from cosi.metadata import parse_phase
+from cosi.query import EVERYTHING
+from cosi.resource import AnySpec, Kind, Resource, Spec, check_name
+from cosi.state import State
+from cosi.watch import Start
+
+API_VERSION = 1
+"""From this one on a client wants to hear of BOOTSTRAPPED and ERRORED."""
+
+
+class _Located(Protocol):
+    """What the requests about one resource have in common."""
+
+    namespace: str
+    type: str
+    id: str
+
+
+class StateService:
+    """Serves ``state``.
+
+    ``payload_of`` says which class the payloads of a type have. What clients write of a type that
+    controllers in this process read must come to them as that class; the rest travels as it came.
+    """
+
+    name = "cosi.resource.State"
+
+    def __init__(self, state: State, payload_of: PayloadOf) -> None:
+        self._state = state
+        self._payload_of = payload_of
+        self._visibility = Visibility(state, payload_of)
+
+    @property
+    def methods(self) -> Mapping[str, Unary | Streaming]:
+        return {
+            "Get": Unary(self.get, READERS),
+            "List": Streaming(self.list, READERS),
+            "Watch": Streaming(self.watch, READERS),
+            "Create": Unary(self.create),
+            "Update": Unary(self.update),
+            "Destroy": Unary(self.destroy),
+            "Teardown": Unary(self.teardown),
+            "TeardownAndDestroy": Unary(self.teardown_and_destroy),
+        }
+
+    # -- reading ------------------------------------------------------------------------------
+
+    async def get(self, data: bytes, call: Call) -> bytes:
+        request = parse(state_pb2.GetRequest, data)
+        await self._visibility.check(call.caller, request.namespace, request.type)
+        return _answer(await self._state.get(self._kind(request), request.id))
+
+    async def list(self, data: bytes, call: Call) -> None:
+        request = parse(state_pb2.ListRequest, data)
+        await self._visibility.check(call.caller, request.namespace, request.type)
+        where = query_from(request.options.label_query, request.options.id_query)
+        kind = Kind(request.namespace, request.type, self._payload_of(request.type))
+        for resource in await self._state.list(kind, where):
+            await call.send(_answer(resource))
+
+    async def watch(self, data: bytes, call: Call) -> None:
+        request = parse(state_pb2.WatchRequest, data)
+        await self._visibility.check(call.caller, request.namespace, request.type)
+        options = request.options
+        one = request.HasField("id")
+        if one and (options.bootstrap_contents or options.label_query):
+            text = "a watch of one resource has no bootstrap_contents and no label_query"
+            raise Refused(StatusCode.UNIMPLEMENTED, text)
+        watch = self._state.watch(
+            Kind(request.namespace, request.type, self._payload_of(request.type)),
+            request.id if one else None,
+            where=EVERYTHING if one else query_from(options.label_query, options.id_query),
+            start=_start(options, one=one),
+        )
+        stream = WatchStream(
+            call, aggregated=options.aggregated, everything=request.api_version >= API_VERSION
+        )
+        await stream.follow(watch)
+
+    # -- writing ------------------------------------------------------------------------------
+
+    async def create(self, data: bytes, call: Call) -> bytes:
+        request = parse(sealed_pb2.CreateRequest, data)
+        resource = self._sent(request.resource)
+        return _answer(await self._state.create(resource, owner=request.options.owner))
+
+    async def update(self, data: bytes, call: Call) -> bytes:
+        request = parse(sealed_pb2.UpdateRequest, data)
+        options = request.options
+        expected = options.HasField("expected_phase")
+        updated = await self._state.update(
+            self._sent(request.new_resource),
+            owner=options.owner,
+            expected_phase=parse_phase(options.expected_phase) if expected else None,
+        )
+        return _answer(updated)
+
+    async def destroy(self, data: bytes, call: Call) -> bytes:
+        request = parse(state_pb2.DestroyRequest, data)
+        await self._state.destroy(self._kind(request), request.id, owner=request.options.owner)
+        return state_pb2.DestroyResponse().SerializeToString()
+
+    async def teardown(self, data: bytes, call: Call) -> bytes:
+        request = parse(state_pb2.TeardownRequest, data)
+        owner = request.options.owner
+        ready = await self._state.teardown(self._kind(request), request.id, owner=owner)
+        return state_pb2.TeardownResponse(destroy_ready=ready).SerializeToString()
+
+    async def teardown_and_destroy(self, data: bytes, call: Call) -> bytes:
+        request = parse(state_pb2.TeardownAndDestroyRequest, data)
+        owner = request.options.owner
+        await self._state.teardown_and_destroy(self._kind(request), request.id, owner=owner)
+        return state_pb2.TeardownAndDestroyResponse().SerializeToString()
+
+    # -- both ---------------------------------------------------------------------------------
+
+    def _kind(self, request: _Located) -> Kind[Spec | AnySpec]:
+        return Kind(request.namespace, request.type, self._payload_of(request.type))
+
+    def _sent(self, data: bytes) -> Resource[Any]:
+        resource = decode(data, self._payload_of)
+        check_name(resource.metadata)
+        return resource
+
+
+def _answer(resource: Resource[Any]) -> bytes:
+    return sealed_pb2.Answer(resource=encode(resource)).SerializeToString()
+
+
+def _start(options: state_pb2.WatchOptions, *, one: bool) -> Start:
+    if options.tail_events < 0:
+        raise InvalidResource(f"tail_events cannot be {options.tail_events}")
+    bookmarked = options.HasField("start_from_bookmark")
+    return Start(
+        contents=options.bootstrap_contents,
+        bookmarked=options.bootstrap_bookmark and not one,
+        tail=options.tail_events,
+        bookmark=options.start_from_bookmark if bookmarked else None,
+        progress=options.progress,
+    )

@@ -1,0 +1,88 @@
+"""A watch as a stream of messages, at the pace of its reader.
+
+Nothing is queued for a client: what happened is encoded when the client has taken what came before
+(HTTP/2 flow control). One that does not read holds one message of about ``MESSAGE_BYTES``; when it
+has fallen behind the history, the next thing it reads says so, and its stream ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cosi.api.codec import encode
+from cosi.api.failure import TEXT_LIMIT, failure
+from cosi.api.proto.sealed_pb2 import Event as EventMessage
+from cosi.api.proto.sealed_pb2 import WatchResponse
+from cosi.api.rpc import Call
+from cosi.errors import WatchError
+from cosi.resource import Pointer, Tombstone
+from cosi.watch import Event, EventType, Watch
+
+MESSAGE_BYTES = 128 * 1024
+"""An aggregated message is closed when it has reached this size; clients take up to 4 MiB."""
+
+_ALWAYS = frozenset(EventType) - {EventType.BOOTSTRAPPED, EventType.ERRORED}
+READY = WatchResponse().SerializeToString()
+
+
+class WatchStream:
+    """One client's watch. Without ``everything`` it hears nothing of BOOTSTRAPPED and ERRORED."""
+
+    def __init__(self, call: Call, *, aggregated: bool, everything: bool) -> None:
+        self._call = call
+        self._limit = MESSAGE_BYTES if aggregated else 1
+        self._wanted = frozenset(EventType) if everything else _ALWAYS
+
+    async def follow(self, watch: Watch[Any]) -> None:
+        """Send what happens until the client goes away or falls behind."""
+        async with watch:
+            await self._call.send(READY)
+            try:
+                async for batch in watch.batches():
+                    await self._send(batch)
+            except WatchError as error:
+                if EventType.ERRORED not in self._wanted:
+                    raise
+                await self._call.send(_errored(error))
+
+    async def _send(self, batch: tuple[Event[Any], ...]) -> None:
+        for message in _messages(batch, self._wanted, self._limit):
+            await self._call.send(message)
+
+
+def _messages(
+    batch: Iterable[Event[Any]], wanted: frozenset[EventType], limit: int
+) -> Iterator[bytes]:
+    """``batch`` in messages of about ``limit`` bytes, of at least one event each."""
+    events: list[EventMessage] = []
+    size = 0
+    for event in batch:
+        if event.type in wanted:
+            message = _message(event)
+            events.append(message)
+            size += len(message.resource) + len(message.old)
+        if size >= limit:
+            yield WatchResponse(event=events).SerializeToString()
+            events, size = [], 0
+    if events:
+        yield WatchResponse(event=events).SerializeToString()
+
+
+def _message(event: Event[Any]) -> EventMessage:
+    old = encode(event.old) if event.old is not None else None
+    return EventMessage(
+        resource=encode(event.resource), event_type=event.type, old=old, bookmark=event.bookmark
+    )
+
+
+def _errored(error: WatchError) -> bytes:
+    """COSI's carries the text only; the class goes beside it (defect 12.1/8)."""
+    where = error.pointer or Pointer("", "", "")
+    event = EventMessage(
+        resource=encode(Tombstone(where)),
+        event_type=EventType.ERRORED,
+        error=str(error)[:TEXT_LIMIT],
+        failure=failure(error),
+    )
+    return WatchResponse(event=[event]).SerializeToString()
