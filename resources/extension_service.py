@@ -197,7 +197,7 @@ class ExtensionServiceSpec(
 
         Also of a draft, made by ``model_construct``, whose restart is ``None``.
         """
-        yield from _within(("name",), _name_mistakes(self.name))
+        yield from _within(("name",), name_mistakes(self.name))
         if not isinstance(self.restart, Restart):  # pyright: ignore[reportUnnecessaryIsInstance]
             yield ("restart",), "restart kind is invalid: RestartKind(0)"
         yield from _within(("container",), self.container.mistakes())
@@ -209,7 +209,8 @@ class ExtensionServiceSpec(
         return _refuse(self, self.mistakes())
 
 
-def _name_mistakes(name: str) -> Iterator[Mistake]:
+def name_mistakes(name: str) -> Iterator[Mistake]:
+    """Why ``name`` cannot be a service's: Talos's rule, then that of every container runtime."""
     if not _NAME.fullmatch(name):
         yield (), f"name {quote(name)} is invalid"
     elif not _IDENTIFIER.fullmatch(service_id(name)):

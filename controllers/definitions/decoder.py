@@ -1,0 +1,342 @@
+"""Nodes → a payload, or everything that is wrong with them, each with its place.
+
+Follows Talos 1.14's reader (go-yaml v4) in what it takes: see ``tests/controllers/definitions``
+for every leniency. Differences, all on purpose: unknown keys are warned about instead of swallowed
+(weak point 11.1/2), and the rules of a payload are applied even where some value had a wrong type,
+so that one look at the problems is enough.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Generic, Protocol, TypeVar, cast, runtime_checkable
+
+from pydantic import ValidationError
+
+from controllers.definitions.shapes import (
+    Choice,
+    Flag,
+    ListOf,
+    Number,
+    Parsed,
+    Record,
+    Shape,
+    Text,
+    record,
+)
+from controllers.definitions.tree import (
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    UnreadableYAML,
+    error_at,
+    warning_at,
+)
+from cosi.resource import Value
+from resources.extension_service import Location, Mistake
+from resources.service_file_status import Problem
+
+MAX_STEPS: Final = 50_000
+"""How many values one document may spell, aliases written out."""
+
+V = TypeVar("V", bound=Value)
+
+
+class _Nothing(Enum):
+    """No value: null, or wrong and reported."""
+
+    NOTHING = 0
+
+
+NOTHING: Final = _Nothing.NOTHING
+
+
+@runtime_checkable
+class Ruled(Protocol):
+    """A payload whose rules can be asked before it is made."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Every broken rule, with the place in the payload."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[V]):
+    """What one document says.
+
+    ``value`` is there only if nothing is wrong. ``type_errors`` are the texts about values of the
+    wrong type, with lines; ``broken_rules`` those about wrong values. ``problems`` holds both, and
+    warnings, in the order of their places.
+    """
+
+    value: V | None
+    type_errors: tuple[str, ...]
+    broken_rules: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    places: dict[Location, Node]
+
+    def place(self, where: Location) -> Node:
+        """The node that says what is at ``where``, or the nearest one around it."""
+        return place(self.places, where)
+
+
+def decode(node: Node, payload: type[V], *, strict: bool = False) -> Decoded[V]:
+    """Read ``payload`` from ``node``; ``strict`` makes errors of unknown keys.
+
+    Raises :class:`UnreadableYAML` if the aliases in ``node`` spell more than ``MAX_STEPS`` values.
+    """
+    return _Decoder(strict).run(node, payload)
+
+
+@dataclass(slots=True)
+class _Decoder:
+    strict: bool
+    steps: int = 0
+    problems: dict[Problem, None] = field(default_factory=dict[Problem, None])  # an ordered set
+    type_errors: list[str] = field(default_factory=list[str])
+    wrong: list[Location] = field(default_factory=list[Location])
+    places: dict[Location, Node] = field(default_factory=dict[Location, Node])
+
+    def run(self, node: Node, payload: type[V]) -> Decoded[V]:
+        self.places[()] = node
+        shape = record(payload)
+        fields = self._decode(node, shape, ())
+        if fields is NOTHING:
+            fields = _construct(shape, {})
+        value, rules = self._judge(cast("V", fields))
+        return Decoded(
+            value=value if not self.type_errors else None,
+            type_errors=tuple(self.type_errors),
+            broken_rules=tuple(text for _, text in rules),
+            problems=in_order(self.problems),
+            places=self.places,
+        )
+
+    # -- values -------------------------------------------------------------------------------
+
+    def _decode(self, node: Node, shape: Shape, where: Location) -> Any:
+        self._step(1, node)
+        self.places[where] = node
+        if node.tag == "!!null":
+            return NOTHING
+        match shape, node:
+            case Record(), Mapping():
+                return self._record(node, shape, where)
+            case ListOf(), Sequence():
+                return self._list(node, shape, where)
+            case (Record() | ListOf(), _) | (_, Sequence() | Mapping()):
+                return self._wrong_type(node, shape, where)
+            case _, Scalar():
+                return self._scalar(node, shape, where)
+
+    def _record(self, node: Mapping, shape: Record, where: Location) -> Any:
+        values: dict[str, Any] = {}
+        for key, key_node, value_node in self._pairs(node, where):
+            known = shape.keys.get(key)
+            if known is None:
+                self._unknown(key, key_node, shape.keys, where)
+                continue
+            value = self._decode(value_node, known.shape, (*where, known.attribute))
+            if value is not NOTHING:
+                values[known.attribute] = value
+        return _construct(shape, values)
+
+    def _pairs(self, node: Mapping, where: Location) -> Iterator[tuple[str, Scalar, Node]]:
+        """The pairs of a mapping, then those that are merged in and not overridden."""
+        seen: dict[str, int] = {}
+        merged: list[Node] = []
+        for key, value in node.pairs:
+            if not isinstance(key, Scalar):
+                self._wrong_type(key, Text(), where)
+            elif key.tag == "!!merge":
+                merged.append(value)
+            elif key.text in seen:
+                text = f"mapping key {_quoted(key.text)} already defined at line {seen[key.text]}"
+                self._error(key, (*where, key.text), text)
+            elif key.tag != "!!null":
+                seen[key.text] = key.line
+                yield key.text, key, value
+        for source in merged:
+            for key, value in self._merged(source, where):
+                if isinstance(key, Scalar) and key.text not in seen:
+                    seen[key.text] = key.line
+                    yield key.text, key, value
+
+    def _merged(self, source: Node, where: Location) -> Iterator[tuple[Node, Node]]:
+        parts = source.items if isinstance(source, Sequence) else [source]
+        for part in parts:
+            if isinstance(part, Mapping):
+                self._step(len(part.pairs) + 1, part)
+                yield from part.pairs
+            else:
+                text = "map merge requires map or sequence of maps as the value"
+                self._error(part, (*where, "<<"), text)
+
+    def _list(self, node: Sequence, shape: ListOf, where: Location) -> tuple[Any, ...]:
+        items: list[Any] = []
+        for item in node.items:
+            wrong = len(self.wrong)
+            value = self._decode(item, shape.item, (*where, len(items)))
+            if value is not NOTHING:
+                items.append(value)
+            elif len(self.wrong) > wrong:
+                self.wrong[-1] = where  # the next item takes this one's index
+        return tuple(items)
+
+    def _scalar(self, node: Scalar, shape: Shape, where: Location) -> Any:
+        match shape:
+            case Text() if (text := _text(node)) is not None:
+                return text
+            case Flag() if (flag := _flag(node)) is not None:
+                return flag
+            case Choice(words):
+                word = words.get(node.text.casefold())
+                return self._no_such_word(node, shape, where) if word is None else word
+            case Number(check) if (number := _number(node)) is not None:
+                return self._checked(node, check, number, where)
+            case Parsed(check):
+                return self._checked(node, check, node.text, where)
+            case _:
+                return self._wrong_type(node, shape, where)
+
+    def _checked(self, node: Node, check: Any, value: Any, where: Location) -> Any:
+        try:
+            return check.validate_python(value)
+        except ValidationError as error:
+            return self._error(node, where, _reason(error.errors()[0]))
+
+    def _step(self, count: int, node: Node) -> None:
+        self.steps += count
+        if self.steps > MAX_STEPS:
+            raise UnreadableYAML("document contains excessive aliasing", node.line, node.column)
+
+    # -- what is wrong ------------------------------------------------------------------------
+
+    def _wrong_type(self, node: Node, shape: Shape, where: Location) -> _Nothing:
+        name = f"{shape.name} (TextUnmarshaler)" if isinstance(shape, Choice) else shape.name
+        shown = ""
+        if isinstance(node, Scalar):
+            shown = f" `{node.text[:7]}...`" if len(node.text) > 10 else f" `{node.text}`"
+        return self._error(node, where, f"cannot construct {node.tag}{shown} into {name}")
+
+    def _no_such_word(self, node: Scalar, shape: Choice, where: Location) -> _Nothing:
+        hint = suggestion(node.text, shape.words, [word.value for word in shape.words.values()])
+        text = f"{node.text} does not belong to {shape.title} values"
+        return self._error(node, where, text, hint)
+
+    def _unknown(self, key: str, node: Scalar, known: Iterable[str], where: Location) -> None:
+        hint = suggestion(key, known)
+        if self.strict:
+            self._error(node, where, f"unknown key {_quoted(key)}", hint)
+        else:
+            self._report(warning_at(node, f"unknown key {_quoted(key)} is ignored{hint}"))
+
+    def _error(self, node: Node, where: Location, text: str, hint: str = "") -> _Nothing:
+        self.type_errors.append(f"line {node.line}: {text}")
+        self.wrong.append(where)
+        self._report(error_at(node, text + hint))
+        return NOTHING
+
+    def _report(self, problem: Problem) -> None:
+        self.problems[problem] = None
+
+    # -- rules --------------------------------------------------------------------------------
+
+    def _judge(self, draft: V) -> tuple[V | None, list[Mistake]]:
+        """Ask the rules; mistakes that follow from a wrong type are not said twice."""
+        value, found = _made(draft)
+        rules = [mistake for mistake in found if not self._already_wrong(mistake[0])]
+        for where, text in rules:
+            self._report(error_at(place(self.places, where), text))
+        return value, rules
+
+    def _already_wrong(self, where: Location) -> bool:
+        return any(where[: len(bad)] == bad or bad[: len(where)] == where for bad in self.wrong)
+
+
+def place(places: dict[Location, Node], where: Location) -> Node:
+    """The node that says what is at ``where``, or the nearest one around it."""
+    while where not in places:
+        where = where[:-1]
+    return places[where]
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Sort by place; what stands at one place keeps its order."""
+    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+
+
+def _construct(shape: Record, values: dict[str, Any]) -> Value:
+    blanks = {field.attribute: field.blank for field in shape.keys.values()}
+    return shape.payload.model_construct(**(blanks | values))
+
+
+def _made(draft: V) -> tuple[V | None, list[Mistake]]:
+    """The honest instance that ``draft`` describes, or what prevents it."""
+    if isinstance(draft, Ruled) and (mistakes := list(draft.mistakes())):
+        return None, mistakes
+    fields = {name: getattr(draft, name) for name in type(draft).model_fields}
+    try:
+        return type(draft)(**fields), []
+    except ValidationError as error:
+        return None, [(tuple(e["loc"]), _reason(e)) for e in error.errors()]
+
+
+def _reason(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _text(node: Scalar) -> str | None:
+    if node.tag == "!!binary":
+        try:
+            return base64.b64decode(node.text, validate=False).decode()
+        except ValueError:
+            return None
+    return None if node.tag == "!!timestamp" else node.text
+
+
+_FLAGS: Final = {"true": True, "false": False}
+_FLAG_WORDS: Final = {
+    spelt: meaning
+    for words, meaning in ((("y", "yes", "on"), True), (("n", "no", "off"), False))
+    for word in words
+    for spelt in (word, word.title(), word.upper())
+}
+
+
+def _flag(node: Scalar) -> bool | None:
+    if node.tag == "!!bool":
+        return _FLAGS.get(node.text.lower(), _FLAG_WORDS.get(node.text))
+    return _FLAG_WORDS.get(node.text) if node.tag == "!!str" else None
+
+
+def _number(node: Scalar) -> int | None:
+    if node.tag != "!!int":
+        return None
+    digits = node.text.replace("_", "")
+    unsigned = digits.lstrip("+-")
+    if len(unsigned) > 1 and unsigned[0] == "0" and unsigned[1].isdecimal():
+        digits = digits.replace("0", "0o", 1)  # YAML 1.1's octal numbers
+    try:
+        return int(digits, 0)
+    except ValueError:
+        return None
+
+
+def suggestion(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
+    """Return ``; did you mean "depends"?``, or nothing where nothing is near."""
+    by_fold = {k.casefold(): s for k, s in zip(known, shown or known, strict=True)}
+    folded = word.casefold()
+    near = difflib.get_close_matches(folded, by_fold, n=1)
+    if not near and len(folded) > 2:
+        near = [k for k in by_fold if k.startswith(folded) or folded.startswith(k)]
+    return f"; did you mean {_quoted(by_fold[near[0]])}?" if near else ""
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'

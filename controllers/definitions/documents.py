@@ -1,0 +1,118 @@
+"""Files of configuration documents → documents of any kind, each still to be decoded.
+
+Such a file holds YAML documents with ``apiVersion`` and ``kind`` (Talos 1.14: machine
+configuration). Whoever knows a kind takes its documents and leaves the others alone; a document
+without ``apiVersion`` and ``kind`` is Talos's main configuration, and nobody's here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as AbstractMapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from controllers.definitions.decoder import Decoded, decode, suggestion
+from controllers.definitions.tree import Mapping, Node, Scalar, UnreadableYAML, documents, error_at
+from cosi.resource import Value
+from resources.service_file_status import Problem
+
+API_VERSION: Final = "v1alpha1"
+_HEADER: Final = ("apiVersion", "kind")
+
+V = TypeVar("V", bound=Value)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: what its header says, and the rest unread."""
+
+    kind: str
+    name: str
+    root: Mapping
+    body: Mapping
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+        return self.root.line
+
+    def decode(self, payload: type[V]) -> Decoded[V]:
+        """Read the fields after the header, unknown keys being errors (Talos: strict decoding).
+
+        Raises ``UnreadableYAML`` where aliases spell more than is read.
+        """
+        return decode(self.body, payload, strict=True)
+
+    def problem(self, text: str) -> Problem:
+        """An error about the document as a whole."""
+        return error_at(self.root, text)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDocuments:
+    """All documents of one file, and what is wrong with its text or with their headers."""
+
+    documents: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    headed: bool = False
+    """Whether some document says, or tries to say, what it is."""
+
+
+def config_documents(data: bytes) -> ConfigDocuments:
+    """Read the documents in ``data``; never raises because of what it says."""
+    found: list[Document] = []
+    problems: list[Problem] = []
+    seen: set[tuple[str, str]] = set()
+    headed = False
+    try:
+        for root in documents(data):
+            headed = headed or _is_headed(root)
+            document = _document(root)
+            if isinstance(document, Problem):
+                problems.append(document)
+            elif document is not None:
+                problems += _duplicate(document, seen)
+                found.append(document)
+    except UnreadableYAML as error:
+        problems.append(error.problem)
+    return ConfigDocuments(tuple(found), tuple(problems), headed)
+
+
+def _is_headed(root: Node) -> bool:
+    pairs = root.pairs if isinstance(root, Mapping) else []
+    return any(isinstance(key, Scalar) and key.text in _HEADER for key, _ in pairs)
+
+
+def _document(root: Node) -> Document | Problem | None:
+    if root.tag == "!!null":
+        return None
+    if not isinstance(root, Mapping):
+        return error_at(root, "a configuration document is a mapping with apiVersion and kind")
+    said = {
+        k.text: v.text for k, v in root.pairs if isinstance(k, Scalar) and isinstance(v, Scalar)
+    }
+    kind, version, name = said.get("kind", ""), said.get("apiVersion", ""), said.get("name", "")
+    if not kind:
+        return error_at(root, "missing kind") if version else None
+    if not version:
+        text = f"error decoding document /{kind}/ (line {root.line}): missing apiVersion"
+        return error_at(root, text + _misspelt(said))
+    if version != API_VERSION:
+        return error_at(root, f'"{kind}" "{version}": not registered; the version is {API_VERSION}')
+    pairs = [(k, v) for k, v in root.pairs if not (isinstance(k, Scalar) and k.text in _HEADER)]
+    return Document(kind, name, root, Mapping(root.line, root.column, pairs=pairs))
+
+
+def _misspelt(said: AbstractMapping[str, str]) -> str:
+    hints = (suggestion(key, ["apiVersion"]) for key in said if key not in {"kind", "name"})
+    return next(filter(None, hints), "")
+
+
+def _duplicate(document: Document, seen: set[tuple[str, str]]) -> list[Problem]:
+    identity = (document.kind, document.name)
+    if identity not in seen:
+        seen.add(identity)
+        return []
+    path = "/".join(filter(None, (API_VERSION, *identity)))
+    text = f"duplicate document {path} is not allowed (line {document.line})"
+    return [document.problem(text)]

@@ -1,0 +1,89 @@
+"""The text of a definition file → an ``ExtensionServiceSpec``, or why not.
+
+The texts are Talos 1.14's, so that what people find when they search for one is the right answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from controllers.definitions.advice import advice
+from controllers.definitions.decoder import Decoded, decode, in_order
+from controllers.definitions.tree import Node, UnreadableYAML, documents, warning_at
+from resources.extension_service import ExtensionServiceSpec
+from resources.go_text import several
+from resources.service_file_status import Problem, Severity
+
+_PREFIX: Final = "error unmarshalling extension service config: "
+
+
+class Fault(StrEnum):
+    """Why a file defines no service; the values are the log lines of Talos 1.14."""
+
+    UNREADABLE = "error loading extension service spec"
+    INVALID = "error validating extension service spec"
+    DUPLICATE = "duplicate service spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one definition file says: either ``spec``, or a ``fault`` with its ``message``."""
+
+    spec: ExtensionServiceSpec | None = None
+    fault: Fault | None = None
+    message: str = ""
+    problems: tuple[Problem, ...] = ()
+    entrypoint_at: tuple[int, int] = (1, 1)
+    """Line and column of the entrypoint, for who finds that it is not there."""
+
+
+def read_service(data: bytes) -> Reading:
+    """Read the first document of ``data``; unknown keys and further documents are warnings."""
+    roots = documents(data)
+    try:
+        root = next(roots, None)
+        if root is None:
+            return unreadable(f"{_PREFIX}EOF", "the file is empty")
+        return _judged(decode(root, ExtensionServiceSpec), _second_document(roots))
+    except UnreadableYAML as error:
+        return Reading(
+            fault=Fault.UNREADABLE, message=_PREFIX + error.message, problems=(error.problem,)
+        )
+
+
+def unreadable(message: str, text: str = "") -> Reading:
+    """The reading of a file whose text could not be had; ``text`` if it can be said better."""
+    problem = Problem(line=1, column=1, severity=Severity.ERROR, text=text or message)
+    return Reading(fault=Fault.UNREADABLE, message=message, problems=(problem,))
+
+
+def _judged(decoded: Decoded[ExtensionServiceSpec], more: tuple[Problem, ...]) -> Reading:
+    problems = decoded.problems + more
+    if decoded.type_errors:
+        texts = "; ".join(decoded.type_errors)
+        message = f"{_PREFIX}yaml: construct errors: {texts}"
+        return Reading(fault=Fault.UNREADABLE, message=message, problems=problems)
+    if decoded.value is None:
+        message = several(decoded.broken_rules)
+        return Reading(fault=Fault.INVALID, message=message, problems=problems)
+    advised = [warning_at(decoded.place(at), text) for at, text in advice(decoded.value)]
+    entrypoint = decoded.place(("container", "entrypoint"))
+    return Reading(
+        spec=decoded.value,
+        problems=in_order([*problems, *advised]),
+        entrypoint_at=(entrypoint.line, entrypoint.column),
+    )
+
+
+def _second_document(roots: Iterator[Node]) -> tuple[Problem, ...]:
+    """Talos swallows further documents; whatever they hold, say so (weak point 11.1/2)."""
+    try:
+        root = next(roots, None)
+    except UnreadableYAML:
+        return ()  # the first document was whole, and only that one counts
+    if root is None or root.tag == "!!null":
+        return ()
+    return (warning_at(root, "only the first document of a definition file is read"),)

@@ -1,0 +1,114 @@
+"""Configuration documents → the configuration of services (kind ``ExtensionServiceConfig``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from controllers.definitions.decoder import Decoded, in_order
+from controllers.definitions.documents import Document, config_documents
+from controllers.definitions.tree import UnreadableYAML, warning_at
+from cosi.resource import Value
+from resources.extension_service import Mistake, name_mistakes
+from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
+from resources.go_text import quote
+from resources.service_file_status import Problem, Severity
+
+KIND: Final = "ExtensionServiceConfig"
+
+
+class ConfigDocument(Value):
+    """The document's own fields (Talos 1.14: ``ExtensionServiceConfig``, same rules and texts)."""
+
+    name: str = ""
+    """Which service it is for."""
+    config_files: tuple[ConfigFile, ...] = ()
+    """Files that are put into its container."""
+    environment: tuple[str, ...] = ()
+    """``KEY=VALUE``, added to the service's own."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Talos's rules; and name and mount path, which become file names, stay where they are."""
+        if not self.name:
+            yield ("name",), "name is required"
+        elif not stays_inside(self.name) or "/" in self.name:
+            yield ("name",), f"name {quote(self.name)} leaves its directory"
+        service = quote(self.name)
+        if not self.config_files and not self.environment:
+            yield (), f"no config files found for extension {service}"
+        for index, file in enumerate(self.config_files):
+            where = ("config_files", index)
+            if not file.content:
+                yield (*where, "content"), f"extension content is required for extension {service}"
+            if not file.mount_path:
+                text = f"extension mount path is required for extension {service}"
+                yield (*where, "mount_path"), text
+            elif not stays_inside(file.mount_path):
+                text = f"extension mount path {quote(file.mount_path)} leaves its directory"
+                yield (*where, "mount_path"), text
+
+    @property
+    def config(self) -> ExtensionServiceConfig:
+        """The resource that the document asks for."""
+        return ExtensionServiceConfig(files=self.config_files, environment=self.environment)
+
+
+def stays_inside(mount_path: str) -> bool:
+    """Whether the path names something below the directory that it is relative to."""
+    path = PurePosixPath(mount_path)
+    return ".." not in path.parts and bool(path.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReading:
+    """The configs that one file holds, by service name; none if anything in it is wrong.
+
+    Configuration is applied as a whole or not at all: half of a change is worse than none.
+    ``message`` is the first error, as Talos would say it.
+    """
+
+    configs: Mapping[str, ExtensionServiceConfig]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """The first error; empty if there is none."""
+        errors = (p.text for p in self.problems if p.severity is Severity.ERROR)
+        return next(errors, "")
+
+
+def read_service_configs(data: bytes) -> ConfigReading:
+    """Read every ``ExtensionServiceConfig`` in ``data``; other kinds are left alone."""
+    file = config_documents(data)
+    problems = list(file.problems)
+    configs: dict[str, ExtensionServiceConfig] = {}
+    for document in file.documents:
+        if document.kind == KIND:
+            problems += _take(document, configs)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        configs = {}
+    return ConfigReading(configs, in_order(problems))
+
+
+def _take(document: Document, configs: dict[str, ExtensionServiceConfig]) -> list[Problem]:
+    try:
+        decoded = document.decode(ConfigDocument)
+    except UnreadableYAML as error:
+        return [error.problem]
+    if decoded.value is not None:
+        configs[decoded.value.name] = decoded.value.config
+        return [*decoded.problems, *_doubts(decoded, decoded.value)]
+    return list(decoded.problems)
+
+
+def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[Problem]:
+    """What Talos takes without a word, although it cannot be meant."""
+    for _, text in name_mistakes(said.name):
+        yield warning_at(decoded.place(("name",)), f"no service can have this name: {text}")
+    last = {file.mount_path: index for index, file in enumerate(said.config_files)}
+    for index, file in enumerate(said.config_files):
+        if last[file.mount_path] != index:
+            text = f"mount path {quote(file.mount_path)} is given again; the last one counts"
+            yield warning_at(decoded.place(("config_files", index, "mount_path")), text)
