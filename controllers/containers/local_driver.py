@@ -1,0 +1,214 @@
+"""What drivers that start processes of this host have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from anyio import CancelScope, CapacityLimiter, create_task_group, to_thread
+
+from controllers.containers.console import Console, Show
+from controllers.containers.driver import (
+    Adopted,
+    DriverError,
+    Preparation,
+    RunnerError,
+)
+from controllers.containers.entrypoint import looked_for
+from controllers.containers.environment import process_environment
+from controllers.containers.environment_file import EnvironmentFileError, parse_environment_file
+from controllers.containers.go_errors import os_error_text
+from controllers.containers.logs import Logs
+from controllers.containers.only_one import only_one
+from controllers.containers.output import Output
+from controllers.containers.processes import Process
+from controllers.containers.reaper import Reaper
+from controllers.containers.run_directory import RunDirectory, RunState, run_directories
+from controllers.containers.task import Means, RunningTask
+from controllers.paths import Paths
+from cosi.errors import Unsupported
+from resources.container_spec import ContainerSpec
+from resources.go_text import quote
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_log: Final = logging.getLogger("cosi.containers")
+
+_THREADS: Final = 4
+_ENVIRONMENT_FILE_LIMIT: Final = 1024 * 1024
+"""Bytes that are read of one; no process could be given more."""
+
+
+@dataclass
+class LocalPreparation:
+    """What was prepared for one service; made by `prepare`, filled by `create_runner`."""
+
+    id: str
+    container: ContainerSpec
+    notes: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+
+
+class LocalDriver(ABC):
+    """Runs containers as processes of this host, and takes them over from its earlier life.
+
+    Everything that blocks is done in a few threads; everything that must not be left half done is
+    shielded from cancellation, and takes milliseconds.
+    """
+
+    requires: tuple[str, ...] = ()
+
+    def __init__(
+        self, paths: Paths, *, console: Show | None = None, environment: tuple[str, ...] = ()
+    ) -> None:
+        """`console` shows the output of `logToConsole`; `environment` is the machine's."""
+        self.paths = paths
+        self.logs = Logs(paths, _log.warning)
+        self._show = console
+        self._environment = environment
+        self._console: Console | None = None
+        self._limiter: CapacityLimiter | None = None
+        self._reaper = Reaper()
+        self._tasks: dict[str, RunningTask] = {}
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        self._limiter = CapacityLimiter(_THREADS)
+        with only_one(self.paths.run), self._reaper.working():
+            async with self.logs.reading(), create_task_group() as tasks:
+                self._console = Console(self._show, tasks) if self._show else None
+                try:
+                    yield
+                finally:
+                    for task in self._tasks.values():
+                        task.abandon()
+                    self._tasks.clear()
+                    tasks.cancel_scope.cancel()
+        self._tidy_up()
+
+    async def adopt(self) -> Mapping[str, Adopted]:
+        adopted: dict[str, Adopted] = {}
+        with CancelScope(shield=True):
+            for directory in run_directories(self.paths.containers):
+                if found := await self._take_over(directory):
+                    adopted[directory.id] = found
+            await self.in_thread(self._release_all_but, adopted)
+        return adopted
+
+    async def create_runner(self, preparation: Preparation) -> None:
+        with failing_as(RunnerError):
+            await self.in_thread(self._create_runner, self.own(preparation))
+
+    async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do something that blocks; it is always waited for."""
+        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._limiter)
+
+    def directory(self, id: str) -> RunDirectory:
+        return RunDirectory(self.paths.container(id))
+
+    def own(self, preparation: Preparation) -> LocalPreparation:
+        """The preparation as this driver made it."""
+        if not isinstance(preparation, LocalPreparation):
+            raise Unsupported(f"driver {self.name} has not prepared {preparation.id}")
+        return preparation
+
+    def run(
+        self, preparation: LocalPreparation, process: Process | None, pid: int, output: Output
+    ) -> RunningTask:
+        """Begin to look after a process that is there."""
+        id, container = preparation.id, preparation.container
+        self._reaper.sessions.add(pid)
+        output.begin(self._console if container.log_to_console else None)
+        task = RunningTask(pid, process, output, self._means(preparation, pid), *preparation.notes)
+        self._tasks[id] = task
+        return task
+
+    def forget(self, id: str, pid: int) -> None:
+        """Look after it no more; its run directory goes."""
+        self._tasks.pop(id, None)
+        self._reaper.sessions.discard(pid)
+        self.directory(id).end_run()
+
+    def process_environment(self, container: ContainerSpec) -> tuple[str, ...]:
+        """What the process gets; reads the environment file."""
+        file = container.environment_file
+        variables = _read_environment(Path(file)) if file else {}
+        return tuple(process_environment(self._environment, variables, container.environment))
+
+    def refuse_missing_entrypoint(self, container: ContainerSpec) -> None:
+        """Say what is missing, and where, before a runtime says it in its own words."""
+        mounted = [mount.destination for mount in container.mounts]
+        mounted += [file.mount_path for file in container.config_files]
+        rootfs = self.paths.rootfs(container.name)
+        if path := looked_for(container.entrypoint, rootfs, mounted):
+            raise RunnerError(f"entrypoint {quote(container.entrypoint)} not found: no {path}")
+
+    @abstractmethod
+    def _create_runner(self, preparation: LocalPreparation) -> None:
+        """Do it, in a thread."""
+
+    @abstractmethod
+    def _means(self, preparation: LocalPreparation, pid: int) -> Means: ...
+
+    @abstractmethod
+    async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
+        """Whether what an earlier life has left there got as far as running, and is of our kind."""
+
+    @abstractmethod
+    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+        """Take away what never ran, or was another driver's."""
+
+    @abstractmethod
+    def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
+        """Undo the preparations of an earlier life that nobody needs any more, in a thread."""
+
+    def _tidy_up(self) -> None:
+        """Leave no empty directory where there was none."""
+        for directory in (self.paths.containers, self.paths.runtime, self.paths.run):
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+    async def _take_over(self, directory: RunDirectory) -> Adopted | None:
+        state = directory.read_state()
+        if state is None or not await self._runs(directory, state):
+            await self._destroy_left_over(directory)
+            directory.remove()
+            return None
+        spec = state.spec()
+        # Without its specification it can still be watched, and stopped.
+        known = spec or ContainerSpec(name=directory.id.partition("-")[2], entrypoint="?")
+        preparation = LocalPreparation(directory.id, known)
+        output = Output(directory, self.logs)
+        task = self.run(preparation, state.process(), state.pid, output)
+        return Adopted(task, preparation, spec.digest if spec else "")
+
+
+def _read_environment(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            return parse_environment_file(file.read(_ENVIRONMENT_FILE_LIMIT))
+    except OSError as error:
+        reason = os_error_text(error, "open")
+    except EnvironmentFileError as error:
+        reason = str(error)
+    raise RunnerError(f"failed to parse environment file {quote(str(path))}: {reason}")
+
+
+@contextmanager
+def failing_as(kind: type[DriverError], doing: str = "") -> Generator[None]:
+    """Errors of the operating system, as errors of a driver."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(doing + os_error_text(error)) from error

@@ -1,0 +1,194 @@
+"""Containers by an OCI runtime: runc, or crun, which takes the same command line."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Collection, Mapping
+
+from anyio import CancelScope
+
+from controllers.containers.cgroups import Cgroups
+from controllers.containers.console import Show
+from controllers.containers.driver import (
+    Adopted,
+    Preparation,
+    PreparationError,
+    RunnerError,
+    StartError,
+    StopError,
+)
+from controllers.containers.go_errors import os_error_text
+from controllers.containers.host_facts import read_host_facts
+from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as
+from controllers.containers.mount_sources import MountSourceError, make_missing_sources
+from controllers.containers.oci import Bundle, cgroup_path, notes, oci_spec
+from controllers.containers.oci_runtime import OCIRuntime, RuntimeFailure
+from controllers.containers.output import Output
+from controllers.containers.overlay import Overlay, mounted_overlays
+from controllers.containers.processes import Process
+from controllers.containers.run_directory import RunDirectory, RunState
+from controllers.containers.task import Means, RunningTask
+from controllers.paths import Paths
+from resources.container_spec import ContainerSpec
+from resources.go_text import quote
+
+
+class OCIDriver(LocalDriver):
+    """One container for each service, as Talos makes them, without a helper process for each."""
+
+    def __init__(
+        self,
+        program: str,
+        paths: Paths,
+        *,
+        console: Show | None = None,
+        environment: tuple[str, ...] = (),
+    ) -> None:
+        """`program` is the runtime's; raises `OSError` if there is none."""
+        super().__init__(paths, console=console, environment=environment)
+        self._program = program
+        self._runtime = OCIRuntime(program, paths.runtime)
+        self._facts = read_host_facts(self._runtime.version())
+        self._notes = notes(self._facts)
+        self._cgroups = Cgroups()
+
+    @property
+    def name(self) -> str:
+        return self._program
+
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        """Mount the writable layer (Talos 1.14: "pre state")."""
+        with failing_as(PreparationError, "openfs failed: "):
+            note = await self.in_thread(self._mount, container)
+        return LocalPreparation(id, container, (*self._notes, *([note] if note else [])))
+
+    async def create_and_start(self, preparation: Preparation) -> RunningTask:
+        own = self.own(preparation)
+        with CancelScope(shield=True):
+            task = await self._create_and_start(own)
+        return task  # noqa: RET504 mypy: a cancel scope may swallow
+
+    async def release(self, preparation: Preparation) -> None:
+        with CancelScope(shield=True), failing_as(StopError, "failed to unmount "):
+            await self.in_thread(self._overlay(preparation.container.name).unmount)
+            self.directory(preparation.id).remove()
+
+    def _create_runner(self, preparation: LocalPreparation) -> None:
+        container = preparation.container
+        rootfs = self.paths.rootfs(container.name)
+        self.refuse_missing_entrypoint(container)
+        try:
+            make_missing_sources(container.mounts, rootfs)
+        except MountSourceError as error:
+            raise RunnerError(str(error)) from error
+        environment = self.process_environment(container)
+        bundle = Bundle(rootfs, self.paths.config_files_of(container.name), environment)
+        directory = self.directory(preparation.id)
+        directory.make()
+        directory.write_bundle(oci_spec(container, self._facts, bundle))
+
+    async def _create_and_start(self, preparation: LocalPreparation) -> RunningTask:
+        directory = self.directory(preparation.id)
+        doing = "create"
+        with failing_as(StartError, f"failed to create task: {quote(directory.id)}: "):
+            output = Output(directory, self.logs)
+        try:
+            process = await self._create(directory, output)
+            directory.write_state(RunState.of(self.name, process, preparation.container))
+            doing = "start"
+            task = self.run(preparation, process, process.pid, output)
+            await self._runtime.start(directory.id, directory.runtime_log)
+        except (RuntimeFailure, OSError) as error:
+            await self._undo(preparation, output)
+            text = os_error_text(error) if isinstance(error, OSError) else str(error)
+            raise StartError(f"failed to {doing} task: {quote(directory.id)}: {text}") from error
+        return task
+
+    async def _create(self, directory: RunDirectory, output: Output) -> Process:
+        """Create the container; what is left of an older one of that name goes first."""
+        log = directory.runtime_log
+        await self._runtime.delete(directory.id, log)
+        with output.for_container() as fd:
+            pid = await self._runtime.create(directory.id, directory.path, fd, log)
+        if process := Process.find(pid):
+            return process
+        raise RuntimeFailure(f"process {pid} was gone before it was started")
+
+    async def _undo(self, preparation: LocalPreparation, output: Output) -> None:
+        output.discard()
+        if task := self._tasks.get(preparation.id):
+            with contextlib.suppress(StopError):
+                await task.clean_up()
+        else:
+            output.abandon()
+            with contextlib.suppress(StopError):
+                await self._destroy(preparation.id, preparation.container.name)
+            self.directory(preparation.id).end_run()
+
+    def _means(self, preparation: LocalPreparation, pid: int) -> Means:
+        id, name = preparation.id, preparation.container.name
+
+        async def destroy() -> None:
+            try:
+                await self._destroy(id, name)
+            finally:
+                self.forget(id, pid)
+
+        return Means(lambda: self._members(name), destroy)
+
+    def _members(self, name: str) -> Collection[int]:
+        return self._cgroups.processes(cgroup_path(name, self._facts))
+
+    async def _destroy(self, id: str, name: str) -> None:
+        """Take away the container and its cgroup; raises :class:`StopError` for what stays."""
+        problems: list[str] = []
+        try:
+            await self._runtime.delete(id, self.directory(id).runtime_log)
+        except RuntimeFailure as error:
+            problems.append(f"failed to clean up the task: {error}")
+        try:
+            self._cgroups.remove(cgroup_path(name, self._facts))
+        except OSError as error:
+            reason = os_error_text(error)
+            problems.append(f"failed to remove cgroup for Containerd({id}), {reason}")
+        if problems:
+            raise StopError("; ".join(problems))
+
+    def _overlay(self, name: str) -> Overlay:
+        upper, work = self.paths.overlay_upper(name), self.paths.overlay_work(name)
+        return Overlay(self.paths.rootfs(name), upper, work)
+
+    def _mount(self, container: ContainerSpec) -> str:
+        overlay = self._overlay(container.name)
+        # Asks for an error that says which directory it is.
+        next(overlay.rootfs.iterdir(), None)
+        return overlay.mount(keep_changes=container.security.writeable_rootfs)
+
+    async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
+        if state.driver != self.name:
+            return False
+        status = await self._runtime.status(directory.id, directory.runtime_log)
+        return status not in {"created", "creating"}
+
+    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+        state = directory.read_state()
+        if state and (process := state.process()):
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+        with contextlib.suppress(StopError):
+            await self._destroy(directory.id, directory.id.partition("-")[2])
+
+    def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
+        names = {each.preparation.container.name for each in adopted.values() if each.preparation}
+        kept = {self.paths.rootfs(name) for name in names}
+        ours = self.paths.rootfs("x").parent
+        for rootfs in dict.fromkeys(mounted_overlays()):
+            if rootfs.parent == ours and rootfs not in kept:
+                self._overlay(rootfs.name).unmount()
+
+    def _tidy_up(self) -> None:
+        super()._tidy_up()
+        parent = cgroup_path("x", self._facts).rpartition("/")[0]
+        self._cgroups.remove_empty(parent)

@@ -1,0 +1,142 @@
+"""The command line of an OCI runtime: runc, or crun, which takes the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from controllers.containers.go_errors import os_error_text
+from controllers.containers.processes import Process
+
+COMMAND_SECONDS: Final = 60.0
+"""After which a runtime's command is killed; it takes 5 to 50 milliseconds."""
+
+_ANSWER_LIMIT: Final = 1024 * 1024
+
+_PREFIX: Final = re.compile(r"^runc (create|run|start|delete|kill|state) failed: ")
+_LINE: Final = re.compile(r'time="[^"]*" level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"')
+
+
+class RuntimeFailure(Exception):
+    """A runtime's command failed; the text is what it said last, without its own name."""
+
+
+class OCIRuntime:
+    """One runtime, with a state directory of its own."""
+
+    def __init__(self, program: str, state: Path) -> None:
+        self._program = program
+        self._state = state
+
+    def version(self) -> str:
+        """What `--version` prints; raises `OSError` if there is no such program."""
+        command = (self._program, "--version")
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 as below
+        return done.stdout.decode(errors="replace")
+
+    async def create(self, id: str, bundle: Path, output: int, log: Path) -> int:
+        """Create a container whose process writes to `output`, and return that process's id.
+
+        The command hands its own output on to the container: it must be nothing that is waited
+        on. Raises :class:`RuntimeFailure`.
+        """
+        pid_file = bundle / "pid"
+        arguments = ("create", "--bundle", str(bundle), "--pid-file", str(pid_file), id)
+        await self._run(arguments, log, output)
+        return _take_number(pid_file)
+
+    async def start(self, id: str, log: Path) -> None:
+        """Let a created container's process go; raises :class:`RuntimeFailure`."""
+        await self._run(("start", id), log)
+
+    async def delete(self, id: str, log: Path) -> None:
+        """Kill it if need be and take away what the runtime keeps of it; fine if there is none.
+
+        Raises :class:`RuntimeFailure`.
+        """
+        if self.known(id):
+            await self._run(("delete", "--force", id), log)
+
+    def known(self, id: str) -> bool:
+        """Whether the runtime keeps anything of that name."""
+        return (self._state / id).exists()
+
+    async def status(self, id: str, log: Path) -> str:
+        """`created`, `running`, `stopped`, ... (OCI runtime-spec 1.3); "" if it is not known."""
+        answer = log.with_name("answer.json")
+        fd = os.open(answer, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            await self._run(("state", id), log, fd)
+            return str(json.loads(os.pread(fd, _ANSWER_LIMIT, 0))["status"])
+        except (RuntimeFailure, ValueError, KeyError):
+            return ""
+        finally:
+            os.close(fd)
+            os.unlink(answer)  # noqa: PTH108 knows only the other way to say it
+
+    async def _run(self, arguments: tuple[str, ...], log: Path, output: int | None = None) -> None:
+        flags = ("--root", str(self._state), "--log", str(log))
+        command = (self._program, *flags, *arguments)
+        try:
+            code = await _ended(_spawn(command, output))
+        except TimeoutError:
+            raise RuntimeFailure(
+                f"{self._program} {arguments[0]} did not end within {COMMAND_SECONDS:g} seconds"
+            ) from None
+        except OSError as error:
+            raise RuntimeFailure(os_error_text(error)) from error
+        if code != 0:
+            said = _said(log)
+            raise RuntimeFailure(said or f"{self._program} {arguments[0]} ended with {code}")
+
+
+def _spawn(command: tuple[str, ...], output: int | None) -> subprocess.Popen[bytes]:
+    """Start a command (vfork); its output must not be waited on, containers inherit it."""
+    out = subprocess.DEVNULL if output is None else output
+    return subprocess.Popen(  # noqa: S603 a runtime that was chosen, and arguments of ours
+        command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+    )
+
+
+async def _ended(command: subprocess.Popen[bytes]) -> int:
+    """Wait for a command by pidfd, and reap it; killed if it takes too long, or is cancelled."""
+    process = Process.find(command.pid)
+    if process is None:  # pragma: no cover, as an unreaped child has its id
+        return command.wait()
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            code = await process.wait()
+        # It is reaped; Popen must not wait for whoever has got its id by then.
+        command.returncode = -1 if code is None else code
+    except BaseException:
+        process.signal(signal.SIGKILL)
+        command.wait()
+        raise
+    finally:
+        process.close()
+    return command.returncode
+
+
+def _take_number(file: Path) -> int:
+    number = int(file.read_text())
+    file.unlink()
+    return number
+
+
+def _said(log: Path) -> str:
+    """The last error in a runtime's log, in one line; the log is done with then."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        log.unlink()
+    except OSError:
+        return ""
+    said = lines[-1] if lines else ""
+    if found := _LINE.search(said):
+        said = found[1].replace(r"\"", '"').replace(r"\\", "\\")
+    return _PREFIX.sub("", said)

@@ -1,0 +1,182 @@
+"""Services as plain processes: no isolation and no privileges needed, for laptops and first tries.
+
+The entrypoint is looked for in the service's root filesystem, which is the working directory, so
+that `./hello --config config.ini` finds both; a path that is not there is taken as the host's. A
+script's interpreter is always the host's. All else that a container gives is missing, and said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from controllers.containers.driver import (
+    Adopted,
+    Preparation,
+    PreparationError,
+    StartError,
+    StopError,
+)
+from controllers.containers.go_errors import os_error_text
+from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as
+from controllers.containers.output import Output
+from controllers.containers.processes import Process, Stat, all_processes
+from controllers.containers.run_directory import RunDirectory, RunState
+from controllers.containers.task import Means, RunningTask
+from resources.container_spec import ContainerSpec
+from resources.extension_service import Security
+from resources.go_text import quote
+
+_PASSES: Final = 100
+"""How often those who are left are looked for; each pass kills all that the one before missed."""
+
+
+class ProcessDriver(LocalDriver):
+    """One session of processes for each service."""
+
+    @property
+    def name(self) -> str:
+        return "process"
+
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        with failing_as(PreparationError, "openfs failed: "):
+            # Asks for an error that says which directory it is.
+            next(self.paths.rootfs(container.name).iterdir(), None)
+        return LocalPreparation(id, container, tuple(_notes(container)))
+
+    async def create_and_start(self, preparation: Preparation) -> RunningTask:
+        own = self.own(preparation)
+        directory = self.directory(own.id)
+        try:
+            return self._start(own, directory, Output(directory, self.logs))
+        except OSError as error:
+            directory.end_run()
+            text = os_error_text(error, "exec")
+            raise StartError(f"failed to create task: {quote(own.id)}: {text}") from error
+
+    async def release(self, preparation: Preparation) -> None:
+        self.directory(preparation.id).remove()
+
+    def _create_runner(self, preparation: LocalPreparation) -> None:
+        self.refuse_missing_entrypoint(preparation.container)
+        preparation.environment = self.process_environment(preparation.container)
+        self.directory(preparation.id).make()
+
+    def _start(
+        self, preparation: LocalPreparation, directory: RunDirectory, output: Output
+    ) -> RunningTask:
+        try:
+            process = self._spawn(preparation, output)
+            directory.write_state(RunState.of(self.name, process, preparation.container))
+        except OSError:
+            output.abandon()
+            raise
+        return self.run(preparation, process, process.pid, output)
+
+    def _spawn(self, preparation: LocalPreparation, output: Output) -> Process:
+        container = preparation.container
+        rootfs = self.paths.rootfs(container.name)
+        environment = dict(item.split("=", 1) for item in preparation.environment)
+        program = _program(container.entrypoint, rootfs, environment.get("PATH"))
+        with output.for_container() as fd:
+            child = subprocess.Popen(  # noqa: S603 what the definition says
+                (container.entrypoint, *container.args),
+                executable=program,
+                cwd=rootfs,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=fd,
+                stderr=fd,
+                start_new_session=True,
+            )
+        # Its task waits for it, by pidfd; Popen must not.
+        child.returncode = 0
+        process = Process.find(child.pid)
+        if process is None:
+            raise ProcessLookupError(f"process {child.pid} was gone at once")
+        return process
+
+    def _means(self, preparation: LocalPreparation, pid: int) -> Means:
+        fifo = self.directory(preparation.id).fifo
+
+        async def destroy() -> None:
+            try:
+                await _kill_all(pid, fifo)
+            finally:
+                self.forget(preparation.id, pid)
+
+        return Means(lambda: {stat.pid for stat in _members(pid, fifo)}, destroy)
+
+    async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
+        return state.driver == self.name
+
+    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+        state = directory.read_state()
+        if state and (process := state.process()):
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+
+    def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
+        """Nothing is prepared that outlives this process."""
+
+
+def _notes(container: ContainerSpec) -> Iterator[str]:
+    left_out = ["namespaces", "cgroup"]
+    if container.mounts or container.config_files:
+        destinations = [mount.destination for mount in container.mounts]
+        destinations += [file.mount_path for file in container.config_files]
+        left_out.append(f"mounts ({', '.join(destinations)})")
+    if container.security != Security():
+        left_out.append("security options")
+    yield f"Runs as a plain process, without {', '.join(left_out)}"
+
+
+def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
+    """Where the program is: in the root filesystem, else on the host."""
+    if "/" not in entrypoint:
+        return shutil.which(entrypoint, path=search or os.defpath) or entrypoint
+    inside = rootfs / entrypoint.lstrip("/")
+    return str(inside) if inside.exists() else entrypoint
+
+
+def _members(session: int, fifo: Path) -> Iterator[Stat]:
+    """The living processes of a session, and those that left it but still write to its FIFO.
+
+    Who has left both is a daemon of the host, for whoever started it to know.
+    """
+    try:
+        output = fifo.stat().st_ino
+    except FileNotFoundError:
+        output = -1
+    for stat in all_processes():
+        if stat.dead or stat.pid == os.getpid():
+            continue
+        if stat.session == session or _writes_to(stat.pid, output):
+            yield stat
+
+
+def _writes_to(pid: int, inode: int) -> bool:
+    for fd in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{pid}/fd/{fd}").st_ino == inode:  # noqa: PTH116 hundreds of them
+                return True
+    return False
+
+
+async def _kill_all(session: int, fifo: Path) -> None:
+    for _ in range(_PASSES):
+        members = [Process.find(stat.pid, stat.start_time) for stat in _members(session, fifo)]
+        if not members:
+            return
+        for process in filter(None, members):
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+    raise StopError(f"failed to kill the processes of session {session}: there are always more")

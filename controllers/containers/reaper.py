@@ -1,0 +1,76 @@
+"""Orphans of services: the supervisor is made their parent, and waits for them.
+
+Whoever starts services is their *child subreaper* (prctl(2)): what a service, or a runtime's
+command, leaves behind becomes a child of the supervisor instead of process 1's, so that its exit
+status can be had and it does not stay as a zombie where process 1 does not care.
+
+Children of other code in this process must keep their exit status for it: only processes of a
+session that a service has opened are waited for here; as process 1 all that are not of our own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from controllers.containers import syscalls
+from controllers.containers.processes import Stat, read_stat
+
+
+class Reaper:
+    """Waits for the orphans of known sessions, whenever one of them has ended."""
+
+    def __init__(self) -> None:
+        self.sessions: set[int] = set()
+        """The sessions whose leader a task waits for itself."""
+
+    @contextlib.contextmanager
+    def working(self) -> Generator[None]:
+        """The time in which orphans come to this process; needs a running asyncio loop."""
+        before = syscalls.is_child_subreaper()
+        syscalls.set_child_subreaper(True)
+        loop = asyncio.get_running_loop()
+        listening = _listen(loop, self)
+        try:
+            yield
+        finally:
+            if listening:
+                loop.remove_signal_handler(signal.SIGCHLD)
+            self.reap()
+            syscalls.set_child_subreaper(before)
+
+    def reap(self) -> None:
+        """Wait for every orphan that is a zombie by now."""
+        for stat in _zombie_children():
+            if self._ours(stat):
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(stat.pid, os.WNOHANG)
+
+    def _ours(self, stat: Stat) -> bool:
+        if stat.session in self.sessions:
+            # The task of its leader waits for that itself, and wants to know how it ended.
+            return stat.pid != stat.session
+        return os.getpid() == 1 and stat.session != os.getsid(0)
+
+
+def _listen(loop: asyncio.AbstractEventLoop, reaper: Reaper) -> bool:
+    try:
+        loop.add_signal_handler(signal.SIGCHLD, reaper.reap)
+    except (ValueError, RuntimeError):  # not in the main thread: then only when tasks end
+        return False
+    return True
+
+
+def _zombie_children() -> Iterator[Stat]:
+    for children in Path("/proc/self/task").glob("*/children"):
+        try:
+            pids = children.read_text().split()
+        except OSError:  # that thread has ended
+            continue
+        for pid in map(int, pids):
+            if (stat := read_stat(pid)) and stat.dead:
+                yield stat

@@ -1,0 +1,125 @@
+"""What is kept on disk about one container: its bundle, its FIFO, and who it is.
+
+It is all that the next supervisor has when this one is killed, so the order of writing matters:
+the directory and the FIFO are there before the container is created, `state.json` is complete
+before its first instruction, and goes last when it is cleaned up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from controllers.containers.processes import Process, boot_id
+from resources.container_spec import ContainerSpec
+
+_STATE: Final = "state.json"
+_FIFO: Final = "output"
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Who runs, and from what it was made."""
+
+    driver: str
+    pid: int
+    start_time: int
+    """Of the process, in clock ticks since boot: an id that was given to another is refused."""
+    boot_id: str
+    container: dict[str, Any]
+    """The ContainerSpec in its YAML form."""
+
+    @classmethod
+    def of(cls, driver: str, process: Process, container: ContainerSpec) -> RunState:
+        fields = container.model_dump(mode="json", by_alias=True)
+        return cls(driver, process.pid, process.start_time, boot_id(), fields)
+
+    def process(self) -> Process | None:
+        """Take hold of it, if it is still there, if only as a zombie."""
+        return Process.find(self.pid, self.start_time) if self.boot_id == boot_id() else None
+
+    def spec(self) -> ContainerSpec | None:
+        """The ContainerSpec, unless another version of this program wrote it."""
+        try:
+            return ContainerSpec.model_validate(self.container)
+        except ValueError:
+            return None
+
+
+class RunDirectory:
+    """The directory of one container; only root, or the user who runs it, looks into it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def fifo(self) -> Path:
+        return self.path / _FIFO
+
+    @property
+    def runtime_log(self) -> Path:
+        """Where a runtime's command writes what went wrong."""
+        return self.path / "runtime.log"
+
+    def make(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def write_bundle(self, specification: dict[str, Any]) -> None:
+        self._write("config.json", specification)
+
+    def write_state(self, state: RunState) -> None:
+        self._write(_STATE, asdict(state))
+
+    def read_state(self) -> RunState | None:
+        """The state of what ran here last, if a container got as far as running."""
+        try:
+            return RunState(**json.loads((self.path / _STATE).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def open_fifo(self) -> int:
+        """Our end: never blocks. Both ends are opened read-write, so that neither ever breaks.
+
+        A process that writes to a FIFO without readers is killed by SIGPIPE; the one between the
+        death of a supervisor and the coming of the next would be.
+        """
+        if not self.fifo.exists():
+            os.mkfifo(self.fifo, 0o600)
+        return os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def open_fifo_for_container(self) -> int:
+        """The container's end: it waits when the FIFO is full (64 KiB)."""
+        return os.open(self.fifo, os.O_RDWR | os.O_CLOEXEC)
+
+    def end_run(self) -> None:
+        """Take away what belongs to one run; idempotent."""
+        for path in (self.fifo, self.runtime_log, self.path / _STATE):
+            path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Take away everything; idempotent."""
+        if self.path.exists():
+            shutil.rmtree(self.path)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        # Whole or not at all: who is killed in between must not leave half a truth.
+        temporary = self.path / f".{name}"
+        temporary.write_text(json.dumps(content))
+        temporary.replace(self.path / name)
+
+
+def run_directories(containers: Path) -> Iterator[RunDirectory]:
+    """Those that are there, by id."""
+    if containers.is_dir():
+        for path in sorted(containers.iterdir()):
+            if path.is_dir():
+                yield RunDirectory(path)

@@ -1,0 +1,285 @@
+"""One service, alive: does what its life says against a driver, and tells how it went.
+
+The decisions are :class:`~controllers.lifecycle.machine.Lifecycle`'s; here is the time they take.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import anyio
+
+from controllers.containers.driver import Adopted, Driver, DriverError, Exit, Preparation, Task
+from controllers.lifecycle.machine import Lifecycle
+from controllers.lifecycle.policy import RESTART_SECONDS
+from controllers.lifecycle.stages import (
+    Done,
+    Exited,
+    Failed,
+    Interrupted,
+    Outcome,
+    Stage,
+    Started,
+    TimeUp,
+)
+from cosi import Inbox, idle
+from resources.container_spec import ContainerSpec
+from resources.service_gate import ServiceGate
+from resources.service_request import ServiceRequest
+from resources.service_state import EVENTS_KEPT, ServiceEvent, ServiceState
+
+GRACE_SECONDS: Final = 10.0
+"""Between SIGTERM and SIGKILL (Talos 1.14: ``GracefulShutdownTimeout``)."""
+CLEAN_UP_SECONDS: Final = 30.0
+"""How long taking away a container, or a root filesystem, may last before it is given up."""
+
+Clock = Callable[[], datetime]
+Publish = Callable[[str, ServiceState], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Supervisor:
+    """Runs one service for as long as anybody wants it.
+
+    :meth:`update` and its like are synchronous and may be called at any time; :meth:`run` is the
+    one task, which does one thing at a time and gives it up when the life has moved on.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        driver: Driver,
+        publish: Publish,
+        *,
+        state: ServiceState | None = None,
+        clock: Clock = utc_now,
+        at_rest: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.id = id
+        self.state = state or ServiceState()
+        self.life = Lifecycle(id, self.state.request)
+        self._driver = driver
+        self._publish_state = publish
+        self._clock = clock
+        self._at_rest = at_rest
+        self._preparation: Preparation | None = None
+        self._task: Task | None = None
+        self._working_on: Stage | None = None
+        self._scope = anyio.CancelScope()
+        self._inbox: Inbox[None] = Inbox()
+        self._leaving = False
+
+    # -- what the world wants -------------------------------------------------------------------
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The ids of the services that it depends on, as far as its gate has said."""
+        gate = self.life.wish.gate
+        return () if gate is None else gate.services
+
+    def update(
+        self,
+        container: ContainerSpec | None,
+        gate: ServiceGate | None,
+        request: ServiceRequest | None,
+    ) -> None:
+        """Say what the service is meant to be; ``None`` for the container means gone."""
+        self.life.update(container, gate, request)
+        self._poke()
+
+    def take_over(self, adopted: Adopted) -> None:
+        """Begin with a container that runs already; before :meth:`run`."""
+        self._task, self._preparation = adopted.task, adopted.preparation
+        container = adopted.preparation.container if adopted.preparation else None
+        self.life.took_over(container, adopted.digest, adopted.task.pid)
+
+    def hold(self) -> None:
+        """Stop, until somebody asks for a start."""
+        self.life.hold()
+        self._poke()
+
+    def stop_for_good(self) -> None:
+        """Stop, and end."""
+        self.life.stop_for_good()
+        self._poke()
+
+    def kill(self) -> None:
+        """Do not wait any longer for a stop that is under way."""
+        self.life.kill()
+        self._poke()
+
+    def leave(self) -> None:
+        """End, but let the container run; what does not run yet is undone."""
+        if self.life.stage is Stage.RUNNING:
+            self._leaving = True
+            self._scope.cancel()
+        else:
+            self.stop_for_good()
+
+    def _poke(self) -> None:
+        stage = self._working_on
+        if stage is None:
+            return  # between two works; the next one is chosen by what is then
+        if stage in {Stage.IDLE, Stage.WAITING}:
+            if not self._inbox:
+                self._inbox.post(None)
+        elif self.life.stage is not stage or self.life.interrupted:
+            self._scope.cancel()
+
+    # -- the task ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Live; returns when the service is over, or was left."""
+        while True:
+            await self._publish()
+            if self.life.over or self._leaving:
+                return
+            if self.life.at_rest:
+                self._at_rest(self.id)
+            await self._work()
+
+    async def _work(self) -> None:
+        """Do the work of the current stage, unless the life moves on meanwhile."""
+        stage = self._working_on = self.life.stage
+        outcome: Outcome | None = None
+        with anyio.CancelScope() as self._scope:
+            try:
+                outcome = await _WORK[stage](self)
+            except DriverError as error:
+                outcome = Failed(str(error))
+            except Exception as error:
+                # A bug in a driver is a failure of this one service, said as such.
+                _log.exception("%s: unexpected error while %s", self.id, stage.name.lower())
+                outcome = Failed(f"{type(error).__name__}: {error}")
+        self._working_on = None
+        if self._leaving or self.life.stage is not stage:
+            return  # an exit that was seen just now is seen again by the next wait
+        if outcome is None and self.life.interrupted:
+            outcome = Interrupted()
+        if outcome is not None:
+            self.life.handle(outcome)
+
+    async def _park(self) -> None:
+        await self._inbox.take()
+
+    async def _prepare(self) -> Outcome:
+        container = self.life.container
+        assert container is not None  # noqa: S101  # the life takes one before it prepares
+        self._preparation = await self._driver.prepare(self.id, container)
+        return Done()
+
+    async def _create_runner(self) -> Outcome:
+        assert self._preparation is not None  # noqa: S101  # the stage before made it
+        await self._driver.create_runner(self._preparation)
+        return Done()
+
+    async def _launch(self) -> Outcome:
+        assert self._preparation is not None  # noqa: S101  # an earlier stage made it
+        self._task = await self._driver.create_and_start(self._preparation)
+        return Started(self._task.pid, self._task.notes)
+
+    async def _wait(self) -> Outcome:
+        assert self._task is not None  # noqa: S101  # it was started or taken over
+        try:
+            with idle():
+                return Exited(await self._task.wait())
+        except DriverError as error:
+            _log.warning("%s: lost sight of its container: %s", self.id, error)
+        except Exception:
+            _log.exception("%s: lost sight of its container", self.id)
+        # Whatever is left of it is killed by the clean-up that follows.
+        return Exited(Exit(None))
+
+    async def _terminate(self) -> Outcome:
+        await self._signal(signal.SIGTERM)
+        with anyio.move_on_after(GRACE_SECONDS):
+            return await self._wait()
+        return TimeUp()
+
+    async def _kill(self) -> Outcome:
+        await self._signal(signal.SIGKILL)
+        return await self._wait()
+
+    async def _signal(self, number: signal.Signals) -> None:
+        assert self._task is not None  # noqa: S101  # it was started or taken over
+        try:
+            await self._task.signal(number)
+        except DriverError as error:
+            self.life.handle(Failed(str(error)))
+            await self._publish()
+
+    async def _clean_up(self) -> Outcome:
+        task, self._task = self._task, None
+        return await self._within_bounds(task.clean_up if task else None, "the container")
+
+    async def _release(self) -> Outcome:
+        preparation, self._preparation = self._preparation, None
+        if preparation is None:
+            return Done()
+        return await self._within_bounds(
+            lambda: self._driver.release(preparation), "the root filesystem"
+        )
+
+    async def _within_bounds(
+        self, undo: Callable[[], Awaitable[None]] | None, what: str
+    ) -> Outcome:
+        """Undo something whatever else happens, but not for ever."""
+        if undo is not None:
+            with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True) as scope:
+                await undo()
+            if scope.cancelled_caught:
+                return Failed(f"gave up on cleaning up {what} after {CLEAN_UP_SECONDS:g} s")
+        return Done()
+
+    async def _pause(self) -> Outcome:
+        with idle():
+            await anyio.sleep(RESTART_SECONDS)
+        return TimeUp()
+
+    # -- telling ----------------------------------------------------------------------------------
+
+    async def _publish(self) -> None:
+        """Make the state what the life says; several events of one moment are one write."""
+        said, self.life.said = self.life.said, []
+        now = self._clock()
+        events = [
+            ServiceEvent(text=s.text, phase=s.phase, timestamp=now, healthy=self.state.healthy)
+            for s in said
+        ]
+        for event in events:
+            _log.info("service[%s](%s): %s", self.id, event.phase, event.text)
+        latest = events[-1] if events else None
+        self.state = self.state.evolve(
+            phase=latest.phase if latest else self.state.phase,
+            message=latest.text if latest else self.state.message,
+            events=(*self.state.events, *events)[-EVENTS_KEPT:],
+            pid=self.life.pid,
+            exit_code=self.life.exit_code,
+            restarts=self.life.restarts,
+            request=self.life.wish.request,
+        )
+        await self._publish_state(self.id, self.state)
+
+
+_WORK: Final[dict[Stage, Callable[[Supervisor], Awaitable[Outcome | None]]]] = {
+    Stage.IDLE: Supervisor._park,
+    Stage.WAITING: Supervisor._park,
+    Stage.PREPARING: Supervisor._prepare,
+    Stage.CREATING: Supervisor._create_runner,
+    Stage.LAUNCHING: Supervisor._launch,
+    Stage.RUNNING: Supervisor._wait,
+    Stage.TERMINATING: Supervisor._terminate,
+    Stage.KILLING: Supervisor._kill,
+    Stage.REAPING: Supervisor._clean_up,
+    Stage.RELEASING: Supervisor._release,
+    Stage.PAUSED: Supervisor._pause,
+}

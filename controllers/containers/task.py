@@ -1,0 +1,88 @@
+"""One run of one container, whatever has started it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from controllers.containers.driver import Exit, StopError
+from controllers.containers.output import Output
+from controllers.containers.processes import Process
+from cosi import idle
+
+Members: TypeAlias = Callable[[], Collection[int]]
+"""The processes of a container at this moment, as the host numbers them."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a driver gets at what it has started."""
+
+    members: Members
+    destroy: Callable[[], Awaitable[None]]
+    """Kill what is left and take it away; raises :class:`StopError`."""
+
+
+class RunningTask:
+    """A :class:`controllers.containers.driver.Task` on a process of this host.
+
+    `process` is `None` for a container that ended while nobody was there to see how.
+    """
+
+    def __init__(
+        self, pid: int, process: Process | None, output: Output, means: Means, *notes: str
+    ) -> None:
+        self.pid = pid
+        self.notes = notes
+        self._process = process
+        self._output = output
+        self._means = means
+        self._exit: Exit | None = None
+
+    async def wait(self) -> Exit:
+        if self._exit is None:
+            code: int | None = None
+            if self._process:
+                with idle():
+                    code = await self._process.wait()
+            self._exit = Exit(code, await self._output.last_log())
+        return self._exit
+
+    async def signal(self, number: int) -> None:
+        """Signal the container's processes, and those that they start meanwhile."""
+        if self._exit is not None or self._process is None:
+            return
+        signalled: set[int] = set()
+        try:
+            while new := set(self._means.members()) - signalled:
+                for pid in new:
+                    _signal(pid, number)
+                signalled |= new
+            if self.pid not in signalled:
+                self._process.signal(number)
+        except OSError as error:
+            raise StopError(f"failed to signal process {self.pid}: {error.strerror}") from error
+
+    async def clean_up(self) -> None:
+        if self._process and self._exit is None:
+            await self.signal(signal.SIGKILL)
+            await self._process.wait()
+        # The output first: whoever finds the rest after a kill -9 needs to find none of it again.
+        await self._output.close()
+        await self._means.destroy()
+        if self._process:
+            self._process.close()
+
+    def abandon(self) -> None:
+        """Let go of it and leave it running; for the end of the driver's own life."""
+        self._output.abandon()
+        if self._process:
+            self._process.close()
+
+
+def _signal(pid: int, number: int) -> None:
+    if process := Process.find(pid):
+        process.signal(number)
+        process.close()
