@@ -143,7 +143,7 @@ class _MessageShape:
         arguments = {f.name: f.to_wire(getattr(value, f.attribute)) for f in self._fields}
         if self._written:
             written = value.model_dump(by_alias=True)
-            arguments |= {f.name: f.to_wire(written[f.key]) for f in self._written}
+            arguments |= {f.name: f.to_wire(written.get(f.key)) for f in self._written}
         return arguments
 
     def values(self, message: Message) -> dict[str, Any]:
