@@ -79,6 +79,7 @@ class ClockReader:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch_settings)
             tasks.start_soon(self._watch_file)
+            await self._news.wait()  # for the first look at the file
             delays, last = unsynchronised_delays(), None
             while True:
                 facts = self._facts()

@@ -25,6 +25,8 @@ Fact_co = TypeVar("Fact_co", covariant=True)
 
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 60.0
+FIRST_LOOK_SECONDS = 5.0
+"""How long a controller waits for the first word of a reader before it goes on without."""
 
 
 class HostReadError(CosiError):
@@ -103,6 +105,7 @@ class Followed(Generic[Fact]):
         self.name = name
         self.fact: Fact | None = None
         self.failure = ""
+        self.heard = anyio.Event()
         self._reader = reader
 
     async def follow(self, changed: Callable[[], None]) -> NoReturn:
@@ -110,14 +113,27 @@ class Followed(Generic[Fact]):
 
         def report(fact: Fact) -> None:
             self.fact, self.failure = fact, ""
+            self.heard.set()
             changed()
 
         def failed(reason: str) -> None:
             if reason != self.failure:
                 self.failure = reason
+                self.heard.set()
                 changed()
 
         await keep_following(self.name, self._reader, report, failed)
+
+
+async def first_words(*followed: Followed[Any]) -> None:
+    """Wait until every reader has told something, or failed.
+
+    A controller that waits for this before it asks for its first wake-up counts as busy so long:
+    a machine is not settled before somebody has looked at it.
+    """
+    with anyio.move_on_after(FIRST_LOOK_SECONDS):
+        for each in followed:
+            await each.heard.wait()
 
 
 def failures(*followed: Followed[Any]) -> dict[str, str]:

@@ -1,0 +1,132 @@
+"""Configuration documents → probes (kinds ``TCPProbeConfig`` and ``HTTPProbeConfig``).
+
+Fields and defaults are those of Talos 1.14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from controllers.definitions.decoder import in_order
+from controllers.definitions.documents import Document, config_documents
+from controllers.definitions.tree import UnreadableYAML
+from controllers.host.probing import split_endpoint, without_credentials
+from cosi.resource import Value
+from resources.duration import Duration
+from resources.extension_service import Mistake
+from resources.go_text import quote
+from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
+from resources.service_file_status import Problem, Severity
+
+
+class ProbeDocument(Value):
+    """What both kinds of probes say."""
+
+    name: str = ""
+    """What the document is called."""
+    interval: Duration = timedelta(seconds=1)
+    """Between two attempts."""
+    failure_threshold: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """So many failures in a row are one failure."""
+    timeout: Duration = timedelta(seconds=10)
+    """After which an attempt has failed."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """What makes no probe."""
+        if not self.name:
+            yield ("name",), "name is required"
+        if self.interval <= timedelta():
+            yield ("interval",), "interval must be positive"
+        if self.timeout <= timedelta():
+            yield ("timeout",), "timeout must be positive"
+
+
+class TCPProbeDocument(ProbeDocument):
+    """A connection that must be accepted."""
+
+    endpoint: str = ""
+    """``host:port``."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """What makes no probe."""
+        yield from super().mistakes()
+        try:
+            split_endpoint(self.endpoint)
+        except ValueError:
+            yield ("endpoint",), f"endpoint {quote(self.endpoint)} is not host:port"
+
+    def probe(self) -> tuple[str, ProbeSpec]:
+        """The id and the resource."""
+        tcp = TCPProbe(endpoint=self.endpoint, timeout=self.timeout)
+        spec = ProbeSpec(interval=self.interval, failure_threshold=self.failure_threshold, tcp=tcp)
+        return f"tcp:{self.endpoint}", spec
+
+
+class HTTPProbeDocument(ProbeDocument):
+    """A request that must be answered well."""
+
+    url: str = ""
+    """``http://...`` or ``https://...``; may hold a user and a password."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """What makes no probe."""
+        yield from super().mistakes()
+        try:
+            parts = urlsplit(self.url)
+            usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            yield ("url",), f"url {quote(self.url)} is not http://host or https://host"
+
+    def probe(self) -> tuple[str, ProbeSpec]:
+        """The id and the resource."""
+        http = HTTPProbe(url=self.url, timeout=self.timeout)
+        spec = ProbeSpec(
+            interval=self.interval, failure_threshold=self.failure_threshold, http=http
+        )
+        return f"http:{without_credentials(self.url)}", spec
+
+
+KINDS: Final[Mapping[str, type[TCPProbeDocument | HTTPProbeDocument]]] = {
+    "TCPProbeConfig": TCPProbeDocument,
+    "HTTPProbeConfig": HTTPProbeDocument,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """The probes that one file holds, by resource id; none if anything in it is wrong."""
+
+    probes: Mapping[str, ProbeSpec]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_probes(data: bytes) -> ProbeReading:
+    """Read every probe in ``data``; other kinds are left alone. The last of one target counts."""
+    file = config_documents(data)
+    problems = list(file.problems)
+    probes: dict[str, ProbeSpec] = {}
+    for document in file.documents:
+        if document.kind in KINDS:
+            problems += _take(document, probes)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        probes = {}
+    return ProbeReading(probes, in_order(problems))
+
+
+def _take(document: Document, probes: dict[str, ProbeSpec]) -> tuple[Problem, ...]:
+    try:
+        decoded = document.decode(KINDS[document.kind])
+    except UnreadableYAML as error:
+        return (error.problem,)
+    if decoded.value is not None:
+        id, probe = decoded.value.probe()
+        probes[id] = probe
+    return decoded.problems

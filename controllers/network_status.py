@@ -1,0 +1,118 @@
+"""(netlink, /etc, hostname), ProbeStatus, NetworkStatus → NetworkStatus.
+
+Rules: Talos 1.14, ``network.StatusController`` and ``network.NodeAddressController``. Every flag is
+what is so now: nothing is remembered, so a flag may go back. A flag about which nothing is known,
+because its reader has not told anything yet or fails, is false; a failure is also an annotation
+``host/...`` of the resource.
+
+It reads its own output to see when one that somebody else owns goes away.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import anyio
+
+from controllers.host.hostname import HostnameReader
+from controllers.host.netlink import Address, Link, NetlinkReader, NetworkTables
+from controllers.host.paths import InotifyPaths
+from controllers.host.reader import Followed, HostReader, failures, first_words
+from controllers.host.walk import Presence
+from controllers.host.yielding import Yielding
+from cosi import Controller, Input, Output
+from cosi.controller import Wakeups
+from resources.network_status import NETWORK_STATUS_ID, NetworkStatus
+from resources.probe_status import ProbeStatus
+
+ETC_FILES: Final = ("/etc/hosts", "/etc/resolv.conf")
+
+_SCOPE_LINK = 253
+"""linux/rtnetlink.h: addresses of this scope and narrower ones are for neighbours only."""
+
+_NO_NAME = "(none)"
+"""What Linux calls a machine that was not given a name."""
+
+
+def current_addresses(tables: NetworkTables) -> tuple[str, ...]:
+    """The addresses by which others can reach this machine, sorted: Talos's ``current``."""
+    up = {link.index for link in tables.links if _is_up(link)}
+    found = {a.address for a in tables.addresses if a.link in up and _is_for_others(a)}
+    return tuple(sorted(found, key=lambda address: (":" in address, ipaddress.ip_address(address))))
+
+
+def _is_up(link: Link) -> bool:
+    return link.operstate in {"UP", "UNKNOWN"} and (link.carrier or not link.physical)
+
+
+def _is_for_others(address: Address) -> bool:
+    if address.scope >= _SCOPE_LINK or not address.address:
+        return False
+    ip = ipaddress.ip_address(address.address)
+    return not (ip.is_loopback or ip.is_multicast or ip.is_link_local)
+
+
+def network_status(
+    tables: NetworkTables | None,
+    hostname: str | None,
+    etc: Mapping[str, Presence] | None,
+    probes: Iterable[ProbeStatus],
+) -> NetworkStatus:
+    """What all the facts come to; ``None`` is a fact that is not known."""
+    successes = [probe.success for probe in probes]
+    routed = tables is not None and tables.default_routes > 0
+    return NetworkStatus(
+        address_ready=tables is not None and bool(current_addresses(tables)),
+        connectivity_ready=all(successes) if successes else routed,
+        hostname_ready=hostname not in {None, "", _NO_NAME},
+        etc_files_ready=etc is not None and all(_is_there(etc, file) for file in ETC_FILES),
+    )
+
+
+def _is_there(etc: Mapping[str, Presence], file: str) -> bool:
+    return file in etc and etc[file].present
+
+
+class NetworkStatusController(Controller):
+    """Says how far the network is up.
+
+    ``/etc`` is the real one whatever the root directory is: it is what containers get to see.
+    """
+
+    probes = Input(ProbeStatus)
+    given = Input(NetworkStatus, id=NETWORK_STATUS_ID)
+    network = Output(NetworkStatus)
+
+    def __init__(
+        self,
+        tables: HostReader[NetworkTables] | None = None,
+        hostname: HostReader[str] | None = None,
+        etc: HostReader[Mapping[str, Presence]] | None = None,
+    ) -> None:
+        """Readers of the real host are made where none is given."""
+        self._tables = Followed("netlink", tables or NetlinkReader())
+        self._hostname = Followed("hostname", hostname or HostnameReader())
+        self._etc = Followed("etc", etc or InotifyPaths("/", *ETC_FILES))
+        self._etc_files: dict[str, Presence] = {}
+        self._output = Yielding(self.network)
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._tables.follow, self.wake)
+            tasks.start_soon(self._hostname.follow, self.wake)
+            tasks.start_soon(self._etc.follow, self._etc_changed)
+            await first_words(self._tables, self._hostname, self._etc)
+            await super().run(wakeups)
+
+    def _etc_changed(self) -> None:
+        """A reader of paths tells only those whose answer is new."""
+        self._etc_files |= self._etc.fact or {}
+        self.wake()
+
+    async def reconcile(self) -> None:
+        probes = [probe.spec for probe in await self.probes.list()]
+        status = network_status(self._tables.fact, self._hostname.fact, self._etc_files, probes)
+        why_not = failures(self._tables, self._hostname, self._etc)
+        await self._output.apply(NETWORK_STATUS_ID, status, annotations=why_not)

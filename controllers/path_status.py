@@ -1,0 +1,158 @@
+"""(paths), ExtensionServiceSpec, PathStatus → PathStatus.
+
+A path that some service waits for (``depends: path:``, ``environmentFile:``) has a status, which
+goes with the last service that waits for it. Services and paths are looked at one by one, as they
+change: an index says who waits for what.
+
+It reads its own output to see when one that somebody else owns goes away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+import anyio
+
+from controllers.host.paths import InotifyPaths, PathReader
+from controllers.host.reader import FIRST_LOOK_SECONDS, keep_following
+from controllers.host.walk import Presence
+from controllers.host.yielding import Yielding
+from cosi import Controller, Input, Output
+from cosi.causes import Cause, What
+from cosi.controller import Wakeups
+from cosi.resource import Resource
+from resources.extension_service import ExtensionServiceSpec
+from resources.path_status import PathStatus
+
+
+def waited_for(service: ExtensionServiceSpec) -> frozenset[str]:
+    """The paths that a service waits for, as it writes them."""
+    paths = {dependency.path for dependency in service.depends}
+    return frozenset((paths | {service.container.environment_file}) - {""})
+
+
+class Wishes:
+    """Who waits for which paths."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, frozenset[str]] = {}
+        self._services: dict[str, set[str]] = {}
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._services
+
+    def services(self) -> Set[str]:
+        """Everybody who waits for something."""
+        return self._paths.keys()
+
+    def paths(self) -> Set[str]:
+        """Everything that somebody waits for."""
+        return self._services.keys()
+
+    def set(self, service: str, paths: frozenset[str]) -> set[str]:
+        """Let a service wait for these; return the paths that now are wished for, or not any more."""
+        before = self._paths.pop(service, frozenset[str]())
+        if paths:
+            self._paths[service] = paths
+        changed = {path for path in paths - before if path not in self._services}
+        for path in paths - before:
+            self._services.setdefault(path, set()).add(service)
+        for path in before - paths:
+            self._services[path].discard(service)
+            if not self._services[path]:
+                del self._services[path]
+                changed.add(path)
+        return changed
+
+
+class PathStatusController(Controller):
+    """Says which of the paths that services wait for are there."""
+
+    services = Input(ExtensionServiceSpec)
+    given = Input(PathStatus)
+    paths = Output(PathStatus)
+
+    def __init__(self, paths: PathReader | None = None) -> None:
+        """The reader of the real host, from its root directory, is made where none is given."""
+        self._reader = paths or InotifyPaths()
+        self._output = Yielding(self.paths)
+        self._wishes = Wishes()
+        self._news: dict[str, Presence] = {}
+        self._unanswered: set[str] = set()
+        self._answered = anyio.Event()
+        self._answered.set()
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keep_following, "paths", self._reader, self._told, self._failed)
+            await super().run(wakeups)
+
+    def _told(self, presences: Mapping[str, Presence]) -> None:
+        self._news |= presences
+        self._unanswered -= presences.keys()
+        if not self._unanswered:
+            self._answered.set()
+        self.wake()
+
+    def _failed(self, reason: str) -> None:
+        """Without a reader nothing is known of any path."""
+        unknown = Presence(present=False, error=f"paths cannot be watched: {reason}")
+        self._told(dict.fromkeys(self._wishes.paths(), unknown))
+
+    async def reconcile(self) -> None:
+        for cause in self.woken_by:
+            await self._heed(cause)
+        # Whoever asks for a path is not settled before there is an answer.
+        with anyio.move_on_after(FIRST_LOOK_SECONDS):
+            await self._answered.wait()
+        for path, presence in tuple(self._news.items()):
+            await self._write(path, presence)
+            if self._news.get(path) is presence:
+                del self._news[path]
+
+    async def _heed(self, cause: Cause) -> None:
+        if cause.what in {What.STARTED, What.RESTARTED}:
+            await self._heed_all()
+        if cause.resource is None:
+            return
+        gone = cause.what is What.DESTROYED
+        if cause.resource.metadata.type == self.services.kind.type:
+            paths = frozenset[str]() if gone else _paths(cause.resource)
+            await self._wish(cause.resource.id, paths)
+        elif gone and cause.resource.id in self._wishes:
+            self._want(cause.resource.id)
+
+    async def _heed_all(self) -> None:
+        """Begin anew: also with what an earlier life of this program has left behind."""
+        services = {service.id: _paths(service) for service in await self.services.list()}
+        for service in {*self._wishes.services(), *services}:
+            await self._wish(service, services.get(service, frozenset[str]()))
+        await self.paths.prune(keep=self._wishes)
+
+    async def _wish(self, service: str, paths: frozenset[str]) -> None:
+        for path in self._wishes.set(service, paths):
+            if path in self._wishes:
+                self._want(path)
+            else:
+                await self._forget(path)
+
+    def _want(self, path: str) -> None:
+        self._unanswered.add(path)
+        if self._answered.is_set():
+            self._answered = anyio.Event()
+        self._reader.want(path)
+
+    async def _forget(self, path: str) -> None:
+        self._reader.forget(path)
+        self._told({path: Presence(present=False)})
+        del self._news[path]
+        await self._output.remove(path)
+
+    async def _write(self, path: str, presence: Presence) -> None:
+        if path in self._wishes:
+            status = PathStatus(present=presence.present, error=presence.error)
+            await self._output.apply(path, status)
+
+
+def _paths(service: Resource[ExtensionServiceSpec]) -> frozenset[str]:
+    return frozenset() if service.tearing_down else waited_for(service.spec)

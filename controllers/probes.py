@@ -1,0 +1,73 @@
+"""(network), ProbeSpec → ProbeStatus.
+
+Rules: Talos 1.14, ``network.ProbeController``. The first attempt at once, then one at each tick of
+the probe's interval; an attempt that takes longer skips ticks. A success is told at once, a failure
+once there were as many in a row as the threshold says. A probe that has not told anything has no
+status; the status goes with the probe.
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from controllers.host.probing import NetworkProber, ProbeFailed, Prober
+from controllers.host.yielding import Yielding
+from cosi import Controller, Input, Output, TaskSet, idle
+from cosi.controller import Wakeups
+from resources.probe_spec import ProbeSpec
+from resources.probe_status import ProbeStatus
+
+
+def verdict(failures: int, threshold: int, error: str) -> ProbeStatus | None:
+    """What is told after so many failures in a row; ``None`` is nothing new."""
+    if failures == 0:
+        return ProbeStatus(success=True)
+    if failures < threshold:
+        return None
+    return ProbeStatus(success=False, last_error=error)
+
+
+def next_tick(start: float, interval: float, now: float) -> float:
+    """The first tick after ``now`` of a clock that ticks since ``start``."""
+    return start + interval * ((now - start) // interval + 1)
+
+
+class ProbeController(Controller):
+    """Tries every probe, each in its own time."""
+
+    specs = Input(ProbeSpec)
+    statuses = Output(ProbeStatus)
+
+    def __init__(self, prober: Prober | None = None) -> None:
+        """The prober of the real network is made where none is given."""
+        self._prober = prober or NetworkProber()
+        self._output = Yielding(self.statuses)
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        async with TaskSet(self._probe) as tasks:
+            async for _ in wakeups:
+                specs = await self.specs.list()
+                wanted = {spec.id: spec.spec for spec in specs if not spec.tearing_down}
+                await tasks.reconcile(wanted)
+                await self.statuses.prune(keep=wanted)
+
+    async def _probe(self, id: str, probe: ProbeSpec) -> None:
+        start, interval = anyio.current_time(), probe.interval.total_seconds()
+        failures = 0
+        error = await self._attempt(probe)  # counts as work: see first whether it can be reached
+        while True:
+            failures = failures + 1 if error else 0
+            status = verdict(failures, probe.failure_threshold, error)
+            if status is not None:
+                await self._output.apply(id, status)
+            with idle():
+                await anyio.sleep_until(next_tick(start, interval, anyio.current_time()))
+                error = await self._attempt(probe)
+
+    async def _attempt(self, probe: ProbeSpec) -> str:
+        """Return why it failed; nothing if it did not."""
+        try:
+            await self._prober.attempt(probe)
+        except ProbeFailed as error:
+            return str(error)
+        return ""
