@@ -1,0 +1,57 @@
+"""Is this cancellation ours to obey, or did it escape from something that a controller cancelled?
+
+COSI takes any "context cancelled" as the end of a controller, so that one whose *own* sub-context
+was cancelled is gone for ever, silently (defect 12.1/10). Here only the scope around it may end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from math import inf
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from cosi._engine.waker import running_loop
+
+
+def being_cancelled() -> bool:
+    """Whether a scope around the current task (or, on asyncio, the task itself) is cancelled."""
+    if anyio.current_effective_deadline() == -inf:
+        return True
+    if running_loop() is None:
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class StrayCancellation(Exception):  # noqa: N818  # it is logged, never caught by name
+    """A controller let a cancellation escape that nobody had asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a cancellation escaped from a scope or a task of the controller's own; "
+            "nobody has cancelled the controller"
+        )
+
+
+async def outcome_of(call: Awaitable[object]) -> BaseException | None:
+    """Await what a controller gave; return what went wrong, raise only what is not the controller's.
+
+    A cancellation that nobody asked of it is a failure like any other. One that was asked of it, and
+    that it swallowed, is raised here. ``KeyboardInterrupt`` and its like pass through.
+    """
+    outcome: BaseException | None = None
+    try:
+        await call
+    except Exception as error:  # noqa: BLE001  # a controller may raise anything; it is tried again
+        outcome = error
+    except anyio.get_cancelled_exc_class() as error:
+        if being_cancelled():
+            raise
+        outcome = StrayCancellation()
+        outcome.__cause__ = error
+    if being_cancelled():
+        await checkpoint()
+    return outcome

@@ -1,0 +1,56 @@
+"""What the controllers of one runtime share."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from cosi._engine.activity import Activity
+from cosi._engine.feed import Feeds
+from cosi._engine.loop_thread import LoopThread
+from cosi._engine.rate_limit import RateLimit
+from cosi._engine.timers import Timers
+from cosi.backoff import Backoff
+from cosi.resource import Pointer
+from cosi.state import State
+
+FAILURES_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed pass: of which controller, on which resource (keyed ones), and why.
+
+    ``retry_seconds`` is the delay before the next try; ``attempt`` counts from 1, for the
+    controller or for the key, and begins again after a success.
+    """
+
+    controller: str
+    error: BaseException
+    attempt: int
+    retry_seconds: float
+    resource: Pointer | None = None
+
+    def __str__(self) -> str:
+        where = f" on {self.resource}" if self.resource else ""
+        return f'controller "{self.controller}" failed{where}: {self.error!r}'
+
+
+@dataclass(slots=True)
+class Engine:
+    """The state and the machinery of one runtime."""
+
+    state: State
+    backoff: Backoff
+    rate_limit: RateLimit | None
+    feeds: Feeds
+    activity: Activity = field(default_factory=Activity)
+    timers: Timers = field(default_factory=Timers)
+    failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
+    failed: int = 0  # how many failures there were in all
+    thread: LoopThread | None = None  # of the event loop, once the runtime runs
+
+    def report(self, failure: Failure) -> None:
+        """Keep a failure for whoever asks."""
+        self.failures.append(failure)
+        self.failed += 1

@@ -1,0 +1,131 @@
+"""What a keyed controller has to do: each key at most once in the queue, and never twice in work.
+
+COSI, "Queue semantics", as four rules:
+
+1. Putting a queued key replaces its value and, if that is earlier, moves it: a fresh change
+   pre-empts a backoff delay.
+2. A requeue never delays a queued earlier execution.
+3. A key in work is on hold: what is put meanwhile is parked (the last value) and released when the
+   work is done; with a requeue as well, the earlier time wins and the parked value is kept.
+4. Keys come out by release time, equal times in the order of arrival.
+
+COSI scans its queue at every put; here every operation is O(1) for what is due now, and
+O(log n) for what is delayed. No clock and no task inside: the caller says what time it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_SLACK = 64
+
+
+class KeyedQueue(Generic[K, V]):
+    """A queue of keys with values; times are seconds on any monotonic clock."""
+
+    def __init__(self) -> None:
+        self._ready: deque[K] = deque()
+        self._values: dict[K, V] = {}  # of the ready keys
+        self._delayed: dict[K, tuple[float, int, V]] = {}
+        self._heap: list[tuple[float, int, K]] = []  # may hold entries that no longer count
+        self._working: set[K] = set()
+        self._parked: dict[K, V] = {}
+        self._sequence = 0
+
+    def __len__(self) -> int:
+        """How many keys wait, whether due or delayed or parked; those in work do not count."""
+        return len(self._values) + len(self._delayed) + len(self._parked)
+
+    @property
+    def ready(self) -> int:
+        """How many keys are due, as of the last call that told the time."""
+        return len(self._values)
+
+    @property
+    def working(self) -> int:
+        """How many keys are in work."""
+        return len(self._working)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._values or key in self._delayed or key in self._parked
+
+    def waiting_value(self, key: K) -> V | None:
+        """The value with which ``key`` waits; a caller may merge it into the next ``put``."""
+        if key in self._values:
+            return self._values[key]
+        if key in self._delayed:
+            return self._delayed[key][2]
+        return self._parked.get(key)
+
+    def put(self, key: K, value: V, now: float) -> None:
+        """Make ``key`` due now, or as soon as it is no longer in work."""
+        if key in self._working:
+            self._parked[key] = value
+            return
+        if self._heap:
+            self.promote(now)
+            self._delayed.pop(key, None)
+        if key not in self._values:
+            self._ready.append(key)
+        self._values[key] = value
+
+    def take(self, now: float) -> tuple[K, V] | None:
+        """Begin work on the next due key; ``None`` if nothing is due."""
+        if self._heap:
+            self.promote(now)
+        while self._ready:
+            key = self._ready.popleft()
+            if key in self._values:
+                self._working.add(key)
+                return key, self._values.pop(key)
+        return None
+
+    def done(self, key: K, value: V, now: float, again_at: float | None = None) -> None:
+        """End work on ``key``; look again at ``again_at`` with ``value``, if given."""
+        self._working.remove(key)
+        if key in self._parked:
+            self.put(key, self._parked.pop(key), now)
+        elif again_at is not None:
+            self._sequence += 1
+            self._delayed[key] = (again_at, self._sequence, value)
+            heapq.heappush(self._heap, (again_at, self._sequence, key))
+            if len(self._heap) > 2 * len(self._delayed) + _SLACK:
+                self._compact()
+
+    def forget(self, key: K) -> None:
+        """Drop ``key`` from wherever it waits."""
+        self._values.pop(key, None)
+        self._delayed.pop(key, None)
+        self._parked.pop(key, None)
+
+    def next_release(self) -> float | None:
+        """When the first delayed key is due; ``None`` if there is none."""
+        heap = self._heap
+        while heap and not self._counts(heap[0]):
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def promote(self, now: float) -> None:
+        """Move the delayed keys whose time has come to the due ones, in order of their times."""
+        heap = self._heap
+        while heap and (heap[0][0] <= now or not self._counts(heap[0])):
+            entry = heapq.heappop(heap)
+            if self._counts(entry):
+                key = entry[2]
+                self._ready.append(key)
+                self._values[key] = self._delayed.pop(key)[2]
+
+    def _compact(self) -> None:
+        # Pre-empted delays leave their entries behind; an hour's requeue on a busy key, thousands.
+        self._heap = [entry for entry in self._heap if self._counts(entry)]
+        heapq.heapify(self._heap)
+
+    def _counts(self, entry: tuple[float, int, K]) -> bool:
+        delayed = self._delayed.get(entry[2])
+        return delayed is not None and delayed[1] == entry[1]

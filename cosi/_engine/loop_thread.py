@@ -1,0 +1,40 @@
+"""From any thread into the event loop: run a small function there, do not wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from cosi._engine.waker import running_loop
+
+
+class LoopThread:
+    """The thread of the event loop in which it was made."""
+
+    __slots__ = ("_ident", "_send")
+
+    def __init__(self) -> None:
+        self._ident = threading.get_ident()
+        self._send = _sender()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call ``function`` at once in this loop's thread, soon from any other.
+
+        From another thread it is dropped when the loop is closed: nobody is left to wake.
+        """
+        if threading.get_ident() == self._ident:
+            function()
+            return
+        try:
+            self._send(function)
+        except RuntimeError:  # asyncio: "Event loop is closed"; trio.RunFinishedError is one too
+            return
+
+
+def _sender() -> Callable[[Callable[[], object]], object]:
+    loop = running_loop()
+    if loop is not None:
+        return loop.call_soon_threadsafe
+    import trio  # noqa: PLC0415  # only where it already runs
+
+    return trio.lowlevel.current_trio_token().run_sync_soon

@@ -1,0 +1,236 @@
+"""The place that one controller has in a runtime: what its handles use, and what wakes it."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from cosi._engine.activity import Token
+from cosi._engine.engine import Engine, Failure
+from cosi._engine.feed import Feed
+from cosi._engine.rate_limit import Bucket
+from cosi.causes import Cause
+from cosi.graph import Edge
+from cosi.metrics import ControllerStatistics
+from cosi.resource import Kind, Pointer
+from cosi.watch import Event, EventType
+
+if TYPE_CHECKING:
+    from cosi.handles import Reader, Writer
+
+
+current_seat: ContextVar[Seat | None] = ContextVar("cosi_seat", default=None)
+
+
+class Link:
+    """One input of a seat: where it points, and the feed that tells about it."""
+
+    __slots__ = ("feed", "ids", "kind", "notify", "number")
+
+    def __init__(self, number: int, kind: Kind[Any], ids: frozenset[str] | None) -> None:
+        self.number = number
+        self.kind = kind
+        self.ids = ids
+        self.feed: Feed | None = None
+        self.notify: Any = None
+
+
+class Seat(ABC):
+    """A controller in a runtime, from registration to unregistration."""
+
+    def __init__(self, engine: Engine, name: str, handles: Mapping[str, Reader[Any]]) -> None:
+        self.engine = engine
+        self.state = engine.state
+        self.name = name
+        self.handles = handles
+        self.log = logging.getLogger(f"cosi.controller.{name}")
+        self.token = Token(engine.activity)
+        self.statistics = ControllerStatistics()
+        self.ended = anyio.Event()
+        self.started = False
+        self.running = False  # its task has been asked for
+        self.closed = False
+        self._bucket = Bucket(engine.rate_limit) if engine.rate_limit else None
+        self._links: dict[Reader[Any], Link] = {}
+        self._drains: dict[Kind[Any], Link] = {}
+        self._destroying: set[tuple[str, str]] = set()
+        self._scope: anyio.CancelScope | None = None
+
+    def admit(self) -> None:
+        """Count it: until its first pass is over it has not seen what is there."""
+        self.token.resume()
+
+    # -- what a kind of seat decides ------------------------------------------------------------
+
+    @abstractmethod
+    def edges(self) -> list[Edge]:
+        """What the controller declares, as graph edges."""
+
+    @abstractmethod
+    def hear(self, handle: Reader[Any], link: Link) -> Any:
+        """The function to call when something changes behind ``handle``."""
+
+    @abstractmethod
+    def drained(self, event: Event[Any]) -> None:
+        """An output of ours is free to be destroyed, or was destroyed by somebody else."""
+
+    @abstractmethod
+    def draining(self, pointer: Pointer) -> None:
+        """The current pass waits for an output that somebody still holds."""
+
+    @abstractmethod
+    def aimed(self, handle: Reader[Any]) -> None:
+        """An input points at something else from now on."""
+
+    def may_aim(self, handle: Reader[Any]) -> None:
+        """Whether ``handle`` may be aimed now; raises if not."""
+        return
+
+    @abstractmethod
+    async def work(self) -> None:
+        """Run the controller, for ever."""
+
+    @property
+    @abstractmethod
+    def woken_by(self) -> tuple[Cause, ...]:
+        """Why the current pass runs."""
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def occupy(self) -> None:
+        """The task of the seat: from the first pass until it is cancelled or stopped."""
+        self.started = True
+        current_seat.set(self)
+        try:
+            with anyio.CancelScope() as self._scope:
+                if self.closed:
+                    return
+                self.token.adopt()
+                self._connect()
+                await self._opened()
+                await self.work()
+        finally:
+            self.closed = True
+            self._disconnect()
+            self.token.park()
+            self.ended.set()
+
+    async def stop(self) -> None:
+        """End the controller and wait for that."""
+        self.closed = True
+        if self._scope is not None:
+            self._scope.cancel()
+        if self.running:
+            await self.ended.wait()
+        self.token.park()
+
+    def failed(
+        self, error: BaseException, attempt: int, delay: float, pointer: Pointer | None = None
+    ) -> None:
+        """Count, keep and log a failure."""
+        self.statistics.crashes += 1
+        self.engine.report(Failure(self.name, error, attempt, delay, pointer))
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call ``function`` in the event loop, from any thread; not before the runtime runs.
+
+        What would be missed then is in the first pass anyway.
+        """
+        thread = self.engine.thread
+        if thread is not None:
+            thread.call(function)
+
+    # -- what handles use -------------------------------------------------------------------------
+
+    async def before_write(self) -> None:
+        """Count a write, and wait for its turn if writes are limited."""
+        self.statistics.writes += 1
+        if self._bucket is not None:
+            await self._bucket.take()
+
+    @contextmanager
+    def destroying(self, kind: Kind[Any], id: str) -> Generator[None, None, None]:
+        """Inside, the end of this output is our own doing and wakes nobody."""
+        key = (kind.namespace, id)
+        self._destroying.add(key)
+        try:
+            yield
+        finally:
+            self._destroying.discard(key)
+
+    def follow_output(self, handle: Writer[Any]) -> None:
+        """Be told when outputs in the handle's namespace drain."""
+        if self.started and not self.closed:
+            self._follow_drain(handle.kind)
+
+    def reaim(self, handle: Reader[Any]) -> None:
+        """Point the links of ``handle`` at where it points now, and wake the controller."""
+        if not self.started or self.closed:
+            return
+        self._unlink(handle)
+        self._link(handle)
+        feed = self._links[handle].feed
+        if feed is None or feed.opened.is_set():
+            self.aimed(handle)
+            return
+        feed.when_open(lambda: self.aimed(handle))
+
+    # -- feeds ------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        for handle in self.handles.values():
+            if handle.writes:
+                self._follow_drain(handle.kind)
+            else:
+                self._link(handle)
+
+    async def _opened(self) -> None:
+        for link in (*self._links.values(), *self._drains.values()):
+            if link.feed is not None:
+                await link.feed.opened.wait()
+
+    def _disconnect(self) -> None:
+        for handle in tuple(self._links):
+            self._unlink(handle)
+        for link in self._drains.values():
+            self._leave(link)
+        self._drains.clear()
+
+    def _link(self, handle: Reader[Any]) -> None:
+        link = Link(len(self._links), handle.kind, handle.ids)
+        link.notify = self.hear(handle, link)
+        link.feed = self.engine.feeds.listen(link.kind, link.notify, link.ids)
+        self._links[handle] = link
+
+    def _unlink(self, handle: Reader[Any]) -> None:
+        link = self._links.pop(handle, None)
+        if link is not None:
+            self._leave(link)
+
+    def _leave(self, link: Link) -> None:
+        if link.feed is not None:
+            self.engine.feeds.leave(link.feed, link.notify, link.ids)
+
+    def _follow_drain(self, kind: Kind[Any]) -> None:
+        if kind in self._drains:
+            return
+        link = self._drains[kind] = Link(-1, kind, None)
+        link.notify = self._output_changed
+        link.feed = self.engine.feeds.listen(kind, link.notify, None)
+
+    def _output_changed(self, event: Event[Any]) -> None:
+        """COSI's destroy-ready filter, per resource and with the owner check it documents."""
+        metadata = event.resource.metadata
+        if metadata.owner != self.name:
+            return
+        if event.type is EventType.DESTROYED:
+            if (metadata.namespace, metadata.id) not in self._destroying:
+                self.drained(event)
+        elif event.resource.tearing_down and not metadata.finalizers:
+            self.drained(event)

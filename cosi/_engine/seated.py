@@ -1,0 +1,37 @@
+"""What every controller can do, whatever its size: it has a name, and perhaps a seat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cosi.errors import RegistrationError
+
+if TYPE_CHECKING:
+    from cosi._engine.seat import Seat
+    from cosi.causes import Cause
+
+
+class Seated:
+    """The part that :class:`~cosi.controller.Controller` and ``QController`` share."""
+
+    name: str = ""
+    """Owner of what the controller writes, and its finalizer; the class name if not given."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
+
+    # Subclasses write an __init__ of their own and need not call one of ours.
+    _seat_of: Seat | None = None
+
+    @property
+    def woken_by(self) -> tuple[Cause, ...]:
+        """Why the pass that runs now was asked for: what changed, in which version."""
+        return self._seat.woken_by
+
+    @property
+    def _seat(self) -> Seat:
+        if self._seat_of is None:
+            raise RegistrationError(f'controller "{self.name}" is not registered with a runtime')
+        return self._seat_of
