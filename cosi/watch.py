@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Generic, Self
 
 from cosi.resource import Resource, S_co
 
@@ -103,23 +103,35 @@ class Watch(ABC, Generic[S_co]):
         traceback: TracebackType | None,
     ) -> None: ...
 
-    async def batches(self) -> AsyncGenerator[tuple[Event[S_co], ...], None]:
+    def batches(self) -> AsyncIterator[tuple[Event[S_co], ...]]:
         """Every batch, for ever."""
-        while True:
-            yield await self.batch()
-
-    def __aiter__(self) -> AsyncIterator[Event[S_co]]:
-        return self._events()
+        return _Batches(self)
 
     # What ``async for`` has taken in a batch and not yet shown, and the bookmark of the latest
-    # that it has: a loop may be left in the middle of a batch, and entered again.
+    # that it has: a loop may be left in the middle of a batch, and entered again. Iterators, not
+    # generators: a generator that is left has to be closed by somebody.
     _rest: deque[Event[S_co]] | None = None
     _shown: bytes | None = None
 
-    async def _events(self) -> AsyncGenerator[Event[S_co], Any]:
-        while True:
-            if not self._rest:
-                self._rest = deque(await self.batch())
-            event = self._rest.popleft()
-            self._shown = event.bookmark
-            yield event
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event[S_co]:
+        if not self._rest:
+            self._rest = deque(await self.batch())
+        event = self._rest.popleft()
+        self._shown = event.bookmark
+        return event
+
+    def take_rest(self) -> tuple[Event[S_co], ...]:
+        """What a left ``async for`` has not shown; for implementations of :meth:`batch`."""
+        rest, self._rest = self._rest, None
+        return tuple(rest or ())
+
+
+class _Batches(AsyncIterator["tuple[Event[S_co], ...]"]):
+    def __init__(self, watch: Watch[S_co]) -> None:
+        self._watch = watch
+
+    async def __anext__(self) -> tuple[Event[S_co], ...]:
+        return await self._watch.batch()

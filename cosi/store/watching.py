@@ -138,6 +138,8 @@ class MemoryWatch(Watch[S]):
 
     async def batch(self) -> tuple[Event[S], ...]:
         collection, view = self._opened()
+        if rest := self.take_rest():
+            return rest
         while not (events := self._take(collection, view)):
             await self._park(collection, view)
         self._delivered += len(events)
