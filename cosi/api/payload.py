@@ -119,8 +119,8 @@ class _MessageShape:
             raise TypeError(f"{self.value.__name__} declares no protobuf field numbers")
         for key, declared in self.value.__proto_fields__.items():
             number, annotation = self._declared(key, declared)
-            shape, part = split(annotation)
             try:
+                shape, part = split(annotation)
                 field = _Field(
                     key, self._attributes.get(key, ""), shape, element(part, shapes.message)
                 )

@@ -24,12 +24,11 @@ from grpc.aio import Server
 
 from cosi.api.access import anonymous_caller, certified_caller, local_caller
 from cosi.api.certificates import server_credentials
-from cosi.api.codec import PayloadOf
 from cosi.api.gate import ListenError, gate
 from cosi.api.rpc import Identify, Service, handlers
 from cosi.api.state import StateService
 from cosi.state import State
-from cosi.type_lookup import EVERY_TYPE
+from cosi.type_lookup import EVERY_TYPE, TypeRegistry
 
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 """The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
@@ -117,14 +116,14 @@ async def serve(
     state: State,
     *listeners: Listener,
     services: Sequence[Service] = (),
-    payload_of: PayloadOf = EVERY_TYPE.payload,
+    types: TypeRegistry = EVERY_TYPE,
 ) -> AsyncGenerator[tuple[str, ...]]:
     """Serve ``state``, and further ``services``, inside the block; yields the addresses.
 
-    ``payload_of`` says which class the payloads of a type are; see
+    ``types`` says which class the payloads of a type are; see
     :class:`~cosi.api.state.StateService`. Raises :class:`ListenError`.
     """
-    served = (StateService(state, payload_of), *services)
+    served = (StateService(state, types), *services)
     async with AsyncExitStack() as stack:
         addresses: list[str] = []
         for listener in listeners:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from grpc import StatusCode
 
 from cosi.api.access import READERS
-from cosi.api.codec import PayloadOf, decode, encode, parse
+from cosi.api.codec import decode, encode, parse
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import query_from
 from cosi.api.rpc import Call, Refused, Streaming, Unary
@@ -19,6 +19,7 @@ from cosi.metadata import parse_phase
 from cosi.query import EVERYTHING
 from cosi.resource import AnySpec, Kind, Resource, Spec, check_name
 from cosi.state import State
+from cosi.type_lookup import EVERY_TYPE, TypeRegistry
 from cosi.watch import Start
 
 API_VERSION = 1
@@ -36,16 +37,16 @@ class _Located(Protocol):
 class StateService:
     """Serves ``state``.
 
-    ``payload_of`` says which class the payloads of a type have. What clients write of a type that
-    controllers in this process read must come to them as that class; the rest travels as it came.
+    ``types`` says which class the payloads of a type have: what clients write of a type that
+    controllers in this process read must come to them as that class. The rest travels as it came.
     """
 
     name = "cosi.resource.State"
 
-    def __init__(self, state: State, payload_of: PayloadOf) -> None:
+    def __init__(self, state: State, types: TypeRegistry = EVERY_TYPE) -> None:
         self._state = state
-        self._payload_of = payload_of
-        self._visibility = Visibility(state, payload_of)
+        self._payload_of = types.payload
+        self._visibility = Visibility(state, types)
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 from cosi.api.access import NOT_AUTHORIZED, Caller
-from cosi.api.codec import PayloadOf
 from cosi.errors import AccessDenied
-from cosi.resource import Spec
+from cosi.meta import Namespace, ResourceDefinition
+from cosi.resource import AnySpec, Spec
 from cosi.state import State
+from cosi.type_lookup import TypeRegistry
 
 
 class Visibility:
-    """Sensitive types are for administrators; so is every type of which nothing is known."""
+    """Sensitive types are for administrators; so is whatever nothing is known of.
 
-    def __init__(self, state: State, payload_of: PayloadOf) -> None:
+    Known is what has a payload class here, or a definition in the state (COSI: meta resources).
+    """
+
+    def __init__(self, state: State, types: TypeRegistry) -> None:
         self._state = state
-        self._payload_of = payload_of
+        self._types = types
 
     async def check(self, caller: Caller, namespace: str, type: str) -> None:
         """Raise :class:`AccessDenied` unless ``caller`` may read this kind."""
         if caller.admin:
             return
-        payload = self._payload_of(type)
-        if not issubclass(payload, Spec):
+        sensitive = await self._sensitive(type)
+        if sensitive is None:
             raise AccessDenied(f'resource type "{type}" is not supported')
-        if payload.__cosi__.sensitive:
+        if not await self._is_namespace(namespace):
+            raise AccessDenied(f'namespace "{namespace}" is not supported')
+        if sensitive:
             raise AccessDenied(NOT_AUTHORIZED)
+
+    async def _sensitive(self, type: str) -> bool | None:
+        """Whether ``type`` is; ``None`` if it is unknown."""
+        payload = self._types.find(type)
+        if payload is not None:
+            return payload.__cosi__.sensitive
+        definition = await self._state.find(ResourceDefinition, type.lower())
+        if definition is None:
+            return None
+        # A state hands out what was stored; an embedding system may have stored it undecoded.
+        spec: Spec | AnySpec = definition.spec
+        return not isinstance(spec, ResourceDefinition) or bool(spec.sensitivity)
+
+    async def _is_namespace(self, namespace: str) -> bool:
+        if any(payload.__cosi__.default_namespace == namespace for payload in self._types):
+            return True
+        return await self._state.find(Namespace, namespace) is not None
