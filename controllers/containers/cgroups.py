@@ -52,7 +52,8 @@ class Cgroups:
             directory = root / path.lstrip("/")
             with contextlib.suppress(OSError):
                 while directory != root:
-                    directory.rmdir()
+                    with contextlib.suppress(FileNotFoundError):
+                        directory.rmdir()
                     directory = directory.parent
 
 

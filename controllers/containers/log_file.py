@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from controllers.containers.go_errors import os_error_text
+
 ROTATE_AT: Final = 5 * 1024 * 1024
 """Bytes after which a file is put away (Talos 1.14), at the next end of a line."""
 _ROTATE_ANYWAY: Final = 6 * 1024 * 1024
@@ -47,7 +49,7 @@ class LogFile:
             raise
         except OSError as error:
             data = os.read(fifo, limit)
-            self._miss(len(data), error)
+            self._write(data, error)
         else:
             self._written(data)
         return data
@@ -60,16 +62,20 @@ class LogFile:
 
     def _splice(self, fifo: int, limit: int) -> bytes:
         end = self._end()
-        try:
-            count = os.splice(fifo, self._fd, limit, offset_dst=end)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            # A file system that cannot: there the copy goes through this process.
-            data = os.read(fifo, limit)
-            os.pwrite(self._fd, data, end)
-            return data
+        count = os.splice(fifo, self._fd, limit, offset_dst=end)
         return os.pread(self._fd, count, end)
+
+    def _write(self, data: bytes, error: OSError) -> None:
+        """After an error of splice(2): write in the plain way, where only that is possible."""
+        written = 0
+        try:
+            if error.errno != errno.EINVAL:
+                raise error
+            written = os.pwrite(self._fd, data, self._end())
+        except OSError as reason:
+            self._miss(len(data) - written, reason)
+        else:
+            self._written(data)
 
     def _end(self) -> int:
         """Where to write: asked each time, as somebody may have truncated or removed the file.
@@ -97,13 +103,13 @@ class LogFile:
         try:
             self._path.replace(f"{self._path}.1")
         except OSError as error:
-            self._report(f"{self._path} cannot be rotated, it is emptied: {error.strerror}")
+            self._report(f"{self._path} cannot be rotated, it is emptied: {os_error_text(error)}")
             os.ftruncate(self._fd, 0)
         self.close()
 
     def _miss(self, count: int, error: OSError) -> None:
         if not self.lost:
-            reason = error.strerror or str(error)
-            self._report(f"{self._path} cannot be written, output is kept in memory only: {reason}")
+            kept = "output is kept in memory only"
+            self._report(f"{self._path} cannot be written, {kept}: {os_error_text(error)}")
         self.lost += count
         self.close()

@@ -92,8 +92,8 @@ class OCIRuntime:
         except OSError as error:
             raise RuntimeFailure(os_error_text(error)) from error
         if code != 0:
-            said = _said(log)
-            raise RuntimeFailure(said or f"{self._program} {arguments[0]} ended with {code}")
+            words = said(log)
+            raise RuntimeFailure(words or f"{self._program} {arguments[0]} ended with {code}")
 
 
 def _spawn(command: tuple[str, ...], output: int | None) -> subprocess.Popen[bytes]:
@@ -129,14 +129,14 @@ def _take_number(file: Path) -> int:
     return number
 
 
-def _said(log: Path) -> str:
+def said(log: Path) -> str:
     """The last error in a runtime's log, in one line; the log is done with then."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
         log.unlink()
     except OSError:
         return ""
-    said = lines[-1] if lines else ""
-    if found := _LINE.search(said):
-        said = found[1].replace(r"\"", '"').replace(r"\\", "\\")
-    return _PREFIX.sub("", said)
+    text = lines[-1] if lines else ""
+    if found := _LINE.search(text):
+        text = found[1].replace(r"\"", '"').replace(r"\\", "\\")
+    return _PREFIX.sub("", text)

@@ -1,0 +1,87 @@
+"""Drivers and logs need asyncio; real containers need root and a runtime."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from controllers.containers.choose import why_not
+from controllers.paths import Paths
+
+BUSYBOX = Path("/bin/busybox")
+APPLETS = (
+    "cat chmod echo env false grep head hostname id kill ln ls mkdir mount ps readlink seq sh sleep "
+    "stat test touch trap true umount uname wc yes"
+)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot be had here; where everything must be there (CI), fail instead."""
+    missing = [
+        reason
+        for marker, why in MISSING.items()
+        if item.get_closest_marker(marker) and (reason := why())
+    ]
+    if missing and os.environ.get("COSI_REQUIRE_COMPONENTS"):
+        pytest.fail("; ".join(missing), pytrace=False)
+    if missing:
+        pytest.skip("; ".join(missing))
+
+
+def _no_root() -> str:
+    return "" if os.geteuid() == 0 else "needs root"
+
+
+def _no(runtime: str) -> str:
+    return why_not(runtime) or ("" if BUSYBOX.exists() else "apt install busybox-static")
+
+
+MISSING: dict[str, Callable[[], str]] = {
+    "root": _no_root,
+    "runc": lambda: _no("runc"),
+    "crun": lambda: _no("crun"),
+}
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "root")
+
+
+@pytest.fixture
+def rootfs(paths: Paths) -> Callable[[str], Path]:
+    """Makes the root filesystem of a service: busybox, or for plain processes nothing but a tree."""
+
+    def make(name: str) -> Path:
+        rootfs = paths.rootfs(name)
+        (rootfs / "bin").mkdir(parents=True)
+        for directory in ("proc", "sys", "dev", "run", "etc", "tmp"):
+            (rootfs / directory).mkdir()
+        if BUSYBOX.exists():
+            shutil.copy(BUSYBOX, rootfs / "bin/busybox")
+            for applet in APPLETS.split():
+                (rootfs / "bin" / applet).symlink_to("busybox")
+        else:
+            (rootfs / "bin/sh").symlink_to("/bin/sh")
+        return rootfs
+
+    return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", directory)
+    subprocess.run(mount, check=True)
+    yield directory
+    subprocess.run(("umount", directory), check=True)

@@ -1,0 +1,54 @@
+"""Output on the console: whole lines, with the name of the service."""
+
+from pathlib import Path
+
+from anyio import create_task_group
+
+from controllers.containers.console import LINE_LIMIT, Console, Lines
+from controllers.containers.log_file import LogFile
+from controllers.containers.logs import ServiceLog
+
+
+def test_a_line_is_shown_when_it_is_whole() -> None:
+    lines = Lines()
+    assert list(lines.feed(b"one\ntw")) == ["one"]
+    assert list(lines.feed(b"o\n\nthree")) == ["two", ""]
+    assert list(lines.flush()) == ["three"]
+    assert list(lines.flush()) == []
+
+
+def test_a_line_that_is_too_long_is_shown_in_pieces() -> None:
+    lines = Lines()
+    assert list(lines.feed(b"x" * (2 * LINE_LIMIT + 1))) == ["x" * LINE_LIMIT] * 2
+    assert list(lines.feed(b"y\nz\n")) == ["xy", "z"]
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    assert list(Lines().feed(b"a\xffb\n")) == ["a\N{REPLACEMENT CHARACTER}b"]
+
+
+async def test_output_is_copied_from_its_begin_to_its_end(tmp_path: Path) -> None:
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    shown: list[tuple[str, str]] = []
+    log.remember(b"of an earlier run\n")
+    async with create_task_group() as tasks:
+        console = Console(lambda id, line: shown.append((id, line)), tasks)
+        console.begin("ext-a", log)
+        log.remember(b"one\ntwo\nthr")
+        log.remember(b"ee")
+        await console.end("ext-a")
+        await console.end("ext-a")
+    assert shown == [("ext-a", "one"), ("ext-a", "two"), ("ext-a", "three")]
+
+
+async def test_what_the_console_was_too_slow_for_is_counted_and_said(tmp_path: Path) -> None:
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    shown: list[str] = []
+    async with create_task_group() as tasks:
+        console = Console(lambda _, line: shown.append(line), tasks)
+        console.begin("ext-a", log)
+        for _ in range(20):
+            log.remember(b"x" * 65535 + b"\n")
+        await console.end("ext-a")
+    assert shown[0] == "... 262144 bytes of output are not shown here"
+    assert sum(map(len, shown[1:])) == 16 * 65535
