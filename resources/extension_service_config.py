@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Self
+
+from pydantic import model_validator
+
+from cosi.frozen import FrozenMap
 from cosi.resource import Spec, Value
+from resources.go_text import quote
 
 
-class ConfigFile(Value):
+class ConfigFile(Value, proto={"content": 1, "mountPath": 2}):
     """One file, bound read-only over ``mount_path`` in the container."""
 
     content: str
     mount_path: str
+
+    @model_validator(mode="after")
+    def _refuse_what_leaves(self) -> Self:
+        if not stays_inside(self.mount_path):
+            raise ValueError(f"mount path {quote(self.mount_path)} leaves its directory")
+        return self
 
 
 class ExtensionServiceConfig(
     Spec,
     type="ExtensionServiceConfigs.runtime.talos.dev",
     sensitive=True,
+    proto={"files": 1, "environment": 2},
 ):
     """Extra files and environment of one service; the resource id is the service's name.
 
@@ -23,4 +41,45 @@ class ExtensionServiceConfig(
     """
 
     files: tuple[ConfigFile, ...] = ()
+    """In the order of the document; of two for one mount path the last one counts."""
     environment: tuple[str, ...] = ()
+    """``KEY=VALUE``, added after the service's own."""
+
+    @cached_property
+    def file_names(self) -> FrozenMap[str, str]:
+        """Under which name each mount path's file lies in the service's directory on the host."""
+        return FrozenMap(file_names(file.mount_path for file in self.files))
+
+
+def file_names(mount_paths: Iterable[str]) -> Mapping[str, str]:
+    """Give each mount path a file name of its own.
+
+    It is Talos's: without one leading ``/``, every other one a ``-``. There, ``/a/b`` and ``/a-b``
+    are one file, and the last one wins (weak point 11.1/10); here, who would share a name gets one
+    with a part of the path's hash.
+    """
+    flat = {path: flattened(path) for path in sorted(set(mount_paths))}
+    users = Counter(flat.values())
+    taken = {name for name, count in users.items() if count == 1}
+    names: dict[str, str] = {}
+    for path, name in flat.items():
+        names[path] = name if users[name] == 1 else _another(name, path, taken)
+    return names
+
+
+def _another(name: str, path: str, taken: set[str]) -> str:
+    name = f"{name}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    while name in taken:
+        name += "-"
+    taken.add(name)
+    return name
+
+
+def flattened(mount_path: str) -> str:
+    """The file name that Talos gives a mount path."""
+    return mount_path.removeprefix("/").replace("/", "-")
+
+
+def stays_inside(path: str) -> bool:
+    """Whether ``path`` names something below the directory that it is taken relative to."""
+    return ".." not in PurePosixPath(path).parts and PurePosixPath(path).name != ""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from cosi.resource import Spec
 
 
-class ExtensionServiceConfigStatus(Spec, type="ExtensionServiceConfigStatuses.runtime.talos.dev"):
+class ExtensionServiceConfigStatus(
+    Spec,
+    type="ExtensionServiceConfigStatuses.runtime.talos.dev",
+    proto={"specVersion": 1},
+):
     """The files of one config are written; the resource id is the service's name.
 
     ``spec_version`` is the version of the ``ExtensionServiceConfig`` resource that they hold, as

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 
 from controllers.definitions.decoder import Decoded, in_order
@@ -12,7 +11,7 @@ from controllers.definitions.documents import Document, config_documents
 from controllers.definitions.tree import UnreadableYAML, warning_at
 from cosi.resource import Value
 from resources.extension_service import Mistake, name_mistakes
-from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
+from resources.extension_service_config import ConfigFile, ExtensionServiceConfig, stays_inside
 from resources.go_text import quote
 from resources.service_file_status import Problem, Severity
 
@@ -53,12 +52,6 @@ class ConfigDocument(Value):
     def config(self) -> ExtensionServiceConfig:
         """The resource that the document asks for."""
         return ExtensionServiceConfig(files=self.config_files, environment=self.environment)
-
-
-def stays_inside(mount_path: str) -> bool:
-    """Whether the path names something below the directory that it is relative to."""
-    path = PurePosixPath(mount_path)
-    return ".." not in path.parts and bool(path.name)
 
 
 @dataclass(frozen=True, slots=True)

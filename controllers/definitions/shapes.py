@@ -150,7 +150,7 @@ def _of(annotation: Any) -> Shape:
     return Parsed(TypeAdapter(annotation), getattr(plain, "__name__", str(plain)))
 
 
-def _of_class(plain: type) -> Shape:
+def _of_class(plain: type[Any]) -> Shape:
     if plain is str:
         return Text()
     if plain is bool:
