@@ -67,6 +67,8 @@ class Supervisor:
         self.id = id
         self.state = state or ServiceState()
         self.life = Lifecycle(id, self.state.request)
+        self.requested: ServiceRequest | None = None
+        """The request as it was told last."""
         self._driver = driver
         self._publish_state = publish
         self._clock = clock
@@ -93,6 +95,7 @@ class Supervisor:
         request: ServiceRequest | None,
     ) -> None:
         """Say what the service is meant to be; ``None`` for the container means gone."""
+        self.requested = request
         self.life.update(container, gate, request)
         self._poke()
 

@@ -96,9 +96,8 @@ def conditions(spec: ExtensionServiceSpec, requires: tuple[str, ...] = ()) -> tu
     return tuple(found)
 
 
-def gate(spec: ExtensionServiceSpec, facts: Facts, requires: tuple[str, ...] = ()) -> ServiceGate:
-    """Whether the service may start, and everything that is to be said about it."""
-    depends = conditions(spec, requires)
+def gate(depends: tuple[Condition, ...], facts: Facts) -> ServiceGate:
+    """Whether a service may start, and everything that is to be said about it."""
     pending = [condition for condition in depends if not _holds(condition, facts)]
     explained = [(_explain(condition, facts), condition) for condition in pending]
     return ServiceGate(
@@ -114,7 +113,7 @@ def waiting_for(
     spec: ExtensionServiceSpec, facts: Facts, requires: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """What keeps the service from starting, in words; empty when nothing does."""
-    return gate(spec, facts, requires).waiting_for
+    return gate(conditions(spec, requires), facts).waiting_for
 
 
 def _holds(condition: Condition, facts: Facts) -> bool:

@@ -100,6 +100,8 @@ class Lifecycle:
     ) -> None:
         """Say what the service is meant to be: ``wanted=None`` means gone."""
         self.wish.container, self.wish.gate = wanted, gate
+        if wanted is None:
+            self._digest = ""  # whatever is defined next is new
         self.wish.take(request, at_rest=self.stage is Stage.IDLE or self._stopping)
         self._reconsider()
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from controllers.lifecycle.conditions import EVERY_FACT, Fact, Facts, gate, waiting_for
+from controllers.lifecycle.conditions import EVERY_FACT, Fact, Facts, conditions, waiting_for
+from controllers.lifecycle.conditions import gate as decide
 from resources.extension_service import Container, Dependency, ExtensionServiceSpec, Restart
 from resources.network_status import NetworkStatus
 from resources.path_status import PathStatus
+from resources.service_gate import ServiceGate
 from resources.service_state import ServicePhase, ServiceState
 from resources.time_status import TimeStatus
+
+
+def gate(spec: ExtensionServiceSpec, facts: Facts, requires: tuple[str, ...] = ()) -> ServiceGate:
+    return decide(conditions(spec, requires), facts)
+
 
 UP = ServiceState(phase=ServicePhase.RUNNING)
 

@@ -1,0 +1,122 @@
+"""ExtensionServiceSpec, ServiceState, NetworkStatus, TimeStatus, PathStatus, ExtensionServiceConfigStatus → ServiceGate."""  # noqa: E501  # the signature is one line
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controllers.lifecycle.conditions import EVERY_FACT, Condition, Fact, Facts, conditions, gate
+from controllers.lifecycle.dependency_graph import DependencyGraph
+from cosi import Mapped, Output, QController, Resource, StrongInput
+from resources.extension_service import ExtensionServiceSpec
+from resources.extension_service_config_status import ExtensionServiceConfigStatus
+from resources.network_status import NETWORK_STATUS_ID, NetworkStatus
+from resources.path_status import PathStatus
+from resources.service_gate import ServiceGate
+from resources.service_state import ServiceState
+from resources.time_status import TIME_STATUS_ID, TimeStatus
+
+
+class DependencyController(QController[ExtensionServiceSpec]):
+    """Opens a service's gate while everything that it depends on is there.
+
+    One change of a fact costs as much as it has dependents: who waits for what is an index, kept
+    from what was reconciled.
+
+    ``requires`` are services that every container needs, because its driver does; ``provides`` is
+    what this machine can know.
+    """
+
+    def _of_service(self, state: Resource[ServiceState]) -> Iterable[str]:
+        return self._dependents(Fact.SERVICE, state.id)
+
+    def _of_path(self, path: Resource[PathStatus]) -> Iterable[str]:
+        return self._dependents(Fact.PATH, path.id)
+
+    def _of_network(self, _: Resource[NetworkStatus]) -> Iterable[str]:
+        return self._dependents(Fact.NETWORK)
+
+    def _of_time(self, _: Resource[TimeStatus]) -> Iterable[str]:
+        return self._dependents(Fact.TIME)
+
+    primary = StrongInput(ExtensionServiceSpec)
+    states = Mapped(ServiceState, by=_of_service)
+    paths = Mapped(PathStatus, by=_of_path)
+    network = Mapped(NetworkStatus, by=_of_network, id=NETWORK_STATUS_ID)
+    time = Mapped(TimeStatus, by=_of_time, id=TIME_STATUS_ID)
+    configs = Mapped(ExtensionServiceConfigStatus)
+    gates = Output(ServiceGate)
+
+    def __init__(
+        self, *, requires: tuple[str, ...] = (), provides: frozenset[Fact] = EVERY_FACT
+    ) -> None:
+        self.requires = requires
+        self.provides = provides
+        self._graph = DependencyGraph()
+        self._conditions: dict[str, tuple[Condition, ...]] = {}
+        self._index: dict[tuple[Fact, str], dict[str, None]] = {}
+        self._names: dict[str, str] = {}
+
+    async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
+        id = service.spec.service_id
+        self._names[id] = service.id
+        depends = conditions(service.spec, self.requires)
+        self._note(service.id, id, depends)
+        await self.gates.apply(id, gate(depends, await self._facts(service.id, id, depends)))
+
+    async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
+        id = service.spec.service_id
+        self._note(service.id, id, ())
+        self._names.pop(id, None)
+        await self.gates.remove(id)
+
+    async def _facts(self, name: str, id: str, depends: tuple[Condition, ...]) -> Facts:
+        """Read what ``depends`` is about, and nothing else."""
+        services: dict[str, ServiceState] = {}
+        paths: dict[str, PathStatus] = {}
+        kinds = {condition.fact for condition in depends}
+        for condition in depends:
+            if condition.fact is Fact.SERVICE:
+                state = await self.states.find(condition.subject)
+                if state is not None and not state.tearing_down:
+                    services[condition.subject] = state.spec
+            elif condition.fact is Fact.PATH:
+                path = await self.paths.find(condition.subject)
+                if path is not None:
+                    paths[condition.subject] = path.spec
+        network = await self.network.find() if Fact.NETWORK in kinds else None
+        time = await self.time.find() if Fact.TIME in kinds else None
+        config = await self.configs.find(name)
+        return Facts(
+            services=services,
+            paths=paths,
+            network=network.spec if network else None,
+            time=time.spec if time else None,
+            config_version=config.spec.spec_version if config and not config.tearing_down else "",
+            cycle=self._graph.cycle(id),
+            provided=self.provides,
+        )
+
+    def _note(self, name: str, id: str, depends: tuple[Condition, ...]) -> None:
+        """Remember what a service depends on; whoever is in another cycle by it looks again."""
+        if self._conditions.get(name, ()) == depends:
+            return
+        for condition in self._conditions.pop(name, ()):
+            self._unlink(condition, name)
+        if depends:
+            self._conditions[name] = depends
+        for condition in depends:
+            self._index.setdefault((condition.fact, condition.subject), {})[name] = None
+        services = (c.subject for c in depends if c.fact is Fact.SERVICE)
+        for other in self._graph.set(id, services) - {id}:
+            if other in self._names:
+                self.wake(self._names[other])
+
+    def _unlink(self, condition: Condition, name: str) -> None:
+        key = (condition.fact, condition.subject)
+        names = self._index.get(key, {})
+        names.pop(name, None)
+        if not names:
+            self._index.pop(key, None)
+
+    def _dependents(self, fact: Fact, subject: str = "") -> tuple[str, ...]:
+        return tuple(self._index.get((fact, subject), ()))

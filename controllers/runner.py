@@ -1,0 +1,254 @@
+"""ContainerSpec, ServiceGate, ServiceRequest → (container) → ServiceState."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Final
+
+import anyio
+
+from controllers.containers.driver import Adopted, Driver
+from controllers.containers.fleet import Fleet
+from controllers.containers.supervisor import Clock, Supervisor, utc_now
+from cosi import CosiError, Mapped, Output, QController, Requeue, Resource, StrongInput, idle
+from resources.container_spec import ContainerSpec
+from resources.go_text import quote
+from resources.service_gate import ServiceGate
+from resources.service_request import Desired, ServiceRequest
+from resources.service_state import ServiceState
+
+STOP_SECONDS: Final = 30.0
+"""For all services together, at the end and before a provider (Talos 1.14)."""
+CLAIM_SECONDS: Final = 5.0
+"""After the last new definition, how long a container that was found waits for its own."""
+LATER: Final = Requeue(after=3600)
+"""Somebody will wake the key; this is only so that it cannot be forgotten."""
+
+_log = logging.getLogger(__name__)
+
+
+class OnExit(StrEnum):
+    """What becomes of running containers when the program ends."""
+
+    STOP = "stop"
+    LEAVE = "leave"
+
+
+class RunnerController(QController[ContainerSpec]):
+    """Keeps one container running for each service whose gate was open, and reports on it.
+
+    *Flow.* Every ContainerSpec has a supervisor, a task that lives as long as the service is wanted
+    or anything of it is there. A pass only tells it what is wanted now, and never waits for it.
+
+    *Guarantees.* Never two containers of one service. A ContainerSpec is not destroyed before its
+    container and its root filesystem are gone. At the end everything stops in order and within
+    ``stop_seconds``, or is left running if ``on_exit`` says so; a later life takes that over.
+    """
+
+    primary = StrongInput(ContainerSpec)
+    gates = Mapped(ServiceGate)
+    requests = Mapped(ServiceRequest)
+    states = Output(ServiceState, shared=True)
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        on_exit: OnExit = OnExit.STOP,
+        stop_seconds: float = STOP_SECONDS,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.driver = driver
+        self.on_exit = on_exit
+        self.stop_seconds = stop_seconds
+        self._clock = clock
+        self._fleet = Fleet(self._live, self._ended)
+        self._ready = False
+        self._unclaimed: set[str] = set()
+        self._claimed_at = 0.0
+        self._unpublished: set[str] = set()
+        self._provider_stops: dict[str, float] = {}
+        """Providers that wait for their dependents to be down, and until when."""
+
+    # -- passes -----------------------------------------------------------------------------------
+
+    async def reconcile(self, container: Resource[ContainerSpec]) -> Requeue | None:
+        if not self._ready:
+            return LATER
+        supervisor = await self._supervisor(container.id)
+        gate = await self.gates.find(container.id)
+        request = await self.requests.find(container.id)
+        asked, look_again = self._dependents_first(supervisor, request.spec if request else None)
+        supervisor.update(container.spec, gate.spec if gate else None, asked)
+        self._fleet.note_needs(supervisor)
+        if container.id in self._unpublished:
+            await self._publish(container.id, supervisor.state)
+        return look_again
+
+    async def finalize(self, container: Resource[ContainerSpec]) -> Requeue | None:
+        if not self._ready:
+            return LATER
+        if supervisor := self._fleet.find(container.id):
+            self._unclaimed.discard(container.id)
+            supervisor.update(None, supervisor.life.wish.gate, supervisor.requested)
+            return LATER  # until it has ended
+        self._provider_stops.pop(container.id, None)
+        await self._forget(container.id)
+        return None
+
+    async def _supervisor(self, id: str) -> Supervisor:
+        supervisor = self._fleet.find(id)
+        if supervisor is None:
+            supervisor = await self._begin(id)
+            self._claimed_at = anyio.current_time()
+        self._unclaimed.discard(id)
+        return supervisor
+
+    async def _begin(self, id: str, adopted: Adopted | None = None) -> Supervisor:
+        known = await self.states.find(id)
+        supervisor = Supervisor(
+            id,
+            self.driver,
+            self._publish,
+            state=_history(known.spec) if known and known.owner == self.name else None,
+            clock=self._clock,
+            at_rest=self._at_rest,
+        )
+        if adopted:
+            supervisor.take_over(adopted)
+        self._fleet.begin(supervisor)
+        return supervisor
+
+    # -- stopping a provider ----------------------------------------------------------------------
+
+    def _dependents_first(
+        self, supervisor: Supervisor, request: ServiceRequest | None
+    ) -> tuple[ServiceRequest | None, Requeue | None]:
+        """Keep a request to stop a provider back until those who depend on it are down.
+
+        Returns the request to act upon now, and when to look again.
+        """
+        id = supervisor.id
+        asked = request is not None and request.with_dependents and request.desired is Desired.STOP
+        if request is None or not asked or request.generation == supervisor.life.wish.request:
+            self._provider_stops.pop(id, None)
+            return request, None
+        living = self._fleet.living_dependents(id)
+        now = anyio.current_time()
+        deadline = self._provider_stops.setdefault(id, now + self.stop_seconds)
+        if living and now < deadline:
+            for dependent in living:
+                if not self._fleet.living_dependents(dependent.id):
+                    dependent.hold()
+            return supervisor.requested, Requeue(after=deadline - now)
+        for dependent in living:
+            text = 'gave up on service %s to be "down" while stopping %s'
+            _log.warning(text, quote(dependent.id), quote(id))
+            dependent.hold()
+        self._provider_stops.pop(id, None)
+        return request, None
+
+    def _at_rest(self, id: str) -> None:
+        for provider in self._provider_stops:
+            self.wake(provider)
+
+    # -- the supervisors' time --------------------------------------------------------------------
+
+    async def background(self) -> None:
+        """Hold the supervisors; at the end, stop them in order, whatever is cancelled."""
+        ready, over = anyio.Event(), anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._hold_fleet, ready, over)
+            try:
+                await ready.wait()
+                with idle():
+                    await anyio.sleep_forever()
+            finally:
+                over.set()
+
+    async def _hold_fleet(self, ready: anyio.Event, over: anyio.Event) -> None:
+        with anyio.CancelScope(shield=True):
+            async with self.driver.open(), self._supervising():
+                ready.set()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._let_go_of_the_unclaimed)
+                    await over.wait()
+                    tasks.cancel_scope.cancel()
+                if self.on_exit is OnExit.LEAVE:
+                    await self._fleet.leave()
+                else:
+                    await self._fleet.stop(self.stop_seconds)
+
+    @asynccontextmanager
+    async def _supervising(self) -> AsyncGenerator[None]:
+        self._fleet = Fleet(self._live, self._ended)
+        async with self._fleet.running():
+            await self._take_over(await self.driver.adopt())
+            self._ready = True
+            for container in await self.primary.list():
+                self.wake(container.id)
+            try:
+                yield
+            finally:
+                self._ready = False
+
+    async def _take_over(self, found: Mapping[str, Adopted]) -> None:
+        """Begin with what runs already, and forget what an earlier life said of the rest."""
+        for state in await self.states.list():
+            if state.owner == self.name and state.id not in found:
+                await self._publish(state.id, _history(state.spec))
+        for id, adopted in found.items():
+            await self._begin(id, adopted)
+        self._unclaimed = set(found)
+        self._claimed_at = anyio.current_time()
+
+    async def _let_go_of_the_unclaimed(self) -> None:
+        """Stop the containers whose definition has not come back; there is no other sign that
+        all definitions are read.
+        """
+        while anyio.current_time() < self._claimed_at + CLAIM_SECONDS:  # noqa: ASYNC110  # it moves
+            await anyio.sleep_until(self._claimed_at + CLAIM_SECONDS)
+        for id in tuple(self._unclaimed):
+            if supervisor := self._fleet.find(id):
+                _log.info("%s: nobody defines it any more", id)
+                supervisor.update(None, None, None)
+        self._unclaimed.clear()
+        await self.states.prune(keep=[member.id for member in self._fleet])
+
+    async def _live(self, id: str, supervisor: Supervisor) -> None:
+        await supervisor.run()
+        if supervisor.life.wish.container is None:
+            await self._forget(id)
+
+    def _ended(self, id: str) -> None:
+        self.wake(id)
+        self._at_rest(id)
+
+    # -- reporting --------------------------------------------------------------------------------
+
+    async def _publish(self, id: str, state: ServiceState) -> None:
+        """Write what became of a service; that it cannot be told must not keep it from living."""
+        try:
+            stored = await self.states.apply(id, state)
+        except CosiError as error:
+            _log.warning("%s: its state cannot be written: %s", id, error)
+            return
+        if stored.tearing_down:
+            self._unpublished.add(id)
+        else:
+            self._unpublished.discard(id)
+
+    async def _forget(self, id: str) -> None:
+        self._unpublished.discard(id)
+        try:
+            await self.states.remove(id)
+        except CosiError as error:
+            _log.warning("%s: its state cannot be removed: %s", id, error)
+
+
+def _history(state: ServiceState) -> ServiceState:
+    """What of an earlier life's report is still true: what happened, not what is."""
+    return ServiceState(events=state.events, message=state.message, request=state.request)
