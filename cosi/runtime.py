@@ -18,6 +18,7 @@ from cosi._engine.rate_limit import RateLimit
 from cosi._engine.seat import Seat
 from cosi._engine.seated import Seated
 from cosi.backoff import Backoff, exponential
+from cosi.causes import Cause
 from cosi.controller import Controller
 from cosi.declarations import declarations
 from cosi.errors import RegistrationError
@@ -106,12 +107,14 @@ class Runtime:
 
         Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
         """
-        name = controller if isinstance(controller, str) else controller.name
-        if name not in self._seats:
-            raise RegistrationError(f'controller "{name}" is not registered')
-        seat, seated = self._seats[name]
+        seat, seated = self._seat_of(controller if isinstance(controller, str) else controller.name)
         await seat.stop()
         self._take_out(seat, seated)
+
+    def _seat_of(self, name: str) -> tuple[Seat, Seated]:
+        if name not in self._seats:
+            raise RegistrationError(f'controller "{name}" is not registered')
+        return self._seats[name]
 
     def _enter(self, controller: Any) -> tuple[Seat, Seated]:
         if not isinstance(controller, Seated):
@@ -215,6 +218,13 @@ class Runtime:
     def failed(self) -> int:
         """How many failures there were in all."""
         return self._engine.failed
+
+    def latest_causes(self, controller: str) -> tuple[Cause, ...]:
+        """Why the latest pass of a controller ran (of its latest key, if it is keyed).
+
+        Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
+        """
+        return self._seat_of(controller)[0].latest_causes
 
     def statistics(self) -> dict[str, ControllerStatistics]:
         """What each controller did so far."""

@@ -185,7 +185,9 @@ class TaskSet(Generic[T]):
                 await self._pause(id, error, delays.next(), token)
         return True
 
-    async def _pause(self, id: str, error: BaseException, delay: float, token: Token | None) -> None:
+    async def _pause(
+        self, id: str, error: BaseException, delay: float, token: Token | None
+    ) -> None:
         _log.error(
             "task failed", exc_info=error, extra={"id": id, "interval": delay, "error": repr(error)}
         )

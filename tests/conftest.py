@@ -3,6 +3,10 @@
 import pytest
 from trio.testing import MockClock
 
+from cosi.testing.plugin import cosi
+
+__all__ = ["cosi"]
+
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> object:

@@ -46,7 +46,9 @@ class Dependencies:
 
     def _check_output(self, edge: Edge, siblings: Sequence[Edge]) -> None:
         type = edge.resource_type
-        others = [e for e in (*self.edges(), *siblings) if e.type.output and e.resource_type == type]
+        others = [
+            e for e in (*self.edges(), *siblings) if e.type.output and e.resource_type == type
+        ]
         for other in others:
             if other.type is EdgeType.OUTPUT_EXCLUSIVE:
                 raise RegistrationError(

@@ -203,12 +203,14 @@ def _difference(
     before: dict[str, Resource[Any]], after: dict[str, Resource[Any]]
 ) -> list[Event[Any]]:
     gone = [
-        Event(EventType.DESTROYED, resource)
-        for id, resource in before.items()
-        if id not in after
+        Event(EventType.DESTROYED, resource) for id, resource in before.items() if id not in after
     ]
     changed = [
-        Event(EventType.UPDATED if resource.id in before else EventType.CREATED, resource, before.get(resource.id))
+        Event(
+            EventType.UPDATED if resource.id in before else EventType.CREATED,
+            resource,
+            before.get(resource.id),
+        )
         for resource in after.values()
         if not _same(before.get(resource.id), resource)
     ]

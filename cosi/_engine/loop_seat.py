@@ -57,7 +57,9 @@ class LoopSeat(Seat):
             else:
                 strong = isinstance(declared, StrongInput)
                 types = [EdgeType.INPUT_STRONG if strong else EdgeType.INPUT_WEAK]
-            edges += [Edge(self.name, t, kind.namespace, kind.type, id) for t in types for id in ids]
+            edges += [
+                Edge(self.name, t, kind.namespace, kind.type, id) for t in types for id in ids
+            ]
         return edges
 
     # -- being woken ------------------------------------------------------------------------------
@@ -114,6 +116,10 @@ class LoopSeat(Seat):
         return tuple(
             Cause(why) if isinstance(why, What) else cause_of(why) for why in self._pass.values()
         )
+
+    @property
+    def latest_causes(self) -> tuple[Cause, ...]:
+        return self.woken_by
 
     # -- the loop ---------------------------------------------------------------------------------
 

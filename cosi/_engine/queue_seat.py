@@ -53,8 +53,11 @@ class QueueSeat(Seat):
         self._backlog = Token(engine.activity)
         self._sleepers: list[Waker] = []
         self._timer: Timer | None = None
+        self._latest: KeyedPass | None = None
         self._delays: dict[str, tuple[Delays, int]] = {}
-        self._waiting: dict[Pointer, dict[str, None]] = {}  # drained output -> keys that want it gone
+        self._waiting: dict[
+            Pointer, dict[str, None]
+        ] = {}  # drained output -> keys that want it gone
 
     def _primary(self, handles: Mapping[str, Reader[Any]]) -> Reader[Any]:
         declared = declarations(type(self.controller)).get("primary")
@@ -81,7 +84,9 @@ class QueueSeat(Seat):
                     f'controller "{self.name}" is keyed: its input {name} needs a mapping; '
                     f"write {name} = Mapped(...)"
                 )
-            edges += [Edge(self.name, t, kind.namespace, kind.type, id) for t in types for id in ids]
+            edges += [
+                Edge(self.name, t, kind.namespace, kind.type, id) for t in types for id in ids
+            ]
         return edges
 
     # -- being woken ------------------------------------------------------------------------------
@@ -210,6 +215,10 @@ class QueueSeat(Seat):
         current = _running.get()
         return current.causes() if current is not None and current.seat is self else ()
 
+    @property
+    def latest_causes(self) -> tuple[Cause, ...]:
+        return self._latest.causes() if self._latest is not None else ()
+
     # -- working ----------------------------------------------------------------------------------
 
     async def work(self) -> None:
@@ -272,6 +281,7 @@ class QueueSeat(Seat):
 
     async def _make_pass(self, id: str, why: dict[Any, Event[Any] | What]) -> None:
         current = KeyedPass(self, id, why)
+        self._latest = current
         _running.set(current)
         self.statistics.processed += 1
         began = anyio.current_time()

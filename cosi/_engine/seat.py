@@ -101,6 +101,11 @@ class Seat(ABC):
     def woken_by(self) -> tuple[Cause, ...]:
         """Why the current pass runs."""
 
+    @property
+    @abstractmethod
+    def latest_causes(self) -> tuple[Cause, ...]:
+        """Why the latest pass ran, or runs."""
+
     # -- life -----------------------------------------------------------------------------------
 
     async def occupy(self) -> None:

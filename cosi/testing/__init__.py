@@ -1,0 +1,9 @@
+"""For those who test controllers: the harness, fixtures from YAML, and the conformance suites.
+
+``cosi.testing.plugin`` has the pytest fixture, ``cosi.testing.conformance`` the suites.
+"""
+
+from cosi.testing.fixtures import feed, load_fixtures
+from cosi.testing.harness import ControllersFailed, Harness, running
+
+__all__ = ["ControllersFailed", "Harness", "feed", "load_fixtures", "running"]

@@ -1,0 +1,41 @@
+"""Resources from a YAML file, as a test or ``cosi run --fixtures`` feeds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cosi.errors import InvalidResource
+from cosi.resource import Resource
+from cosi.state import State
+from cosi.type_lookup import EVERY_TYPE, TypeRegistry
+from cosi.yaml_form import resources_from_yaml
+
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def load_fixtures(
+    path: str | Path, *, types: TypeRegistry = EVERY_TYPE
+) -> tuple[Resource[Any], ...]:
+    """The resources of a file: one or more YAML documents of ``metadata`` and ``spec``.
+
+    ``metadata`` needs ``type`` and ``id``; what is not given is that of a new resource. Raises
+    :class:`~cosi.errors.InvalidResource`, whose message begins with the file, and the line and column
+    where there is one.
+    """
+    file = Path(path)
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise InvalidResource(f"{file}: larger than {MAX_BYTES} bytes")
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidResource(f"{file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidResource(f"{file}: not UTF-8 at byte {error.start}") from error
+    return resources_from_yaml(text, source=str(file), types=types)
+
+
+async def feed(state: State, resources: tuple[Resource[Any], ...]) -> None:
+    """Put fixtures into a state, each with the owner that it names; replaces what is there."""
+    for resource in resources:
+        await state.apply(resource, owner=resource.owner)
