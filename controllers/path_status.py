@@ -50,7 +50,7 @@ class Wishes:
         return self._services.keys()
 
     def set(self, service: str, paths: frozenset[str]) -> set[str]:
-        """Let a service wait for these; return the paths that now are wished for, or not any more."""
+        """Let a service wait for these; return the paths whose count left or reached zero."""
         before = self._paths.pop(service, frozenset[str]())
         if paths:
             self._paths[service] = paths
@@ -78,6 +78,7 @@ class PathStatusController(Controller):
         self._output = Yielding(self.paths)
         self._wishes = Wishes()
         self._news: dict[str, Presence] = {}
+        self._failure: Presence | None = None
         self._unanswered: set[str] = set()
         self._answered = anyio.Event()
         self._answered.set()
@@ -88,23 +89,30 @@ class PathStatusController(Controller):
             await super().run(wakeups)
 
     def _told(self, presences: Mapping[str, Presence]) -> None:
+        self._failure = None
         self._news |= presences
-        self._unanswered -= presences.keys()
-        if not self._unanswered:
-            self._answered.set()
+        self._answer(presences.keys())
         self.wake()
 
     def _failed(self, reason: str) -> None:
         """Without a reader nothing is known of any path."""
-        unknown = Presence(present=False, error=f"paths cannot be watched: {reason}")
-        self._told(dict.fromkeys(self._wishes.paths(), unknown))
+        failure = Presence(present=False, error=f"paths cannot be watched: {reason}")
+        self._told(dict.fromkeys(self._wishes.paths(), failure))
+        self._failure = failure
+
+    def _answer(self, paths: Set[str]) -> None:
+        self._unanswered -= paths
+        if not self._unanswered:
+            self._answered.set()
 
     async def reconcile(self) -> None:
         for cause in self.woken_by:
             await self._heed(cause)
-        # Whoever asks for a path is not settled before there is an answer.
+        # Whoever asks for a path is not settled before there is an answer; a file system that
+        # gives none is waited for once.
         with anyio.move_on_after(FIRST_LOOK_SECONDS):
             await self._answered.wait()
+        self._answer(set(self._unanswered))
         for path, presence in tuple(self._news.items()):
             await self._write(path, presence)
             if self._news.get(path) is presence:
@@ -137,15 +145,17 @@ class PathStatusController(Controller):
                 await self._forget(path)
 
     def _want(self, path: str) -> None:
-        self._unanswered.add(path)
-        if self._answered.is_set():
+        if self._failure:
+            self._news[path] = self._failure
+        elif path not in self._unanswered:
+            self._unanswered.add(path)
             self._answered = anyio.Event()
         self._reader.want(path)
 
     async def _forget(self, path: str) -> None:
         self._reader.forget(path)
-        self._told({path: Presence(present=False)})
-        del self._news[path]
+        self._news.pop(path, None)
+        self._answer({path})
         await self._output.remove(path)
 
     async def _write(self, path: str, presence: Presence) -> None:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class ClockReader:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch_settings)
             tasks.start_soon(self._watch_file)
-            await self._news.wait()  # for the first look at the file
+            await self._news_within(math.inf)  # the first look at the file
             delays, last = unsynchronised_delays(), None
             while True:
                 facts = self._facts()

@@ -24,6 +24,9 @@ _BUFFER_BYTES = 64 * 1024
 class Change(IntFlag):
     """What a record says (``linux/inotify.h``)."""
 
+    ATTRIBUTES = 0x4
+    WRITTEN = 0x8
+    """A file that was open for writing has been closed."""
     MOVED_FROM = 0x40
     MOVED_TO = 0x80
     CREATE = 0x100
@@ -35,7 +38,8 @@ class Change(IntFlag):
 
 
 _ONLY_DIRECTORY = 0x01000000
-_NAMES = Change.MOVED_FROM | Change.MOVED_TO | Change.CREATE | Change.DELETE | _ONLY_DIRECTORY
+NAMES = Change.MOVED_FROM | Change.MOVED_TO | Change.CREATE | Change.DELETE
+CONTENTS = NAMES | Change.WRITTEN | Change.ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,14 @@ class Record:
 class Inotify:
     """One inotify descriptor; a context manager. Every method may raise ``OSError``."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Change = NAMES) -> None:
+        """``changes``: what there are records of."""
+        self._mask = changes | _ONLY_DIRECTORY
         self.fd = _checked(_libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
 
     def add(self, directory: Path) -> int:
-        """Watch the names in a directory; the same inode gives the same watch."""
-        result = _libc().inotify_add_watch(self.fd, os.fsencode(directory), _NAMES)
+        """Watch a directory; the same inode gives the same watch."""
+        result = _libc().inotify_add_watch(self.fd, os.fsencode(directory), self._mask)
         return _checked(result, str(directory))
 
     def remove(self, watch: int) -> None:

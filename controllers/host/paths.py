@@ -219,7 +219,11 @@ class _Following:
         }
 
     def _tell(self, seen: Mapping[str, Presence]) -> None:
-        news = {path: now for path, now in seen.items() if self._answers.get(path) != now}
+        news = {
+            path: now
+            for path, now in seen.items()
+            if path in self._answers and self._answers[path] != now
+        }
         self._answers.update(news)
         if news:
             self._report(news)

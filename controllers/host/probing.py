@@ -6,8 +6,9 @@ import base64
 import functools
 import http.client
 import os
+import socket
 import ssl
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import anyio
@@ -114,10 +115,18 @@ def without_credentials(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "i/o timeout"
-    number = getattr(error, "errno", None)
-    # Errors of name look-up have numbers of their own, and texts that say enough.
-    text = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
+    # "All connection attempts failed": the reasons are behind it.
+    behind: BaseException | None = error.__cause__
+    while isinstance(behind, ExceptionGroup):
+        behind = cast("ExceptionGroup[Exception]", behind).exceptions[-1]
+    return _words(error if behind is None else behind)
+
+
+def _words(error: BaseException) -> str:
+    own_numbers = isinstance(error, ssl.SSLError | socket.gaierror)
+    number = error.errno if isinstance(error, OSError) and not own_numbers else None
+    text = os.strerror(number) if number else str(error)
     return f"{text[:1].lower()}{text[1:]}" or type(error).__name__
