@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from cosi.api.access import NOT_AUTHORIZED, Caller
 from cosi.errors import AccessDenied
 from cosi.meta import Namespace, ResourceDefinition
@@ -41,7 +43,7 @@ class Visibility:
         if definition is None:
             return None
         # A state hands out what was stored; an embedding system may have stored it undecoded.
-        spec: Spec | AnySpec = definition.spec
+        spec = cast("Spec | AnySpec", definition.spec)
         return not isinstance(spec, ResourceDefinition) or bool(spec.sensitivity)
 
     async def _is_namespace(self, namespace: str) -> bool:

@@ -85,7 +85,7 @@ FULL = Thing(
     spare=Part(name=""),
     counts=FrozenMap({"q": -3}),
     tags=frozenset({"b", "a"}),
-    raw=b"\xff\x00",
+    raw=b"raw",
     size=Size.SMALL,
     mode="a",
     ratio=-0.5,
