@@ -1,7 +1,7 @@
 """What a controller declares as class attributes: its inputs and outputs.
 
-The declaration is the capability: the bound handle that it becomes on an instance is the only way to
-read or write, so that an undeclared access cannot be written down.
+The declaration is the capability: the bound handle that it becomes on an instance is the only way
+to read or write, so that an undeclared access cannot be written down.
 """
 
 from __future__ import annotations
@@ -98,15 +98,15 @@ class Mapped(StrongInput[S]):
     """A secondary input of a keyed controller: a change of it is work for some of the keys.
 
     ``to`` says which: a function from the resource to the id, or the ids, of the primary, or
-    :data:`EVERY`; the same id if not given. It gets the last state of a resource that was destroyed,
-    labels and payload included, and both the old and the new state of one that was updated, so that
-    moving a label from one key to another wakes both. It must be quick: it is called while the
-    change is committed. If it raises, that is reported, and every key is looked at again, so that
-    nothing is lost.
+    :data:`EVERY`; the same id if not given. It gets the last state of a resource that was
+    destroyed, labels and payload included, and both the old and the new state of one that was
+    updated, so that moving a label from one key to another wakes both. It must be quick: it is
+    called while the change is committed. If it raises, that is reported, and every key is looked
+    at again, so that nothing is lost.
 
     ``by`` instead of ``to`` is a method, written above the declaration, for a mapping that the
-    controller keeps itself (say, an index of who depends on whom, brought up to date at the start of
-    each ``reconcile``)::
+    controller keeps itself (say, an index of who depends on whom, brought up to date at the start
+    of each ``reconcile``)::
 
         def _dependents(self, state: Resource[ServiceState]) -> Iterable[str]: ...
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from cosi.resource import Resource
-from typing import Any
 
 
 class EdgeType(IntEnum):
@@ -30,7 +30,7 @@ class EdgeType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One declared dependency. ``namespace`` of an output is where it writes unless told otherwise."""
+    """One declared dependency; an output's namespace is where it writes unless told otherwise."""
 
     controller: str
     type: EdgeType
@@ -53,8 +53,8 @@ class Graph:
     """The dependency graph of a runtime at one moment.
 
     Cycles between types are normal (gates read states, states follow gates): information flows in
-    circles, so they are not refused. Destroy-ready edges, by which a controller follows the draining
-    of its own outputs, are data but not drawn.
+    circles, so they are not refused. Destroy-ready edges, by which a controller follows the
+    draining of its own outputs, are data but not drawn.
     """
 
     def __init__(self, edges: Iterable[Edge], live: Live | None = None) -> None:
@@ -64,10 +64,10 @@ class Graph:
     def dot(self) -> str:
         """The graph as Graphviz DOT."""
         lines = ["digraph {", "  rankdir=LR"]
-        for name in self._controllers():
-            lines.append(f"  {_quoted(name)} [shape=box]")
-        for key in self._kinds():
-            lines.append(f"  {_quoted(key[1])} [shape=ellipse{self._dot_label(key)}]")
+        lines += [f"  {_quoted(name)} [shape=box]" for name in self._controllers()]
+        lines += [
+            f"  {_quoted(key[1])} [shape=ellipse{self._dot_label(key)}]" for key in self._kinds()
+        ]
         for edge in self._drawn():
             ends = (edge.controller, edge.resource_type)
             source, target = ends if edge.type.output else reversed(ends)

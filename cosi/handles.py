@@ -108,7 +108,7 @@ class Reader(Generic[S]):
         return found if ids is None else tuple(each for each in found if each.id in ids)
 
     def until_teardown(self, id: str) -> AbstractAsyncContextManager[anyio.CancelScope]:
-        """A cancel scope that ends with the resource: ``async with self.jobs.until_teardown(id)``."""
+        """A cancel scope that ends with the resource: ``async with jobs.until_teardown(id)``."""
         return self._bound().state.until_teardown(self._key, self._one(id))
 
     def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
@@ -168,14 +168,14 @@ class Writer(Reader[S]):
 
         ``labels`` and ``annotations`` of ``None`` stay as they are; a mapping replaces them.
 
-        An output that is being torn down has to go before it can come back. If somebody still holds
-        it, it is left alone and returned (``.tearing_down``), and the controller is woken when it is
-        free; then the same ``apply`` replaces it.
+        An output that is being torn down has to go before it can come back. If somebody still
+        holds it, it is left alone and returned (``.tearing_down``), and the controller is woken
+        when it is free; then the same ``apply`` replaces it.
 
         Raises :class:`~cosi.errors.OwnerConflict` if somebody else owns it.
         """
         seat = self._bound()
-        if not isinstance(spec, self.kind.payload):
+        if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
             raise InvalidResource(
                 f"{self._name} takes {self.kind.payload.__name__}, not {type(spec).__name__}",
                 self.kind.pointer(id),
@@ -309,7 +309,7 @@ class Writer(Reader[S]):
             )
 
     async def _destroy(self, seat: Seat, resource: Resource[S]) -> bool:
-        """Tear down and destroy; ``False`` if somebody holds it, and the controller will be told."""
+        """Tear down and destroy; ``False`` if somebody holds it: the controller will be told."""
         try:
             ready = not resource.finalizers
             if not resource.tearing_down:

@@ -7,8 +7,10 @@ somebody scrapes. The names are COSI's ("Metrics").
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Literal, Protocol, runtime_checkable
+
+from cosi.frozen import EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Sample:
     kind: Literal["counter", "gauge"]
     help: str
     value: float
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = EMPTY
 
 
 @runtime_checkable

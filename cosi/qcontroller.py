@@ -35,10 +35,10 @@ class QController(Seated, Generic[S]):
 
     *Guarantees.* Once ``reconcile`` was started for a resource, that resource is not destroyed
     before ``finalize`` has succeeded: the finalizer (the controller's name) is placed before the
-    first ``reconcile`` and lifted after ``finalize``, also by a later life of the program. It is not
-    lifted while an output whose ``remove`` in that ``finalize`` was not complete is still there;
-    ``finalize`` is called again when it is free, so it must be idempotent. Two passes for one key
-    never overlap; a change during one is another pass after it.
+    first ``reconcile`` and lifted after ``finalize``, also by a later life of the program. It is
+    not lifted while an output whose ``remove`` in that ``finalize`` was not complete is still
+    there; ``finalize`` is called again when it is free, so it must be idempotent. Two passes for
+    one key never overlap; a change during one is another pass after it.
 
     *Errors.* A pass that raises is logged and repeated with a growing delay, for this key only; a
     change of the key pre-empts the delay. ``return Requeue(after=...)`` looks again;
@@ -59,7 +59,8 @@ class QController(Seated, Generic[S]):
         raise TypeError(f"{type(self).__name__} does not override reconcile")
 
     async def finalize(self, resource: Resource[S], /) -> Requeue | None:
-        """Undo it: the resource is being torn down and waits for this. The default has nothing to undo.
+        """Undo it: the resource is being torn down and waits for this. The default has nothing to
+        undo.
 
         A ``Requeue`` means *not yet*: the resource stays.
         """
@@ -72,7 +73,7 @@ class QController(Seated, Generic[S]):
         """
 
     async def shutdown(self) -> None:
-        """Called once after everything else has ended; it has ten seconds. COSI: *shutdown hook*."""
+        """Called once after everything else has ended, for ten seconds. COSI: *shutdown hook*."""
 
     def wake(self, id: str) -> None:
         """Ask for a pass for this key; from any thread, for those who watch the outside."""

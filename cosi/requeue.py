@@ -11,8 +11,8 @@ from cosi.errors import CosiError
 class Requeue:
     """Look at this key again ``after`` so many seconds; return it from ``reconcile``.
 
-    With ``error`` the pass is counted and logged as failed, and the delay is ``after`` instead of the
-    growing one. A change of the key before that is not delayed.
+    With ``error`` the pass is counted and logged as failed, and the delay is ``after`` instead of
+    the growing one. A change of the key before that is not delayed.
     """
 
     after: float
@@ -20,4 +20,4 @@ class Requeue:
 
 
 class Skip(CosiError):
-    """Raise it where there is nothing to do *now*, and why: not a failure, and nothing is retried."""
+    """Raise it where there is nothing to do *now*, saying why: no failure, nothing is retried."""

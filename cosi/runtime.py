@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
 from cosi._engine.dependencies import Dependencies
-from cosi._engine.engine import Engine, Failure
+from cosi._engine.engine import Engine
 from cosi._engine.feed import Feeds
 from cosi._engine.gc_tuning import tuned_gc
 from cosi._engine.loop_seat import LoopSeat
@@ -22,11 +22,12 @@ from cosi.causes import Cause
 from cosi.controller import Controller
 from cosi.declarations import declarations
 from cosi.errors import RegistrationError
+from cosi.failure import Failure
 from cosi.graph import Graph
 from cosi.handles import Reader
 from cosi.metrics import ControllerStatistics, Sample, controller_samples
 from cosi.qcontroller import QController
-from cosi.resource import AnySpec, Kind
+from cosi.resource import AnySpec, Kind, Resource
 from cosi.state import State
 from cosi.transform import Transform, seatable
 
@@ -94,8 +95,8 @@ class Runtime:
             for controller in controllers:
                 entered.append(self._enter(seatable(controller)))  # noqa: PERF401  # what was entered before a refusal is taken out
         except BaseException:
-            for seat, controller in entered:
-                self._take_out(seat, controller)
+            for seat, seated in entered:
+                self._take_out(seat, seated)
             raise
         for seat, _ in entered:
             seat.admit()
@@ -119,7 +120,7 @@ class Runtime:
     def _enter(self, controller: Any) -> tuple[Seat, Seated]:
         if not isinstance(controller, Seated):
             raise RegistrationError(f"{controller!r} is not a controller; is it a class?")
-        if controller._seat_of is not None:
+        if Seated.seat_of(controller) is not None:
             raise RegistrationError(
                 f'controller "{controller.name}" already registered; make another instance'
             )
@@ -127,7 +128,7 @@ class Runtime:
         self._dependencies.add(seat.name, seat.edges())
         for handle in seat.handles.values():
             handle.bind(seat)
-        controller._seat_of = seat
+        Seated.give(controller, seat)
         self._seats[seat.name] = (seat, controller)
         return seat, controller
 
@@ -143,7 +144,8 @@ class Runtime:
                 raise RegistrationError(
                     f'controller "{controller.name}": invalid concurrency: {controller.concurrency}'
                 )
-            return QueueSeat(self._engine, controller, handles)
+            keyed = cast("QController[Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
+            return QueueSeat(self._engine, keyed, handles)
         if isinstance(controller, Controller):
             return LoopSeat(self._engine, controller, handles)
         raise RegistrationError(f"{controller!r} is neither a Controller nor a QController")
@@ -151,7 +153,7 @@ class Runtime:
     def _take_out(self, seat: Seat, controller: Seated) -> None:
         self._dependencies.remove(seat.name)
         self._seats.pop(seat.name, None)
-        controller._seat_of = None
+        Seated.give(controller, None)
         for handle in seat.handles.values():
             handle.bind(None)
 
@@ -194,11 +196,11 @@ class Runtime:
     async def settled(self) -> None:
         """Return once every controller has seen every change and asks for the next one.
 
-        Exact, by counting: what is due counts from the moment of the commit that made it due. A pass
-        or a supervised task that waits for time or for the outside does not hold it up if it says so
-        (:func:`cosi.idle`, :class:`cosi.Inbox`); a failed controller that waits for its next try
-        does not either (see :attr:`failures`). Work in threads does. Over a state that has to be
-        watched, it waits until the watches have delivered what is stored.
+        Exact, by counting: what is due counts from the moment of the commit that made it due. A
+        pass or a supervised task that waits for time or for the outside does not hold it up if it
+        says so (:func:`cosi.idle`, :class:`cosi.Inbox`); a failed controller that waits for its
+        next try does not either (see :attr:`failures`). Work in threads does. Over a state that
+        has to be watched, it waits until the watches have delivered what is stored.
         """
         engine = self._engine
         while True:
@@ -249,7 +251,7 @@ class Runtime:
     async def live_graph(self) -> Graph:
         """The same, with the resources that exist now."""
         edges = self.graph.edges
-        live = {}
+        live: dict[tuple[str, str], tuple[Resource[Any], ...]] = {}
         for key in sorted({(edge.namespace, edge.resource_type) for edge in edges}):
             live[key] = await self.state.list(Kind(*key, AnySpec))
         return Graph(edges, live)

@@ -42,15 +42,17 @@ class TaskSet(Generic[T]):
                 await tasks.reconcile(wanted)
 
     *Flow.* :meth:`aim` says which tasks there should be. A missing one is started; one that is not
-    wanted is cancelled; one whose spec changed is cancelled, and started anew when it has ended (two
-    of one id never overlap). A task that raises is started again after a growing delay. One that
-    returns has finished: it stays in the set, and is not started again until its spec changes.
+    wanted is cancelled; one whose spec changed is cancelled, and started anew when it has ended
+    (two of one id never overlap). A task that raises is started again after a growing delay. One
+    that returns has finished: it stays in the set, and is not started again until its spec
+    changes.
 
     *Guarantees.* Leaving the block cancels and awaits every task, also when a controller crashes.
-    ``ended(id)`` is called whenever a task's run is over for good: finished, or not wanted any more.
+    ``ended(id)`` is called whenever a task's run is over for good: finished, or not wanted any
+    more.
 
-    *Settled.* A task counts as busy for ``Runtime.settled()`` until it finishes, fails, or says that
-    it waits: ``with idle(): ...``, or for an :class:`~cosi.inbox.Inbox`.
+    *Settled.* A task counts as busy for ``Runtime.settled()`` until it finishes, fails, or says
+    that it waits: ``with idle(): ...``, or for an :class:`~cosi.inbox.Inbox`.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from cosi.declarations import Output, StrongInput
 from cosi.qcontroller import QController
@@ -17,7 +17,8 @@ B = TypeVar("B", bound=Spec)
 
 @dataclass(frozen=True)
 class Transform(Generic[A, B]):
-    """What ``@transform`` makes of a function: still a function, and a *description* of a controller.
+    """What ``@transform`` makes of a function: still a function, and a *description* of a
+    controller.
 
     The runtime makes a fresh controller from it at each registration. (A decorator that returned a
     live controller would carry, as a module's object, the first runtime's state into the second.)
@@ -33,28 +34,30 @@ class Transform(Generic[A, B]):
         """Call the function."""
         return self.function(resource)
 
-    def controller(self) -> QController[A]:
+    def controller(self) -> QController[Any]:
         """A new controller that keeps one output for each input for which there should be one."""
-        description = self
+        return _controller(self)
 
-        class TransformController(QController[A]):
-            name = description.name
-            primary = StrongInput(description.source)
-            output = Output(description.target, shared=description.shared)
 
-            async def reconcile(self, resource: Resource[A], /) -> Requeue | None:
-                payload = description.function(resource)
-                if payload is None:
-                    await self.output.remove(resource.id)
-                else:
-                    await self.output.apply(resource.id, payload)
-                return None
+def _controller(description: Transform[Any, Any]) -> QController[Any]:
+    class TransformController(QController[Any]):
+        name = description.name
+        primary = StrongInput(description.source)
+        output = Output(description.target, shared=description.shared)
 
-            async def finalize(self, resource: Resource[A], /) -> Requeue | None:
+        async def reconcile(self, resource: Resource[Any], /) -> Requeue | None:
+            payload = description.function(resource)
+            if payload is None:
                 await self.output.remove(resource.id)
-                return None
+            else:
+                await self.output.apply(resource.id, payload)
+            return None
 
-        return TransformController()
+        async def finalize(self, resource: Resource[Any], /) -> Requeue | None:
+            await self.output.remove(resource.id)
+            return None
+
+    return TransformController()
 
 
 def transform(
@@ -67,13 +70,13 @@ def transform(
         @transform(ExtensionServiceSpec, to=ContainerSpec)
         def render_container(service: Resource[ExtensionServiceSpec]) -> ContainerSpec: ...
 
-    The output has the id of the input, and is owned by the function's name. Returning ``None`` means
-    that there should be none. An input is not destroyed before its output is: ownership, teardown
-    and finalizers are the framework's. One that raises is retried with a growing delay and holds up
-    no other; ``raise Skip(reason)`` leaves the output as it is.
+    The output has the id of the input, and is owned by the function's name. Returning ``None``
+    means that there should be none. An input is not destroyed before its output is: ownership,
+    teardown and finalizers are the framework's. One that raises is retried with a growing delay
+    and holds up no other; ``raise Skip(reason)`` leaves the output as it is.
 
-    Left out of COSI's *transform* and *qtransform*: extra inputs and outputs, another id out than in,
-    labels on the output, hooks. Whoever needs one writes a ``QController``; it is ten lines.
+    Left out of COSI's *transform* and *qtransform*: extra inputs and outputs, another id out than
+    in, labels on the output, hooks. Whoever needs one writes a ``QController``; it is ten lines.
     """
 
     def decorate(function: Callable[[Resource[A]], B | None]) -> Transform[A, B]:
@@ -84,4 +87,7 @@ def transform(
 
 def seatable(controller: Any) -> Any:
     """The controller that a runtime can seat: a fresh one for a description."""
-    return controller.controller() if isinstance(controller, Transform) else controller
+    if isinstance(controller, Transform):
+        description = cast("Transform[Any, Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
+        return description.controller()
+    return controller

@@ -26,7 +26,7 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class StrayCancellation(Exception):  # noqa: N818  # it is logged, never caught by name
+class StrayCancellation(Exception):  # it is logged, never caught by name
     """A controller let a cancellation escape that nobody had asked of it."""
 
     def __init__(self) -> None:
@@ -37,15 +37,16 @@ class StrayCancellation(Exception):  # noqa: N818  # it is logged, never caught 
 
 
 async def outcome_of(call: Awaitable[object]) -> BaseException | None:
-    """Await what a controller gave; return what went wrong, raise only what is not the controller's.
+    """Await what a controller gave; return what went wrong, raise only what is not the
+    controller's.
 
-    A cancellation that nobody asked of it is a failure like any other. One that was asked of it, and
-    that it swallowed, is raised here. ``KeyboardInterrupt`` and its like pass through.
+    A cancellation that nobody asked of it is a failure like any other. One that was asked of it,
+    and that it swallowed, is raised here. ``KeyboardInterrupt`` and its like pass through.
     """
     outcome: BaseException | None = None
     try:
         await call
-    except Exception as error:  # noqa: BLE001  # a controller may raise anything; it is tried again
+    except Exception as error:  # a controller may raise anything; it is tried again
         outcome = error
     except anyio.get_cancelled_exc_class() as error:
         if being_cancelled():

@@ -52,8 +52,8 @@ class Dependencies:
         for other in others:
             if other.type is EdgeType.OUTPUT_EXCLUSIVE:
                 raise RegistrationError(
-                    f'resource "{type}" is already managed in exclusive mode by "{other.controller}"'
-                    f' and cannot be an output of "{edge.controller}" too'
+                    f'resource "{type}" is already managed in exclusive mode by '
+                    f'"{other.controller}" and cannot be an output of "{edge.controller}" too'
                 )
         if any(other.controller == edge.controller for other in others):
             raise RegistrationError(
@@ -68,7 +68,7 @@ class Dependencies:
 
 
 def _conflict(edge: Edge, other: Edge) -> bool:
-    """Two inputs of one controller at the same address; a destroy-ready one is its output's shadow."""
+    """Two inputs at the same address; a destroy-ready one is only its output's shadow."""
     if edge.type.output or other.type.output:
         return False
     shadows = {EdgeType.INPUT_DESTROY_READY, EdgeType.INPUT_Q_MAPPED_DESTROY_READY}

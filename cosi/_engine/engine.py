@@ -11,29 +11,10 @@ from cosi._engine.loop_thread import LoopThread
 from cosi._engine.rate_limit import RateLimit
 from cosi._engine.timers import Timers
 from cosi.backoff import Backoff
-from cosi.resource import Pointer
+from cosi.failure import Failure
 from cosi.state import State
 
 FAILURES_KEPT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One failed pass: of which controller, on which resource (keyed ones), and why.
-
-    ``retry_seconds`` is the delay before the next try; ``attempt`` counts from 1, for the
-    controller or for the key, and begins again after a success.
-    """
-
-    controller: str
-    error: BaseException
-    attempt: int
-    retry_seconds: float
-    resource: Pointer | None = None
-
-    def __str__(self) -> str:
-        where = f" on {self.resource}" if self.resource else ""
-        return f'controller "{self.controller}" failed{where}: {self.error!r}'
 
 
 @dataclass(slots=True)

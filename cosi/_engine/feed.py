@@ -1,9 +1,9 @@
 """What changes in one kind, told to everyone in a runtime who asked.
 
 Two ways to the same promise: every change after the feed has opened reaches every listener, or, if
-changes were missed, their sum does (*resync*). A state in this process calls us (no task, no stream,
-no copy in between); any other is watched by one task for each kind, which resumes from its bookmark,
-and lists again where that is not possible.
+changes were missed, their sum does (*resync*). A state in this process calls us (no task, no
+stream, no copy in between); any other is watched by one task for each kind, which resumes from its
+bookmark, and lists again where that is not possible.
 
 In COSI one watch that overruns stops the whole runtime (defect 12.1/1), and a watch stays open when
 its last reader has gone (defect 12.1/9).
@@ -96,7 +96,7 @@ class SubscribedFeed(Feed):
 
 
 class WatchedFeed(Feed):
-    """A feed from a state that has to be watched. It keeps what it has seen, to tell what it missed."""
+    """A feed from a state that has to be watched; it keeps what it saw, to tell what it missed."""
 
     def __init__(self, kind: Kind[Any], state: State, backoff: Backoff) -> None:
         super().__init__(kind)
@@ -118,7 +118,7 @@ class WatchedFeed(Feed):
                     await self._follow()
                 except WatchError as error:
                     self._resync_after(error)
-                except Exception as error:  # noqa: BLE001  # whatever a remote state raises, it may come back
+                except Exception as error:  # whatever a remote state raises, it may come back
                     await self._wait_after(error)
 
     def _resync_after(self, error: WatchError) -> None:
@@ -248,7 +248,8 @@ class Feeds:
     def leave(self, feed: Feed, listener: Listener, ids: frozenset[str] | None) -> None:
         """Listen no longer; the last one closes the feed."""
         feed.leave(listener, ids)
-        if not feed.used and self._feeds.pop((feed.kind.namespace, feed.kind.type), None):
+        key = (feed.kind.namespace, feed.kind.type)
+        if not feed.used and self._feeds.pop(key, None) is not None:
             feed.close()
 
     def _new(self, kind: Kind[Any]) -> Feed:

@@ -19,7 +19,7 @@ class _Tuning:
     """How many runtimes of this process want it, and what to go back to."""
 
     users = 0
-    before = (700, 10, 10)
+    before: tuple[int, int, int] = (700, 10, 10)
 
 
 @contextmanager

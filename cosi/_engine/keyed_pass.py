@@ -92,7 +92,7 @@ class KeyedPass:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a pass ended: what went wrong, and when to look again (seconds, ``None``: not by itself)."""
+    """How a pass ended: what went wrong, and in how many seconds to look again, if at all."""
 
     error: BaseException | None = None
     after: float | None = None

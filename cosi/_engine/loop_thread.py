@@ -35,6 +35,6 @@ def _sender() -> Callable[[Callable[[], object]], object]:
     loop = running_loop()
     if loop is not None:
         return loop.call_soon_threadsafe
-    import trio  # noqa: PLC0415  # only where it already runs
+    import trio  # only where it already runs
 
     return trio.lowlevel.current_trio_token().run_sync_soon

@@ -124,7 +124,7 @@ class QueueSeat(Seat):
             for resource in (event.old, event.resource):
                 if resource is not None:
                     ids.update(dict.fromkeys(self._ids(targets(resource))))
-        except Exception as error:  # noqa: BLE001  # a user's function, called inside of a commit
+        except Exception as error:  # a user's function, called inside of a commit
             self._mapping_failed(error, event.resource.pointer)
             ids = dict(self.known)
         self.statistics.mapped_out += len(ids)
@@ -239,10 +239,10 @@ class QueueSeat(Seat):
         while True:
             try:
                 resources = await self.primary.list()
-            except Exception as error:  # noqa: BLE001  # the state may be far away
+            except Exception as error:  # the state may be far away
                 delay = delays.next()
                 self.failed(error, 1, delay)
-                self.log.error("listing the primaries failed", exc_info=error)
+                self.log.exception("listing the primaries failed")
                 await anyio.sleep(delay)
             else:
                 break
@@ -342,9 +342,9 @@ class QueueSeat(Seat):
         with anyio.move_on_after(_SHUTDOWN_SECONDS, shield=True) as scope:
             try:
                 await self.controller.shutdown()
-            except Exception as error:  # noqa: BLE001  # nobody is left to retry it
+            except Exception as error:  # nobody is left to retry it
                 self.failed(error, 1, 0.0)
-                self.log.error("shutdown hook failed", exc_info=error)
+                self.log.exception("shutdown hook failed")
         if scope.cancelled_caught:
             self.log.error("shutdown hook took more than %s s", _SHUTDOWN_SECONDS)
 

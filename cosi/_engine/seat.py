@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from cosi._engine.activity import Token
-from cosi._engine.engine import Engine, Failure
+from cosi._engine.engine import Engine
 from cosi._engine.feed import Feed
 from cosi._engine.rate_limit import Bucket
 from cosi.causes import Cause
+from cosi.failure import Failure
 from cosi.graph import Edge
 from cosi.metrics import ControllerStatistics
 from cosi.resource import Kind, Pointer

@@ -22,8 +22,18 @@ class Seated:
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
 
-    # Subclasses write an __init__ of their own and need not call one of ours.
-    _seat_of: Seat | None = None
+    # On the class, because subclasses write an __init__ of their own and need not call one of ours.
+    _taken: Seat | None = None
+
+    @classmethod
+    def seat_of(cls, controller: Seated) -> Seat | None:
+        """Where ``controller`` sits; ``None`` if it is not registered."""
+        return controller._taken
+
+    @classmethod
+    def give(cls, controller: Seated, seat: Seat | None) -> None:
+        """Seat ``controller``, or take its seat away; the runtime does this."""
+        controller._taken = seat
 
     @property
     def woken_by(self) -> tuple[Cause, ...]:
@@ -32,6 +42,6 @@ class Seated:
 
     @property
     def _seat(self) -> Seat:
-        if self._seat_of is None:
+        if self._taken is None:
             raise RegistrationError(f'controller "{self.name}" is not registered with a runtime')
-        return self._seat_of
+        return self._taken

@@ -20,8 +20,8 @@ def load_fixtures(
     """The resources of a file: one or more YAML documents of ``metadata`` and ``spec``.
 
     ``metadata`` needs ``type`` and ``id``; what is not given is that of a new resource. Raises
-    :class:`~cosi.errors.InvalidResource`, whose message begins with the file, and the line and column
-    where there is one.
+    :class:`~cosi.errors.InvalidResource`, whose message begins with the file, and the line and
+    column where there is one.
     """
     file = Path(path)
     try:

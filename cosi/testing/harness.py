@@ -24,11 +24,14 @@ import anyio
 from cosi._engine.waker import running_loop
 from cosi.causes import Cause
 from cosi.errors import CosiError
+from cosi.failure import Failure
 from cosi.resource import KindLike, Resource, S, kind_of
-from cosi.runtime import Failure, Registrable, Runtime
+from cosi.runtime import Registrable, Runtime
 from cosi.state import State
 from cosi.store.memory import InMemoryState
 from cosi.testing.fixtures import feed, load_fixtures
+
+_Failures = list[Failure]
 
 
 class ControllersFailed(ExceptionGroup[Exception]):
@@ -41,7 +44,7 @@ class Harness:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._seen = 0  # failures that were raised already, or expected
-        self._expecting = False
+        self._expected: _Failures | None = None  # where expected ones go
 
     @property
     def state(self) -> State:
@@ -153,38 +156,36 @@ class Harness:
     # -- failures ---------------------------------------------------------------------------------
 
     @contextmanager
-    def failing(self) -> Generator[list[Failure], None, None]:
+    def failing(self) -> Generator[_Failures, None, None]:
         """Expect controllers to fail inside; yields their failures, which do not fail the test.
 
         The list is complete once something has settled inside, or at the end. Raises
         ``AssertionError`` at the end if none failed.
         """
         self.check()
-        failures: list[Failure] = []
-        self._collecting = failures
-        self._expecting = True
+        failures = self._expected = _Failures()
         try:
             yield failures
         finally:
-            self._expecting = False
+            self._expected = None
             failures += self._new_failures()
         assert failures, "no controller has failed, and one was expected to"
 
     def check(self) -> None:
         """Raise what controllers failed with since the last look, or keep it if it is expected."""
         new = self._new_failures()
-        if self._expecting:
-            self._collecting += new
+        if self._expected is not None:
+            self._expected += new
         elif new:
             raise ControllersFailed(
                 "; ".join(str(failure) for failure in new),
                 [_exception(failure.error) for failure in new],
             )
 
-    def _new_failures(self) -> list[Failure]:
+    def _new_failures(self) -> tuple[Failure, ...]:
         new = self.runtime.failed - self._seen
         self._seen = self.runtime.failed
-        return list(self.runtime.failures)[-new:] if new else []
+        return self.runtime.failures[-new:] if new else ()
 
 
 def _exception(error: BaseException) -> Exception:
@@ -193,14 +194,14 @@ def _exception(error: BaseException) -> Exception:
 
 def _require_virtual_time() -> None:
     if running_loop() is None:
-        import trio  # noqa: PLC0415  # a test dependency, and only where it already runs
-        from trio.testing import MockClock  # noqa: PLC0415
+        import trio  # a test dependency, and only where it already runs
+        from trio.testing import MockClock
 
         if isinstance(trio.lowlevel.current_clock(), MockClock):
             return
     raise CosiError(
-        "time is real here; a test that advances it runs on trio with a MockClock: "
-        'override the fixture anyio_backend to return ("trio", {"clock": MockClock(autojump_threshold=0)})'
+        "time is real here: a test that advances it runs on trio with a MockClock; write "
+        "`from cosi.testing.plugin import virtual_time` in its module"
     )
 
 
@@ -216,7 +217,7 @@ async def running(runtime: Runtime | None = None) -> AsyncGenerator[Harness]:
         tasks.start_soon(harness.runtime.run)
         try:
             yield harness
-        except Exception as error:  # noqa: BLE001  # raised again below
+        except Exception as error:  # raised again below
             raised = error
         tasks.cancel_scope.cancel()
     if raised is not None:

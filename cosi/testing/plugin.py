@@ -26,6 +26,6 @@ async def cosi(anyio_backend: object) -> AsyncGenerator[Harness]:
 @pytest.fixture(name="anyio_backend")
 def virtual_time() -> object:
     """trio, on a clock that jumps as soon as nobody has anything left to do."""
-    from trio.testing import MockClock  # noqa: PLC0415  # a test dependency
+    from trio.testing import MockClock  # a test dependency
 
     return ("trio", {"clock": MockClock(autojump_threshold=0)})

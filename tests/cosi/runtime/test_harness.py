@@ -44,7 +44,7 @@ async def test_gone_destroys_what_nobody_holds_any_more(cosi: Harness) -> None:
 
 
 async def test_a_failing_controller_fails_the_test() -> None:
-    with pytest.raises(ControllersFailed, match="Broken.*is negative"):
+    with pytest.raises(ControllersFailed, match=r"Broken.*is negative"):  # noqa: PT012  # leaving it raises
         async with running() as cosi:
             cosi.start(Broken())
             await cosi.given("a", Number(value=-1))
@@ -58,7 +58,7 @@ async def test_a_failure_is_raised_once(cosi: Harness) -> None:
 
 
 async def test_a_failure_after_the_last_look_fails_the_test() -> None:
-    with pytest.raises(ControllersFailed, match="Broken"):
+    with pytest.raises(ControllersFailed, match="Broken"):  # noqa: PT012  # leaving it raises
         async with running() as cosi:
             cosi.start(Broken())
             await cosi.state.create(Resource.new("a", Number(value=-1)))
