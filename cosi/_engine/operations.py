@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic
 from uuid import UUID
@@ -19,6 +19,7 @@ from cosi.errors import (
     AlreadyExists,
     FinalizerConflict,
     NotFound,
+    Overrun,
     OwnerConflict,
     PhaseConflict,
     VersionConflict,
@@ -244,17 +245,24 @@ async def teardown(state: State, kind: KindLike[S], id: str, owner: str) -> Reso
 async def teardown_and_destroy(state: State, kind: KindLike[Any], id: str, owner: str) -> None:
     going = await teardown(state, kind, id, owner)
     while True:
-        if going.finalizers and not await _released(state, kind, going):
+        current = await state.find(kind, id)
+        if current is None or _another(current, going):
             return
-        try:
-            await state.destroy(kind, id, owner=owner)
-        except NotFound:
-            return
-        except FinalizerConflict:
-            # Somebody insisted on holding it after all (``expected_phase=None``): wait again.
-            going = await state.get(kind, id)
-            continue
-        return
+        if current.finalizers:
+            # Whoever is overrun here looks again: what is there now is all that matters.
+            with suppress(Overrun):
+                if not await _released(state, kind, going):
+                    return
+        else:
+            # Somebody may insist on holding it after all (``expected_phase=None``): wait again.
+            with suppress(FinalizerConflict):
+                await _destroy_if_there(state, kind, id, owner)
+                return
+
+
+async def _destroy_if_there(state: State, kind: KindLike[Any], id: str, owner: str) -> None:
+    with suppress(NotFound):
+        await state.destroy(kind, id, owner=owner)
 
 
 async def _released(state: State, kind: KindLike[Any], going: Resource[Any]) -> bool:

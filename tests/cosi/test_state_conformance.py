@@ -1,0 +1,61 @@
+"""The state suite over every state of this package that needs nothing but memory."""
+
+import pytest
+
+from cosi.access import FilteredState
+from cosi.metered import MeteredState
+from cosi.namespaced import NamespacedState
+from cosi.owned import OwnedState
+from cosi.state import State
+from cosi.store.history import HistorySize
+from cosi.store.memory import InMemoryState
+from cosi.testing.conformance.state import StateConformance
+from tests.cosi.store.dict_store import DictStore
+
+
+class TestInMemory(StateConformance):
+    @pytest.fixture
+    def state(self) -> State:
+        return InMemoryState()
+
+
+class TestTinyHistory(StateConformance):
+    remembered = 2
+
+    @pytest.fixture
+    def state(self) -> State:
+        return InMemoryState(history=HistorySize(maximum=2))
+
+
+class TestGrowingHistory(StateConformance):
+    remembered = 64
+
+    @pytest.fixture
+    def state(self) -> State:
+        return InMemoryState(history=HistorySize(initial=8, maximum=64, gap=1))
+
+
+class TestOwned(StateConformance):
+    default_owner = "someone"
+
+    @pytest.fixture
+    def state(self) -> State:
+        return OwnedState(InMemoryState(), "someone")
+
+
+class TestNamespaced(StateConformance):
+    @pytest.fixture
+    def state(self) -> State:
+        return NamespacedState(lambda namespace: InMemoryState())
+
+
+class TestFilteredAndMetered(StateConformance):
+    @pytest.fixture
+    def state(self) -> State:
+        return MeteredState(FilteredState(InMemoryState(), lambda access: None))
+
+
+class TestWithBackingStore(StateConformance):
+    @pytest.fixture
+    def state(self) -> State:
+        return InMemoryState(store=DictStore())
