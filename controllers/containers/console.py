@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
-
-from anyio.abc import TaskGroup
+from typing import Final, Self, TypeAlias
 
 from controllers.containers.logs import LogReader, ServiceLog
 
 Show: TypeAlias = Callable[[str, str], None]
 """Shows one line: service id, text without its end. Called in the event loop."""
+
+_log: Final = logging.getLogger("cosi.containers")
 
 LINE_LIMIT: Final = 16 * 1024
 """Bytes of a line that are shown as one."""
@@ -63,30 +64,43 @@ async def copy_to_console(id: str, reader: LogReader, show: Show) -> None:
 
 
 class Console:
-    """The copying tasks of services, one at a time for each."""
+    """The copying tasks of services, one at a time for each, within `async with`.
 
-    def __init__(self, show: Show, tasks: TaskGroup) -> None:
+    They are no task group, as errors of whoever is inside must not come out wrapped in one.
+    """
+
+    def __init__(self, show: Show | None) -> None:
         self._show = show
-        self._tasks = tasks
-        self._copying: dict[str, tuple[LogReader, asyncio.Event]] = {}
+        self._copying: dict[str, tuple[LogReader, asyncio.Task[None]]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [task for _, task in self._copying.values()]
+        self._copying.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def begin(self, id: str, log: ServiceLog) -> None:
-        """Show everything that the service writes from now on."""
+        """Show everything that the service writes from now on, if there is a console."""
+        if not self._show:
+            return
         reader = log.follow()
-        done = asyncio.Event()
-        self._copying[id] = reader, done
-        self._tasks.start_soon(self._copy, id, log, reader, done)
+        self._copying[id] = reader, asyncio.create_task(self._copy(id, log, reader, self._show))
 
     async def end(self, id: str) -> None:
         """Show the rest of what was written, and stop; idempotent."""
         if copying := self._copying.pop(id, None):
-            reader, done = copying
+            reader, task = copying
             reader.finish()
-            await done.wait()
+            await task
 
-    async def _copy(self, id: str, log: ServiceLog, reader: LogReader, done: asyncio.Event) -> None:
+    async def _copy(self, id: str, log: ServiceLog, reader: LogReader, show: Show) -> None:
         try:
-            await copy_to_console(id, reader, self._show)
+            await copy_to_console(id, reader, show)
+        except Exception:
+            _log.exception("output of %s is not shown any more", id)
         finally:
             log.leave(reader)
-            done.set()

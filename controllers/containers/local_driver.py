@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from anyio import CancelScope, CapacityLimiter, create_task_group, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 
 from controllers.containers.console import Console, Show
 from controllers.containers.driver import (
@@ -71,9 +71,8 @@ class LocalDriver(ABC):
         """`console` shows the output of `logToConsole`; `environment` is the machine's."""
         self.paths = paths
         self.logs = Logs(paths, _log.warning)
-        self._show = console
         self._environment = environment
-        self._console: Console | None = None
+        self._console = Console(console)
         self._limiter: CapacityLimiter | None = None
         self._reaper = Reaper()
         self._tasks: dict[str, RunningTask] = {}
@@ -86,15 +85,13 @@ class LocalDriver(ABC):
     async def open(self) -> AsyncGenerator[None]:
         self._limiter = CapacityLimiter(_THREADS)
         with only_one(self.paths.run), self._reaper.working():
-            async with self.logs.reading(), create_task_group() as tasks:
-                self._console = Console(self._show, tasks) if self._show else None
+            async with self.logs.reading(), self._console:
                 try:
                     yield
                 finally:
                     for task in self._tasks.values():
                         task.abandon()
                     self._tasks.clear()
-                    tasks.cancel_scope.cancel()
         self._tidy_up()
 
     async def adopt(self) -> Mapping[str, Adopted]:
@@ -106,9 +103,18 @@ class LocalDriver(ABC):
             await self.in_thread(self._release_all_but, adopted)
         return adopted
 
+    @abstractmethod
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation: ...
+
     async def create_runner(self, preparation: Preparation) -> None:
         with failing_as(RunnerError):
             await self.in_thread(self._create_runner, self.own(preparation))
+
+    @abstractmethod
+    async def create_and_start(self, preparation: Preparation) -> RunningTask: ...
+
+    @abstractmethod
+    async def release(self, preparation: Preparation) -> None: ...
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do something that blocks; it is always waited for."""

@@ -143,7 +143,9 @@ def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
     if "/" not in entrypoint:
         return shutil.which(entrypoint, path=search or os.defpath) or entrypoint
     inside = rootfs / entrypoint.lstrip("/")
-    return str(inside) if inside.exists() else entrypoint
+    absolute = entrypoint.startswith("/") and inside.exists()
+    # A relative one is left as it is, to be found from the working directory: a script sees it.
+    return str(inside) if absolute else entrypoint
 
 
 def _members(session: int, fifo: Path) -> Iterator[Stat]:

@@ -10,11 +10,12 @@ import pytest
 
 from controllers.containers.choose import why_not
 from controllers.paths import Paths
+from tests.controllers.containers.runs import Runs
 
 BUSYBOX = Path("/bin/busybox")
 APPLETS = (
-    "cat chmod echo env false grep head hostname id kill ln ls mkdir mount ps readlink seq sh sleep "
-    "stat test touch trap true umount uname wc yes"
+    "cat chmod echo env false grep head hostname id kill ln ls mkdir mount ps readlink seq sh "
+    "sleep stat test touch trap true umount uname wc yes"
 )
 
 
@@ -25,11 +26,8 @@ def anyio_backend() -> str:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot be had here; where everything must be there (CI), fail instead."""
-    missing = [
-        reason
-        for marker, why in MISSING.items()
-        if item.get_closest_marker(marker) and (reason := why())
-    ]
+    marked = [why for marker, why in MISSING.items() if item.get_closest_marker(marker)]
+    missing = list(filter(None, (why() for why in marked)))
     if missing and os.environ.get("COSI_REQUIRE_COMPONENTS"):
         pytest.fail("; ".join(missing), pytrace=False)
     if missing:
@@ -58,7 +56,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def rootfs(paths: Paths) -> Callable[[str], Path]:
-    """Makes the root filesystem of a service: busybox, or for plain processes nothing but a tree."""
+    """Makes the root filesystem of a service: busybox, if there is one, and empty directories."""
 
     def make(name: str) -> Path:
         rootfs = paths.rootfs(name)
@@ -85,3 +83,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(mount, check=True)
     yield directory
     subprocess.run(("umount", directory), check=True)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("process"),
+        pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc)),
+        pytest.param("crun", marks=(pytest.mark.root, pytest.mark.crun)),
+    ]
+)
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Each way to start something on this machine."""
+    return str(request.param)
+
+
+@pytest.fixture
+def runs(paths: Paths, rootfs: Callable[[str], Path]) -> Runs:
+    return Runs(paths, rootfs)

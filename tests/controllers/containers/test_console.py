@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anyio import create_task_group
+import pytest
 
 from controllers.containers.console import LINE_LIMIT, Console, Lines
 from controllers.containers.log_file import LogFile
@@ -31,8 +31,11 @@ async def test_output_is_copied_from_its_begin_to_its_end(tmp_path: Path) -> Non
     log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
     shown: list[tuple[str, str]] = []
     log.remember(b"of an earlier run\n")
-    async with create_task_group() as tasks:
-        console = Console(lambda id, line: shown.append((id, line)), tasks)
+
+    def show(id: str, line: str) -> None:
+        shown.append((id, line))
+
+    async with Console(show) as console:
         console.begin("ext-a", log)
         log.remember(b"one\ntwo\nthr")
         log.remember(b"ee")
@@ -44,11 +47,34 @@ async def test_output_is_copied_from_its_begin_to_its_end(tmp_path: Path) -> Non
 async def test_what_the_console_was_too_slow_for_is_counted_and_said(tmp_path: Path) -> None:
     log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
     shown: list[str] = []
-    async with create_task_group() as tasks:
-        console = Console(lambda _, line: shown.append(line), tasks)
+    async with Console(lambda _, line: shown.append(line)) as console:
         console.begin("ext-a", log)
         for _ in range(20):
             log.remember(b"x" * 65535 + b"\n")
         await console.end("ext-a")
     assert shown[0] == "... 262144 bytes of output are not shown here"
     assert sum(map(len, shown[1:])) == 16 * 65535
+
+
+async def test_a_console_that_fails_fails_nobody_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+
+    def fail(id: str, line: str) -> None:
+        raise BrokenPipeError(id, line)
+
+    async with Console(fail) as console:
+        console.begin("ext-a", log)
+        log.remember(b"one\n")
+        await console.end("ext-a")
+    assert "output of ext-a is not shown any more" in caplog.text
+
+
+async def test_copying_ends_with_the_console(tmp_path: Path) -> None:
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    shown: list[str] = []
+    async with Console(lambda _, line: shown.append(line)) as console:
+        console.begin("ext-a", log)
+    log.remember(b"nobody sees this\n")
+    assert shown == []
