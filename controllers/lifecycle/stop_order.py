@@ -12,14 +12,17 @@ class StopOrder:
     """
 
     def __init__(self, needs: Mapping[str, Collection[str]]) -> None:
-        self._needs = needs
-        self._dependents = dict.fromkeys(needs, 0)
-        for id, others in needs.items():
-            for other in set(others) & needs.keys() - {id}:
-                self._dependents[other] += 1
+        self._needs = {
+            id: {other for other in others if other in needs and other != id}
+            for id, others in needs.items()
+        }
+        self._dependents: dict[str, dict[str, None]] = {id: {} for id in needs}
+        for id, others in self._needs.items():
+            for other in others:
+                self._dependents[other][id] = None
         self._waiting = dict.fromkeys(needs)
         self._stopping: set[str] = set()
-        self._free = [id for id, count in self._dependents.items() if count == 0]
+        self._free = [id for id, dependents in self._dependents.items() if not dependents]
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -43,12 +46,11 @@ class StopOrder:
             return
         self._stopping.discard(id)
         self._waiting.pop(id, None)
-        for need in set(self._needs[id]) & self._needs.keys() - {id}:
-            self._dependents[need] -= 1
-            if self._dependents[need] == 0:
+        for need in self._needs[id]:
+            self._dependents[need].pop(id, None)
+            if not self._dependents[need]:
                 self._free.append(need)
 
     def holds_back(self, id: str) -> tuple[str, ...]:
         """Those for whose end ``id`` waits."""
-        left = self._stopping | self._waiting.keys()
-        return tuple(other for other in self._needs if other in left and id in self._needs[other])
+        return tuple(self._dependents[id])
