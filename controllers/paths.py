@@ -56,6 +56,11 @@ class Paths:
         return self.config_files / name
 
     @property
+    def config(self) -> Path:
+        """The machine configuration documents that are read unless others are named; ours."""
+        return self.root / "etc/cosi/config.yaml"
+
+    @property
     def logs(self) -> Path:
         """The directory of persistent logs."""
         return self.root / "var/log"

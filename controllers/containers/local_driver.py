@@ -64,6 +64,8 @@ class LocalDriver(ABC):
     """
 
     requires: tuple[str, ...] = ()
+    debug = False
+    """Whether every service's output is shown on the console (Talos: machine config `debug`)."""
 
     def __init__(
         self, paths: Paths, *, console: Show | None = None, environment: tuple[str, ...] = ()
@@ -135,7 +137,8 @@ class LocalDriver(ABC):
         """Begin to look after a process that is there."""
         id, container = preparation.id, preparation.container
         self._reaper.sessions.add(pid)
-        output.begin(self._console if container.log_to_console else None)
+        shown = self.debug or container.log_to_console
+        output.begin(self._console if shown else None)
         task = RunningTask(pid, process, output, self._means(preparation, pid), *preparation.notes)
         self._tasks[id] = task
         return task
