@@ -1,0 +1,123 @@
+"""Who gets through the Unix socket."""
+
+import logging
+import os
+import socket as sockets
+import stat
+from pathlib import Path
+
+import anyio
+import pytest
+
+from cosi.api.client import connect
+from cosi.api.gate import ListenError
+from cosi.api.server import UnixListener, serve
+from cosi.errors import Unavailable
+from cosi.resource import Resource
+from cosi.store.memory import InMemoryState
+from tests.cosi.api.things import Thing
+
+NOBODY = 65_534
+
+
+async def test_the_socket_is_its_owners_and_goes_with_the_server(
+    state: InMemoryState, tmp_path: Path
+) -> None:
+    path = tmp_path / "run" / "cosi" / "cosi.sock"
+
+    async with serve(state, UnixListener(path)):
+        assert mode(path) == 0o600
+        assert mode(path.parent) == 0o700
+
+    assert files_in(path.parent) == []
+
+
+async def test_peer_credentials_are_checked(
+    state: InMemoryState, socket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The mode of the file can be changed by accident; who is at the other end cannot."""
+    caplog.set_level(logging.WARNING)
+    only_nobody = UnixListener(socket, uids=frozenset({NOBODY}))
+
+    async with serve(state, only_nobody) as (address,), connect(address) as remote:
+        with pytest.raises(Unavailable):
+            await remote.list(Thing)
+
+    assert f"refused a connection of process {os.getpid()}, user {os.geteuid()}" in caplog.text
+
+
+async def test_a_socket_that_a_dead_server_left_behind_is_replaced(
+    state: InMemoryState, socket: Path
+) -> None:
+    with sockets.socket(sockets.AF_UNIX) as dead:
+        dead.bind(str(socket))
+
+    async with serve(state, UnixListener(socket)) as (address,), connect(address) as remote:
+        assert await remote.list(Thing) == ()
+
+
+async def test_a_second_server_does_not_take_the_socket_of_the_first(
+    state: InMemoryState, socket: Path, address: str
+) -> None:
+    with pytest.raises(ListenError, match="another server listens there"):
+        async with serve(state, UnixListener(socket)):
+            raise AssertionError("it has no socket")
+
+    async with connect(address) as remote:
+        assert await remote.list(Thing) == ()
+
+
+async def test_a_path_that_cannot_be_a_socket_is_named(
+    state: InMemoryState, tmp_path: Path
+) -> None:
+    too_long = tmp_path / ("x" * 200)
+
+    with pytest.raises(ListenError, match=f"cannot listen on {too_long}"):
+        async with serve(state, UnixListener(too_long)):
+            raise AssertionError("it has no socket")
+
+    assert files_in(tmp_path) == []
+
+
+async def test_somebody_elses_socket_is_left_where_it_is(
+    state: InMemoryState, socket: Path
+) -> None:
+    async with serve(state, UnixListener(socket)):
+        replace(socket)
+
+    assert files_in(socket.parent) == [socket]
+
+
+def replace(path: Path) -> None:
+    path.unlink()
+    with sockets.socket(sockets.AF_UNIX) as other:
+        other.bind(str(path))
+
+
+def files_in(directory: Path) -> list[Path]:
+    return list(directory.iterdir())
+
+
+async def test_much_data_passes_in_both_directions(state: InMemoryState, address: str) -> None:
+    large = Thing(names=("x" * 10_000_000,))
+
+    async with connect(address) as remote:
+        stored = await remote.create(Resource.new("a", large))
+
+    assert stored.spec == large
+
+
+async def test_a_client_that_goes_away_in_the_middle_harms_nobody(
+    state: InMemoryState, socket: Path, address: str
+) -> None:
+    for sent in (b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"nonsense" * 1000):
+        stream = await anyio.connect_unix(socket)
+        await stream.send(sent or b"P")
+        await stream.aclose()
+
+    async with connect(address) as remote:
+        assert await remote.list(Thing) == ()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
