@@ -12,8 +12,8 @@ ever copied; what a reader gets *is* what is stored, and cannot be used to chang
 from __future__ import annotations
 
 import re
-import types
 import typing
+from collections import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -28,7 +28,9 @@ from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, Version, format_version
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MUTABLE = (list, dict, set, bytearray)
+_MUTABLE = (abc.MutableSequence, abc.MutableSet, abc.MutableMapping)
+_MAYBE = {abc.Sequence, abc.Set, abc.Mapping, abc.Collection, abc.Iterable, abc.Container}
+"""pydantic keeps whatever it is given for these: a list stays a list."""
 
 
 class Value(BaseModel):
@@ -77,13 +79,9 @@ class Value(BaseModel):
 def _mutable_part(annotation: Any) -> str | None:
     """Name the first mutable container type in ``annotation``, however deep."""
     origin = typing.get_origin(annotation) or annotation
-    if isinstance(origin, type) and issubclass(origin, _MUTABLE):
+    if isinstance(origin, type) and (issubclass(origin, _MUTABLE) or origin in _MAYBE):
         return origin.__name__
-    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_args(annotation):
-        for part in typing.get_args(annotation):
-            if found := _mutable_part(part):
-                return found
-    return None
+    return next(filter(None, map(_mutable_part, typing.get_args(annotation))), None)
 
 
 class Spec(Value):

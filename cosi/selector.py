@@ -17,7 +17,7 @@ import re
 from typing import Final
 
 from cosi.errors import InvalidResource
-from cosi.query import LabelOp, LabelTerm, Query, quantity
+from cosi.query import EVERYTHING, LabelOp, LabelTerm, Query, quantity
 
 _WORD: Final = r'"(?:[^"\\]|\\.)*"|[^\s,()<>=!"]+'
 _TERM: Final = re.compile(
@@ -39,21 +39,21 @@ def parse_selector(text: str) -> Query:
 
     Raises :class:`~cosi.errors.InvalidResource`, which shows where reading stopped.
     """
+    if not text.strip():
+        return EVERYTHING
     terms: list[LabelTerm] = []
     position = 0
-    while position < len(text) or terms:
+    while position <= len(text):
         match = _TERM.match(text, position)
-        if match is None or (match.end() < len(text) and text[match.end()] != ","):
-            at = match.end() if match else position
+        if match is None or text[match.end() : match.end() + 1] not in {"", ","}:
+            rest = text[match.end() if match else position :].strip()
             raise InvalidResource(
-                f"selector {text!r}: cannot read {text[at:].strip() or 'its end'!r}; a term is "
-                "key, !key, key=value, key!=value, key<3, key>=2Gi, key in (a,b) or key notin (a,b)"
+                f"selector {text!r}: cannot read {rest or 'its end'!r}; a term is key, !key, "
+                "key=value, key!=value, key<3, key>=2Gi, key in (a,b) or key notin (a,b)"
             )
         terms.append(_term(match))
         position = match.end() + 1
-        if position > len(text):
-            break
-    return Query(labels=(tuple(terms),)) if terms else Query()
+    return Query(labels=(tuple(terms),))
 
 
 def _term(match: re.Match[str]) -> LabelTerm:

@@ -123,7 +123,8 @@ def _embedded(text: str) -> str:
     lines = text.removeprefix("---\n").rstrip("\n").splitlines()
     if not lines:
         return "spec: {}\n"
-    return "spec:\n" + "".join(f"    {line}\n" if line else "\n" for line in lines)
+    shifted = "".join(f"    {line}\n" if line else "\n" for line in lines)
+    return f"spec: {shifted.lstrip()}" if lines[0].startswith("{") else f"spec:\n{shifted}"
 
 
 # -- reading ----------------------------------------------------------------------------------

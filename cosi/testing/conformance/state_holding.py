@@ -190,7 +190,7 @@ class HoldingCases(StateCases):
         stored = await state.create(path(paths, "owned"), owner="A")
         from_scratch = path(paths, "owned", labels={"new": "yes"}).evolve(version=1)
         kept = await state.update(from_scratch, owner="A")
-        assert (kept.owner, kept.labels) == ("A", {"new": "yes"})
+        assert (kept.owner, dict(kept.labels)) == ("A", {"new": "yes"})
         with pytest.raises(OwnerConflict):
             await state.update(kept.evolve(owner="B"), owner="A")
         with pytest.raises(OwnerConflict):

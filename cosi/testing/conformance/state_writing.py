@@ -120,9 +120,9 @@ class WritingCases(StateCases):
             raise ValueError("modify error")
 
         created = await state.modify(paths, "modify", label, default=Path())
-        assert (created.owner, created.labels) == (self.default_owner, {"seen": "None"})
+        assert (created.owner, dict(created.labels)) == (self.default_owner, {"seen": "None"})
         updated = await state.modify(paths, "modify", label, default=Path())
-        assert (updated.version, updated.labels) == (2, {"seen": "1"})
+        assert (updated.version, dict(updated.labels)) == (2, {"seen": "1"})
         with pytest.raises(ValueError, match=r"^modify error$"):
             await state.modify(paths, "modify", fail, default=Path())
         with pytest.raises(NotFound):
@@ -132,7 +132,7 @@ class WritingCases(StateCases):
         with pytest.raises(PhaseConflict):
             await state.modify(paths, "modify", label, default=Path())
         last = await state.modify(paths, "modify", label, default=Path(), expected_phase=None)
-        assert (last.tearing_down, last.labels) == (True, {"seen": "3"})
+        assert (last.tearing_down, dict(last.labels)) == (True, {"seen": "3"})
 
     async def test_modify_with_owner(self, state: State, paths: PathKind) -> None:
         def label(resource: Resource[Path]) -> Resource[Path]:

@@ -1,0 +1,252 @@
+"""The controllers of the runtime suite: integers become texts, texts sentences, integers sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+
+from cosi._engine.activity import idle
+from cosi.controller import Controller, Wakeups
+from cosi.declarations import Input, Output, StrongInput
+from cosi.qcontroller import QController
+from cosi.query import EVERYTHING, Query
+from cosi.requeue import Requeue
+from cosi.resource import Resource, Spec
+
+
+class Int(Spec, type="Ints.test.cosi.dev", default_namespace="default"):
+    """A number (COSI's suite: ``test/int``)."""
+
+    value: int = 0
+
+
+class Str(Spec, type="Strs.test.cosi.dev", default_namespace="default"):
+    """A text (COSI's suite: ``test/str``)."""
+
+    value: str = ""
+
+
+class Sentence(Spec, type="Sentences.test.cosi.dev", default_namespace="default"):
+    """A sentence (COSI's suite: ``test/sentence``)."""
+
+    value: str = ""
+
+
+class IntToStr(Controller):
+    """Writes out numbers; holds each while its text exists."""
+
+    ints = StrongInput(Int)
+    strs = Output(Str)
+
+    async def reconcile(self) -> None:
+        for number in await self.ints.list():
+            if not number.tearing_down:
+                await self.ints.hold(number.id)
+                await self.strs.apply(number.id, Str(value=str(number.spec.value)))
+            elif await self.strs.remove(number.id):
+                await self.ints.release(number.id)
+
+
+class StrToSentence(Controller):
+    """Makes a sentence of each text; learns only when it runs where the texts are."""
+
+    strs = StrongInput(Str, namespace="unknown")
+    sentences = Output(Sentence)
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        self.strs.aim(namespace="default")
+        async for _ in wakeups:
+            for text in await self.strs.list():
+                await self._follow(text)
+
+    async def _follow(self, text: Resource[Str]) -> None:
+        if not text.tearing_down:
+            await self.strs.hold(text.id)
+            sentence = Sentence(value=f"{text.spec.value} sentence")
+            await self.sentences.apply(text.id, sentence, labels={"combined": "true"})
+        elif await self.sentences.remove(text.id):
+            await self.strs.release(text.id)
+
+
+class Sum(Controller):
+    """Adds up the numbers of one namespace, into one number of another."""
+
+    ints = Input(Int)
+    sums = Output(Int, shared=True)
+
+    def __init__(self, name: str, source: str, target: str, where: Query = EVERYTHING) -> None:
+        self.name = name
+        self.where = where
+        self.ints.aim(namespace=source)
+        self.sums.aim(namespace=target)
+
+    async def reconcile(self) -> None:
+        numbers = await self.ints.list(self.where)
+        total = sum(number.spec.value for number in numbers)
+        await self.sums.apply(self.name, Int(value=total))
+
+
+class Failing(Controller):
+    """Fails in its first life, and works in the second."""
+
+    strs = Output(Str)
+
+    def __init__(self, fail: Callable[[], object]) -> None:
+        self.fail = fail
+        self.lives = 0
+
+    async def reconcile(self) -> None:
+        self.lives += 1
+        if self.lives == 1:
+            self.fail()
+        await self.strs.apply("alive", Str(value=str(self.lives)))
+
+
+class IntDoubler(Controller):
+    """Doubles numbers; what is not doubled any more goes by output tracking."""
+
+    ints = Input(Int)
+    doubles = Output(Str)
+
+    async def reconcile(self) -> None:
+        async with self.doubles.track() as doubles:
+            for number in await self.ints.list():
+                if number.spec.value < 0:
+                    raise ValueError(f"{number} is negative")
+                await doubles.apply(number.id, Str(value=str(2 * number.spec.value)))
+
+
+class ModifyWithResult(Controller):
+    """Remembers what ``modify`` returned."""
+
+    ints = Input(Int)
+    strs = Output(Str)
+
+    def __init__(self) -> None:
+        self.results: list[Resource[Str]] = []
+
+    async def reconcile(self) -> None:
+        for number in await self.ints.list():
+            payload = Str(value=str(number.spec.value))
+            result = await self.strs.modify(
+                number.id, lambda text, spec=payload: text.evolve(spec=spec), default=Str()
+            )
+            self.results.append(result)
+
+
+class Measured(Controller):
+    """Makes a known number of reads and writes in each pass."""
+
+    ints = Input(Int)
+    strs = Output(Str)
+
+    async def reconcile(self) -> None:
+        numbers = await self.ints.list()
+        if numbers:
+            raise ValueError("a number")
+        await self.strs.apply("one", Str(value="one"))
+        await self.strs.remove("missing")
+
+
+class QIntToStr(QController[Int]):
+    """Writes out numbers one by one, four at a time, with both hooks."""
+
+    concurrency = 4
+    primary = StrongInput(Int)
+    strs = Output(Str)
+
+    def __init__(self) -> None:
+        self.hook_runs = 0
+        self.is_shut_down = False
+
+    async def reconcile(self, number: Resource[Int], /) -> Requeue | None:
+        await self.strs.apply(number.id, Str(value=str(number.spec.value)))
+        return None
+
+    async def finalize(self, number: Resource[Int], /) -> Requeue | None:
+        await self.strs.remove(number.id)
+        return None
+
+    async def background(self) -> None:
+        self.hook_runs += 1
+        if self.hook_runs == 1:
+            raise RuntimeError("the hook fails first")
+        await self.strs.within("hooks").apply("hook", Str(value=str(self.hook_runs)))
+        with idle():
+            await anyio.sleep_forever()
+
+    async def shutdown(self) -> None:
+        self.is_shut_down = True
+
+
+class QFailing(QController[Str]):
+    """Does what the text says: fails, has a bug, asks to be run again; or writes its length."""
+
+    primary = StrongInput(Str)
+    lengths = Output(Int)
+
+    async def reconcile(self, text: Resource[Str], /) -> Requeue | None:
+        match text.spec.value:
+            case "fail":
+                raise ValueError("it says so")
+            case "bug":
+                return self.bug  # type: ignore[attr-defined,no-any-return]  # this is the bug
+            case "requeue":
+                return Requeue(after=3600)
+            case "requeue with error":
+                return Requeue(after=3600, error=ValueError("it says so"))
+            case _:
+                await self.lengths.apply(text.id, Int(value=len(text.spec.value)))
+        return None
+
+    async def finalize(self, text: Resource[Str], /) -> Requeue | None:
+        await self.lengths.remove(text.id)
+        return None
+
+
+class QSleeping(QController[Int]):
+    """Sleeps over each number for as many seconds, until it is torn down."""
+
+    primary = StrongInput(Int)
+    strs = Output(Str)
+
+    async def reconcile(self, number: Resource[Int], /) -> Requeue | None:
+        async with self.primary.until_teardown(number.id):
+            with idle():
+                await anyio.sleep(number.spec.value)
+            await self.strs.apply(number.id, Str(value=str(number.spec.value)))
+        return None
+
+    async def finalize(self, number: Resource[Int], /) -> Requeue | None:
+        await self.strs.remove(number.id)
+        return None
+
+
+class Cancelled(Controller):
+    """Lets a cancellation of its own making escape, once."""
+
+    strs = Output(Str)
+
+    def __init__(self, escape: BaseException) -> None:
+        self.escape: BaseException | None = escape
+
+    async def reconcile(self) -> None:
+        if self.escape is not None:
+            escape, self.escape = self.escape, None
+            raise escape
+        await self.strs.apply("alive", Str(value="alive"))
+
+
+class Bound(QController[Int]):
+    """Looks at one number only."""
+
+    primary = StrongInput(Int, id="mine")
+    strs = Output(Str)
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def reconcile(self, number: Resource[Int], /) -> Requeue | None:
+        self.seen.append(number.id)
+        return None

@@ -1,0 +1,166 @@
+"""Payloads and envelopes are values, and say so when somebody tries."""
+
+import copy
+import pickle
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cosi.errors import InvalidResource
+from cosi.frozen import FrozenMap
+from cosi.resource import (
+    AnySpec,
+    Kind,
+    Pointer,
+    Resource,
+    Spec,
+    Tombstone,
+    Value,
+    kind_of,
+)
+
+
+class Port(Value):
+    number: int
+    names: tuple[str, ...] = ()
+
+
+class Socket(Spec, type="Sockets.net.example.org", aliases=("sock",)):
+    port: Port = Port(number=80)
+    open_files: FrozenMap[str, int] = FrozenMap()
+
+
+ONE = Resource.new("one", Socket(), labels={"a": "b"}, annotations={"c": "d"})
+
+
+def test_a_payload_class_knows_its_kind() -> None:
+    assert kind_of(Socket) == Kind("net", "Sockets.net.example.org", Socket)
+    assert kind_of(Socket, "elsewhere").namespace == "elsewhere"
+    assert kind_of(kind_of(Socket), "elsewhere") == kind_of(Socket, "elsewhere")
+    assert str(kind_of(Socket)) == "Sockets.net.example.org(net)"
+    assert kind_of(Socket).pointer("x") == Pointer("net", "Sockets.net.example.org", "x")
+
+
+def test_a_payload_without_a_type_of_its_own_needs_a_kind() -> None:
+    with pytest.raises(TypeError, match="say Kind"):
+        kind_of(AnySpec)
+
+
+def test_a_default_namespace_can_be_named() -> None:
+    class Elsewhere(Spec, type="Elsewheres.a.b", default_namespace="there"):
+        pass
+
+    assert Resource.new("x", Elsewhere()).namespace == "there"
+
+
+@pytest.mark.parametrize("type", ["NoGroup", ".group.org", "Name."])
+def test_a_type_without_name_or_group_is_refused(type: str) -> None:
+    with pytest.raises(TypeError, match=r"is not NAME\.GROUP"):
+
+        class Wrong(Spec, type=type):
+            pass
+
+
+def test_a_type_must_be_given() -> None:
+    with pytest.raises(TypeError, match="type"):
+
+        class Wrong(Spec):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("annotation", "found"),
+    [
+        (list[str], "list"),
+        (dict[str, int], "dict"),
+        (tuple[set[int], ...], "set"),
+        (FrozenMap[str, list[str]] | None, "list"),
+        (deque[int], "deque"),
+        (Mapping[str, int], "Mapping"),
+        (tuple[Sequence[int], ...], "Sequence"),
+    ],
+)
+def test_a_mutable_field_is_refused_when_the_class_is_made(annotation: Any, found: str) -> None:
+    namespace = {"__annotations__": {"items": annotation}, "__module__": __name__}
+    with pytest.raises(TypeError, match=rf"\.items is a {found}, which can be changed"):
+        type("Wrong", (Value,), namespace)
+
+
+def test_payloads_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        ONE.spec.port = Port(number=81)  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="evolve"):
+        ONE.spec = Socket()  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        AnySpec("a").yaml = "b"
+
+
+def test_the_next_payload_is_validated() -> None:
+    assert ONE.spec.evolve(port=Port(number=81)).port.number == 81
+    with pytest.raises(ValidationError):
+        ONE.spec.evolve(port=Port(number=80).evolve(number="x"))
+    with pytest.raises(ValidationError):
+        ONE.spec.evolve(prot=1)
+
+
+def test_nobody_copies_a_resource() -> None:
+    assert copy.copy(ONE) is copy.deepcopy(ONE) is ONE
+    assert copy.deepcopy(ONE.spec) is ONE.spec
+    assert copy.deepcopy(AnySpec("a")) == AnySpec("a")
+
+
+def test_resources_pickle() -> None:
+    assert pickle.loads(pickle.dumps(ONE)) == ONE
+    gone = Tombstone(ONE.pointer, 3)
+    assert pickle.loads(pickle.dumps(gone)) == gone
+
+
+def test_a_resource_shows_what_is_in_its_metadata() -> None:
+    assert (ONE.id, ONE.namespace, ONE.type) == ("one", "net", "Sockets.net.example.org")
+    assert (ONE.version, ONE.owner, ONE.finalizers) == (None, "", ())
+    assert (ONE.labels, ONE.tearing_down) == ({"a": "b"}, False)
+    assert str(ONE) == "Sockets.net.example.org(net/one@undefined)"
+    assert repr(ONE) == f"<Resource {ONE}>"
+    assert str(ONE.pointer) == "Sockets.net.example.org(net/one)"
+
+
+def test_equality_is_of_metadata_and_payload() -> None:
+    assert ONE.evolve(spec=Socket()) == ONE
+    assert ONE.evolve(spec=Socket(port=Port(number=1))) != ONE
+    assert ONE.evolve(owner="me") != ONE
+    assert ONE != "one"
+    assert hash(ONE.evolve()) == hash(ONE)
+
+
+def test_a_tombstone_has_an_address_and_no_payload() -> None:
+    gone = Tombstone(ONE.pointer, 3)
+    assert str(gone) == "Tombstone(Sockets.net.example.org(net/one@3))"
+    with pytest.raises(InvalidResource, match="tombstone doesn't contain spec"):
+        gone.spec  # noqa: B018  # reading it is the point
+    assert gone == Tombstone(ONE.pointer, 3) != Tombstone(ONE.pointer)
+    assert gone != ONE
+    assert hash(gone) == hash(Tombstone(ONE.pointer, 3))
+
+
+def test_a_payload_of_an_unknown_type_keeps_its_text() -> None:
+    spec = AnySpec("{a: [1, 2]}", b"x")
+    assert spec.value == {"a": [1, 2]}
+    assert spec == AnySpec("{a: [1, 2]}", b"x") != AnySpec("{a: [1, 2]}")
+    assert spec != "x"
+    assert hash(spec) == hash(AnySpec("{a: [1, 2]}", b"x"))
+    assert repr(spec) == "AnySpec('{a: [1, 2]}')"
+
+
+@pytest.mark.parametrize("id", ["a\nb", "a\x00", "\x7f", "a\tb"])
+def test_an_id_with_a_control_character_is_refused(id: str) -> None:
+    with pytest.raises(InvalidResource, match="holds a control character") as caught:
+        Resource.new(id, Socket())
+    assert caught.value.pointer == Pointer("net", "Sockets.net.example.org", id)
+
+
+def test_an_empty_id_and_letters_of_any_language_are_fine() -> None:
+    assert Resource.new("", Socket()).id == ""
+    assert Resource.new("/srv/café ☃", Socket()).id == "/srv/café ☃"
