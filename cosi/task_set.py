@@ -66,10 +66,12 @@ class TaskSet(Generic[T]):
         self._ended = ended
         self._backoff = backoff
         self._tasks: dict[str, _Task[T]] = {}
-        self._group = anyio.create_task_group()
+        # Made when it is entered: a controller is often constructed before there is a loop.
+        self._entered: anyio.abc.TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
+        self._entered = anyio.create_task_group()
+        await self._entered.__aenter__()
         return self
 
     async def __aexit__(
@@ -80,6 +82,12 @@ class TaskSet(Generic[T]):
     ) -> bool | None:
         self._group.cancel_scope.cancel()
         return await self._group.__aexit__(exc_type, exc, traceback)
+
+    @property
+    def _group(self) -> anyio.abc.TaskGroup:
+        if self._entered is None:
+            raise RuntimeError("this task set is not open: use `async with TaskSet(...) as tasks`")
+        return self._entered
 
     def __contains__(self, id: object) -> bool:
         """Whether a task of this id is wanted, whether it runs or has finished."""
