@@ -1,0 +1,90 @@
+"""An idle machine: 1,000 services wait for paths that never come; how often does it wake?
+
+The machine is a process of its own, and the kernel counts: every time that one of its threads had
+gone to sleep is a voluntary context switch. `python -m tests.benchmarks.idle COUNT` is the process.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+
+from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
+
+BENCHMARKS = benchmark = Registry()
+
+SERVICES = 1000
+REST_SECONDS = 2.0  # idle is what comes after the last threads of the start have gone to sleep
+
+
+@benchmark(
+    "idle machine with 1,000 waiting services",
+    unit="wake-ups/s",
+    limit=AtMost(1.0),
+    repeats=2,
+)
+@contextmanager
+def idle(scale: Scale) -> Iterator[Pair]:
+    seconds = scale.of(30, 5)
+    command = [sys.executable, "-m", "tests.benchmarks.idle", str(SERVICES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
+        assert machine.stdin
+        assert machine.stdout
+        machine.stdout.readline()  # it has settled
+        time.sleep(REST_SECONDS)
+        yield Pair(lambda: wakeups(machine.pid, seconds) / seconds)
+        machine.stdin.close()
+
+
+def wakeups(pid: int, seconds: float) -> int:
+    """How often threads of the process were woken in so many seconds."""
+    before = voluntary_switches(pid)
+    time.sleep(seconds)
+    return voluntary_switches(pid) - before
+
+
+def voluntary_switches(pid: int) -> int:
+    """Of all threads that live now."""
+    statuses = (task / "status" for task in Path(f"/proc/{pid}/task").iterdir())
+    lines = (line for status in statuses for line in status.read_text().splitlines())
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+
+
+async def machine(services: int) -> None:
+    """Run the host's controllers and the gates until stdin ends."""
+    from controllers.dependency import DependencyController
+    from controllers.host.paths import InotifyPaths
+    from controllers.network_status import NetworkStatusController
+    from controllers.path_status import PathStatusController
+    from controllers.probes import ProbeController
+    from controllers.time_status import TimeStatusController
+    from cosi.testing import running
+    from resources.extension_service import Container, Dependency, ExtensionServiceSpec, Restart
+
+    async with running() as cosi:
+        for number in range(services):
+            name = f"s{number}"
+            path = Dependency(path=f"/run/nothing/{number // 10}/{number}.sock")
+            service = ExtensionServiceSpec(
+                name=name,
+                container=Container(entrypoint="./run"),
+                depends=(path, Dependency(time=True)),
+                restart=Restart.ALWAYS,
+            )
+            await cosi.given(name, service)
+        cosi.start(NetworkStatusController(), TimeStatusController(), ProbeController())
+        cosi.start(PathStatusController(InotifyPaths()), DependencyController())
+        await cosi.settled()
+        sys.stdout.write("settled\n")
+        sys.stdout.flush()
+        await anyio.wait_readable(sys.stdin)
+
+
+if __name__ == "__main__":
+    anyio.run(machine, int(sys.argv[1]))
