@@ -37,11 +37,11 @@ class Document:
         return self.root.line
 
     def decode(self, payload: type[V]) -> Decoded[V]:
-        """Read the fields after the header, unknown keys being errors (Talos: strict decoding).
-
-        Raises ``UnreadableYAML`` where aliases spell more than is read.
-        """
-        return decode(self.body, payload, strict=True)
+        """Read the fields after the header, unknown keys being errors (Talos: strict decoding)."""
+        try:
+            return decode(self.body, payload, strict=True)
+        except UnreadableYAML as error:
+            return Decoded(None, (error.message,), (), (error.problem,), {(): self.root})
 
     def problem(self, text: str) -> Problem:
         """An error about the document as a whole."""

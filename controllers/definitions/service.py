@@ -36,6 +36,8 @@ class Reading:
     fault: Fault | None = None
     message: str = ""
     problems: tuple[Problem, ...] = ()
+    name_at: tuple[int, int] = (1, 1)
+    """Line and column of the name, for who finds that another file has it too."""
     entrypoint_at: tuple[int, int] = (1, 1)
     """Line and column of the entrypoint, for who finds that it is not there."""
 
@@ -70,10 +72,11 @@ def _judged(decoded: Decoded[ExtensionServiceSpec], more: tuple[Problem, ...]) -
         message = several(decoded.broken_rules)
         return Reading(fault=Fault.INVALID, message=message, problems=problems)
     advised = [warning_at(decoded.place(at), text) for at, text in advice(decoded.value)]
-    entrypoint = decoded.place(("container", "entrypoint"))
+    name, entrypoint = decoded.place(("name",)), decoded.place(("container", "entrypoint"))
     return Reading(
         spec=decoded.value,
         problems=in_order([*problems, *advised]),
+        name_at=(name.line, name.column),
         entrypoint_at=(entrypoint.line, entrypoint.column),
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from controllers.definitions.decoder import Decoded, in_order
-from controllers.definitions.documents import Document, config_documents
-from controllers.definitions.tree import UnreadableYAML, warning_at
+from controllers.definitions.documents import config_documents
+from controllers.definitions.tree import Node, warning_at
 from cosi.resource import Value
 from resources.extension_service import Mistake, name_mistakes
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig, stays_inside
@@ -62,8 +62,14 @@ class ConfigReading:
     ``message`` is the first error, as Talos would say it.
     """
 
-    configs: Mapping[str, ExtensionServiceConfig]
+    configs: Mapping[str, ExtensionServiceConfig] = field(
+        default_factory=dict[str, ExtensionServiceConfig]
+    )
     problems: tuple[Problem, ...] = ()
+    names_at: Mapping[str, Node] = field(default_factory=dict[str, Node])
+    """Where each config's name stands, for who finds that another file has it too."""
+    missing: bool = False
+    """Whether there is no file at all."""
 
     @property
     def message(self) -> str:
@@ -77,23 +83,18 @@ def read_service_configs(data: bytes) -> ConfigReading:
     file = config_documents(data)
     problems = list(file.problems)
     configs: dict[str, ExtensionServiceConfig] = {}
+    names_at: dict[str, Node] = {}
     for document in file.documents:
         if document.kind == KIND:
-            problems += _take(document, configs)
+            decoded = document.decode(ConfigDocument)
+            problems += decoded.problems
+            if (said := decoded.value) is not None:
+                problems += _doubts(decoded, said)
+                configs[said.name] = said.config
+                names_at[said.name] = decoded.place(("name",))
     if any(problem.severity is Severity.ERROR for problem in problems):
-        configs = {}
-    return ConfigReading(configs, in_order(problems))
-
-
-def _take(document: Document, configs: dict[str, ExtensionServiceConfig]) -> list[Problem]:
-    try:
-        decoded = document.decode(ConfigDocument)
-    except UnreadableYAML as error:
-        return [error.problem]
-    if decoded.value is not None:
-        configs[decoded.value.name] = decoded.value.config
-        return [*decoded.problems, *_doubts(decoded, decoded.value)]
-    return list(decoded.problems)
+        return ConfigReading(problems=in_order(problems))
+    return ConfigReading(configs, in_order(problems), names_at)
 
 
 def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[Problem]:

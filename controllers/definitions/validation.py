@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controllers.definitions.documents import config_documents
+from controllers.definitions.scan import definition_names
 from controllers.definitions.service import read_service, unreadable
 from controllers.definitions.service_config import read_service_configs
 from controllers.definitions.source import failure, read_bounded
@@ -43,21 +44,8 @@ def validate(paths: Iterable[str | Path]) -> Iterator[Finding]:
             yield from _in_file(path, {})
             continue
         names: dict[str, Path] = {}
-        for file in definition_files(path):
+        for file in map(path.joinpath, definition_names(path)):
             yield from _in_file(file, names)
-
-
-def definition_files(directory: Path) -> list[Path]:
-    """The definition files of a directory in the order that decides between duplicates.
-
-    Exactly ``.yaml`` counts, and so does a file of that name (Talos 1.14). Raises ``OSError``.
-    """
-    return sorted(directory / entry.name for entry in directory.iterdir() if is_definition(entry))
-
-
-def is_definition(path: Path) -> bool:
-    """Whether a file of this name is read: the text from the last dot on is ``.yaml``."""
-    return path.name.endswith(".yaml")
 
 
 def _in_file(path: Path, names: dict[str, Path]) -> Iterator[Finding]:
@@ -81,4 +69,5 @@ def _problems(path: Path, data: bytes, names: dict[str, Path]) -> Iterator[Probl
     first = names.setdefault(reading.spec.name, path)
     if first != path:
         text = f'duplicate service spec: "{reading.spec.name}" is defined by {first.name}'
-        yield Problem(line=1, column=1, severity=Severity.ERROR, text=text)
+        line, column = reading.name_at
+        yield Problem(line=line, column=column, severity=Severity.ERROR, text=text)

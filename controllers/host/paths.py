@@ -113,6 +113,10 @@ class Hinges:
                 paths |= names.get(record.name, set())
         return paths
 
+    def uses(self, watch: int) -> bool:
+        """Whether anything hangs on this watch."""
+        return watch in self._paths
+
     def replace(self, looks: Mapping[str, Look | None]) -> list[int]:
         """Hang paths on what was just seen (``None``: on nothing); return unused watches."""
         loose: set[int] = set()

@@ -1,0 +1,142 @@
+"""(config documents) → ExtensionServiceConfig, ConfigSourceStatus.
+
+Files that people name, each of one or more documents; read when they change, too. A file counts as
+a whole: one that went bad leaves in force what it said before, and one that is gone says nothing.
+What a later file configures again is refused, and stays what the first one says.
+
+Rules: Talos 1.14, ``runtime.ExtensionServiceConfigController``; there, the documents are parts of
+the one machine configuration, which is refused as a whole at the door.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from controllers.definitions.service import unreadable
+from controllers.definitions.service_config import KIND, ConfigReading, read_service_configs
+from controllers.definitions.source import failure, read_bounded
+from controllers.definitions.tree import error_at
+from controllers.definitions.watching import FileWatcher, InotifyFiles
+from controllers.host.reader import keep_following
+from cosi import Controller, Output, OwnerConflict, Wakeups
+from cosi.causes import What
+from cosi.handles import Writer
+from resources.config_source_status import ConfigSourceStatus
+from resources.extension_service_config import ExtensionServiceConfig
+from resources.service_file_status import Problem, Severity
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One file: what it says now, and what it said when it was last good."""
+
+    now: ConfigReading
+    good: ConfigReading
+
+
+class ConfigDocumentsController(Controller):
+    """Reads the configuration of services from files."""
+
+    configs = Output(ExtensionServiceConfig)
+    statuses = Output(ConfigSourceStatus)
+
+    def __init__(self, files: Iterable[str | Path], watcher: FileWatcher | None = None) -> None:
+        """``files`` in the order that decides between duplicates; the default watcher is real."""
+        self._paths = {str(file): Path(file).absolute() for file in files}
+        self._watcher = watcher or InotifyFiles()
+        self._sources: dict[str, _Source] = {}
+        self._told: set[Path] = set()
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        self._watcher.aim(self._paths.values())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                keep_following, "configuration", self._watcher, self._changed, self._unwatched
+            )
+            await super().run(wakeups)
+
+    def _changed(self, paths: Set[Path]) -> None:
+        self._told |= paths
+        self.wake()
+
+    def _unwatched(self, reason: str) -> None:
+        """Without a watch, look whenever it is tried again."""
+        self._changed(set(self._paths.values()))
+
+    async def reconcile(self) -> None:
+        if any(cause.what in {What.STARTED, What.RESTARTED} for cause in self.woken_by):
+            self._told.update(self._paths.values())
+        told, self._told = self._told, set()
+        for name, path in self._paths.items():
+            if path in told:
+                await self._read(name, path)
+        taken: dict[str, str] = {}
+        async with self.configs.track() as configs, self.statuses.track() as statuses:
+            for name, source in self._sources.items():
+                refused = list(_refused(source.good, taken, name))
+                for service, config in source.good.configs.items():
+                    if taken[service] == name:
+                        await _apply_unless_given(configs, service, config)
+                status = _status(source, refused)
+                await self._log(name, status)
+                await statuses.apply(name, status)
+
+    async def _read(self, name: str, path: Path) -> None:
+        now = await anyio.to_thread.run_sync(_reading, path)
+        before = self._sources.get(name)
+        keeps = before is not None and now.message and not now.missing
+        self._sources[name] = _Source(now, before.good if before and keeps else now)
+
+    async def _log(self, name: str, status: ConfigSourceStatus) -> None:
+        before = await self.statuses.find(name)
+        if before is not None and before.spec == status:
+            return
+        if status.accepted:
+            log.info("loaded configuration", extra={"file": name, "documents": status.documents})
+        for problem in status.problems:
+            level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
+            log.log(level, "configuration", extra={"file": name, "problem": str(problem)})
+
+
+def _reading(path: Path) -> ConfigReading:
+    try:
+        return read_service_configs(read_bounded(path))
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        problems = unreadable(failure(path, error)).problems
+        return ConfigReading(problems=problems, missing=missing)
+
+
+def _refused(reading: ConfigReading, taken: dict[str, str], file: str) -> Iterator[Problem]:
+    """Take the services that are free; complain about the others."""
+    for service in reading.configs:
+        if (first := taken.setdefault(service, file)) != file:
+            text = f"duplicate document: {KIND}/{service} is in {first} already"
+            yield error_at(reading.names_at[service], text)
+
+
+def _status(source: _Source, refused: list[Problem]) -> ConfigSourceStatus:
+    return ConfigSourceStatus(
+        accepted=not source.now.message and not refused,
+        documents=len(source.good.configs) - len(refused),
+        message=source.now.message or next((problem.text for problem in refused), ""),
+        problems=(*refused, *source.now.problems),
+    )
+
+
+async def _apply_unless_given(
+    configs: Writer[ExtensionServiceConfig], service: str, config: ExtensionServiceConfig
+) -> None:
+    """A fixture, or the system that this one is embedded in, may configure a service itself."""
+    try:
+        await configs.apply(service, config)
+    except OwnerConflict as conflict:
+        log.info("configuration is given, not read", extra={"resource": str(conflict.pointer)})

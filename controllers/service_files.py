@@ -1,0 +1,163 @@
+"""(*.yaml) → ServiceFileStatus, ExtensionServiceSpec.
+
+Every file of the definition directory has a status, whatever is in it; every good one defines a
+service. A definition that changes is replaced, one that goes is torn down, and is destroyed when
+nobody holds it: its container is gone then.
+
+Rules: Talos 1.14, ``runtime.ExtensionServiceController``, which reads the directory once in its
+life and says what it refused in its log only (weak points 11.1/1, 11.1/2). Where two files define
+one service, and what becomes of a file that goes bad, is said in ``definitions/claims.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Set
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from controllers.definitions.claims import Claims
+from controllers.definitions.scan import Scan, Scanner
+from controllers.definitions.service import Fault
+from controllers.definitions.source import UNKNOWN, Stamp
+from controllers.definitions.watching import FileWatcher, InotifyFiles
+from controllers.host.reader import keep_following
+from controllers.paths import Paths
+from cosi import Controller, Output, OwnerConflict, Wakeups
+from cosi.causes import What
+from resources.extension_service import ExtensionServiceSpec
+from resources.service_file_status import ServiceFileStatus, Severity
+
+log = logging.getLogger(__name__)
+
+
+class ServiceFilesController(Controller):
+    """Reads the definitions of services, and keeps reading them."""
+
+    statuses = Output(ServiceFileStatus)
+    services = Output(ExtensionServiceSpec)
+
+    def __init__(self, paths: Paths, watcher: FileWatcher | None = None) -> None:
+        """The watcher of the real machine is made where none is given."""
+        self._scanner = Scanner(paths.definitions, paths.rootfs)
+        self._directory = paths.definitions
+        self._watcher = watcher or InotifyFiles()
+        self._claims = Claims()
+        self._stamps: dict[str, Stamp | None] = {}
+        self._links: set[str] = set()
+        self._told: set[Path] = set()
+        # What is to be written yet; it survives a pass that fails.
+        self._others: dict[str, str] = {}  # services that somebody else defines, and who
+        self._files_to_tell: set[str] = set()
+        self._services_to_write: set[str] = set()
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                keep_following, "definitions", self._watcher, self._changed, self._unwatched
+            )
+            await super().run(wakeups)
+
+    def _changed(self, paths: Set[Path]) -> None:
+        self._told |= paths
+        self.wake()
+
+    def _unwatched(self, reason: str) -> None:
+        """Without a watch, look whenever it is tried again."""
+        self._changed({self._directory})
+
+    async def reconcile(self) -> None:
+        first = any(cause.what in {What.STARTED, What.RESTARTED} for cause in self.woken_by)
+        if first:
+            self._told.add(self._directory)
+        await self._look()
+        if first:
+            await self._forget_earlier_life()
+        for service in sorted(self._services_to_write):
+            await self._write(service)
+        for file in sorted(self._files_to_tell):
+            await self._tell(file)
+            self._files_to_tell.discard(file)
+
+    async def _look(self) -> None:
+        """Take in what has changed on disk since the last look."""
+        told, self._told = self._told, set()
+        if not told:
+            return
+        names = {path.name for path in told if path.parent == self._directory}
+        for name in names:
+            # It is read, whatever its stamp says: two writes in one tick of the clock look alike.
+            if name in self._stamps:
+                self._stamps[name] = UNKNOWN
+        try:
+            scan = await anyio.to_thread.run_sync(
+                self._scanner.scan, dict(self._stamps), None if self._directory in told else names
+            )
+        except OSError:
+            self._told |= told
+            raise
+        self._take_in(scan)
+        links = (self._directory / name for name in self._links)
+        self._watcher.aim([self._directory, *links])
+
+    def _take_in(self, scan: Scan) -> None:
+        for name in scan.gone:
+            self._stamps.pop(name, None)
+            self._links.discard(name)
+            self._concerns(name, self._claims.drop(name))
+        for name, seen in scan.seen.items():
+            self._stamps[name] = seen.stamp
+            (self._links.add if seen.is_link else self._links.discard)(name)
+            self._concerns(name, self._claims.take(name, seen.reading))
+
+    def _concerns(self, file: str, services: Set[str]) -> None:
+        self._services_to_write |= services
+        self._files_to_tell.add(file)
+        for service in services:
+            self._files_to_tell.update(self._claims.claimants(service))
+
+    async def _forget_earlier_life(self) -> None:
+        """A state that outlives this program may hold what no file says any more."""
+        await self.services.prune(keep=self._claims.services)
+        await self.statuses.prune(keep=self._claims.files)
+
+    async def _write(self, service: str) -> None:
+        """Make the service what its file says; what is still held is written when it is free."""
+        definition = self._claims.definition(service)
+        try:
+            if definition is None:
+                written = await self.services.remove(service)
+            else:
+                written = not (await self.services.apply(service, definition)).tearing_down
+        except OwnerConflict as conflict:
+            self._others[service] = str(conflict)
+            self._files_to_tell.update(self._claims.claimants(service))
+            return
+        self._others.pop(service, None)
+        if written:
+            self._services_to_write.discard(service)
+
+    async def _tell(self, file: str) -> None:
+        if file not in self._claims.files:
+            await self.statuses.remove(file)
+            return
+        status = self._claims.status(file)
+        if status.in_force and (other := self._others.get(status.service)):
+            status = status.evolve(in_force=False, message=other)
+        before = await self.statuses.find(file)
+        if before is None or before.spec != status:
+            _log(file, status, self._claims.fault(file))
+            await self.statuses.apply(file, status)
+
+
+def _log(file: str, status: ServiceFileStatus, fault: Fault | None) -> None:
+    """One line for the file, in Talos's words, and one for each warning."""
+    if fault is None:
+        log.info("loaded extension service spec", extra={"file": file, "service": status.service})
+    else:
+        log.error(fault.value, extra={"file": file, "error": status.message})
+    for problem in status.problems:
+        if problem.severity is Severity.WARNING:
+            log.warning("extension service spec", extra={"file": file, "problem": str(problem)})
