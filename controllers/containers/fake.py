@@ -60,6 +60,8 @@ class Run:
     """Seconds until it exits by itself; ``None``: it runs until a signal or :meth:`exit`."""
     stubborn: bool = False
     """Whether it ignores everything but SIGKILL."""
+    lingers: float = 0.0
+    """Seconds from a signal to its exit."""
     notes: tuple[str, ...] = ()
 
 
@@ -82,6 +84,7 @@ class FakeTask:
         self.notes = run.notes
         self.ended: Exit | None = None
         self._end = anyio.Event()
+        self._dying = Exit(run.code, run.last_log)  # what it ends with at its deadline
         self._deadline = None if run.after is None else anyio.current_time() + run.after
 
     def end(self, exit: Exit) -> None:
@@ -94,15 +97,18 @@ class FakeTask:
         if self.ended is None and self._deadline is not None:
             with anyio.move_on_at(self._deadline):
                 await self._end.wait()
-            self.end(Exit(self.run.code, self.run.last_log))
+            self.end(self._dying)
         await self._end.wait()
         assert self.ended is not None  # noqa: S101  # set before the event is
         return self.ended
 
     async def signal(self, number: int) -> None:
         await self._driver.step("signal", self.preparation.id, signal.Signals(number).name)
-        if number == signal.SIGKILL or not self.run.stubborn:
+        if number == signal.SIGKILL or (not self.run.stubborn and not self.run.lingers):
             self.end(Exit(128 + number))
+        elif not self.run.stubborn:
+            self._deadline = anyio.current_time() + self.run.lingers
+            self._dying = Exit(128 + number)
 
     async def clean_up(self) -> None:
         self.end(Exit(128 + signal.SIGKILL))

@@ -39,6 +39,7 @@ class Fleet:
         self._tasks: TaskSet[Supervisor] = TaskSet(live, ended=self._forget)
         self._ended = ended
         self._just_ended: list[str] = []
+        self._killed: list[str] = []
         self._somebody_ended = anyio.Event()
 
     @asynccontextmanager
@@ -75,7 +76,9 @@ class Fleet:
         return tuple(member for member in found if not member.life.at_rest)
 
     def _forget(self, id: str) -> None:
-        self._members.pop(id, None)
+        member = self._members.pop(id, None)
+        if member is not None and member.life.killed:
+            self._killed.append(id)
         self._tasks.drop(id)
         self.graph.remove(id)
         self._just_ended.append(id)
@@ -93,18 +96,22 @@ class Fleet:
         """
         order = StopOrder({member.id: member.needs for member in self})
         self._just_ended.clear()
+        living = {member.id for member in self if not member.life.at_rest}
+        self._killed.clear()
         deadline = anyio.current_time() + seconds
         with anyio.move_on_at(deadline - GRACE_SECONDS):
             await self._stop_in(order)
         self._stop_out_of(order)
         with anyio.move_on_at(deadline):
             await self._empty()
-        if late := tuple(self):
-            self._kill(late, seconds)
-            with anyio.move_on_after(KILL_SECONDS):
-                await self._empty()
+        for member in self:
+            member.kill()
+        with anyio.move_on_after(KILL_SECONDS):
+            await self._empty()
         for member in self:
             _log.error("%s is still there after SIGKILL; it is left alone", member.id)
+        if killed := sorted(living.intersection(self._killed)):
+            _log.warning("had to be killed: %s", ", ".join(killed))
 
     async def leave(self) -> None:
         """End, and let running containers run; what is being started or stopped is undone first."""
@@ -133,12 +140,6 @@ class Fleet:
                 )
                 _log.warning("gave up on %s while stopping %s", still, quote(id))
                 member.stop_for_good()
-
-    def _kill(self, late: tuple[Supervisor, ...], seconds: float) -> None:
-        names = ", ".join(member.id for member in late)
-        _log.warning("killing what did not stop within %g s: %s", seconds, names)
-        for member in late:
-            member.kill()
 
     async def _empty(self) -> None:
         while self._members:
