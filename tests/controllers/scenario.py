@@ -1,7 +1,7 @@
 """Plays a narrated scenario: commands in, the events of the services out.
 
-A scenario is a text of blocks. A block is a comment (``#``), or a command with an indented body, then
-``----``, then what happened because of it, one line for each event::
+A scenario is a text of blocks. A block is a comment (``#``), or a command with an indented body,
+then ``----``, then what happened because of it, one line for each event::
 
     service a
       container: {entrypoint: ./a}
@@ -171,7 +171,7 @@ class Stage(logging.Handler):
     # -- commands ---------------------------------------------------------------------------------
 
     async def do_begin(self, *options: str) -> None:
-        """``begin [leave] [requires=ID]``: the supervisor begins; containers may be there already."""
+        """``begin [leave] [requires=ID]``: the supervisor begins; it may find containers."""
         for option in options:
             if option.startswith("requires="):
                 self.driver.requires = (option.removeprefix("requires="),)

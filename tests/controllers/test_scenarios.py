@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import anyio
 import pytest
 
 from cosi.testing.plugin import virtual_time as anyio_backend
@@ -12,14 +13,14 @@ from tests.controllers.scenario import play
 
 __all__ = ["anyio_backend"]
 
-SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
+FOLDER = Path(__file__).parent / "scenarios"
+SCENARIOS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.txt"))}
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-async def test_scenario(path: Path) -> None:
-    told = path.read_text()
-    happened = await play(told)
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_scenario(name: str) -> None:
+    happened = await play(SCENARIOS[name])
     if os.environ.get("COSI_REWRITE_SCENARIOS"):
-        path.write_text(happened)
+        await anyio.Path(FOLDER / f"{name}.txt").write_text(happened)
     else:
-        assert happened == told
+        assert happened == SCENARIOS[name]
