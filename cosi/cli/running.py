@@ -8,12 +8,16 @@ from pathlib import Path
 
 import anyio
 import click
+
+from cosi.cli.application import Application
 from cosi.runtime import Runtime
+from cosi.state import State
 from cosi.store.memory import InMemoryState
 from cosi.testing.fixtures import load_fixtures
 
-from cosi.cli.application import Application
-from cosi.state import State
+
+GRACE_SECONDS = 0.5
+"""With ``once``: what has only just started may want to say something, and a one-shot to end."""
 
 
 def run_applications(
@@ -39,6 +43,8 @@ async def _main(applications: Sequence[Application], fixtures: Sequence[Path], o
                 tasks.start_soon(background, state)
         tasks.start_soon(runtime.run)
         if once:
+            await runtime.settled()
+            await anyio.sleep(GRACE_SECONDS)
             await runtime.settled()
             await _report(applications, state)
             tasks.cancel_scope.cancel()

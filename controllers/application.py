@@ -1,0 +1,104 @@
+"""Extension services as an application: every controller of the flow, and what people are told.
+
+``extension_services`` is for those who embed them; ``application`` is what ``cosi run`` loads, its
+parameters are the options there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from controllers.config_documents import ConfigDocumentsController
+from controllers.config_files import ConfigFilesController
+from controllers.container import ContainerController
+from controllers.containers.choose import RuntimeUnavailable, choose_driver
+from controllers.containers.driver import Driver
+from controllers.dependency import DependencyController
+from controllers.network_status import NetworkStatusController
+from controllers.path_status import PathStatusController
+from controllers.paths import Paths
+from controllers.probes import ProbeController
+from controllers.runner import OnExit, RunnerController
+from controllers.service_files import ServiceFilesController
+from controllers.service_text import service_block, service_table
+from controllers.time_status import TimePolicy, TimeStatusController
+from cosi import State
+from cosi.cli.application import Application, CannotStart
+from resources.service_state import ServiceState
+
+NODE = "localhost"
+
+
+def extension_services(
+    paths: Paths,
+    driver: Driver,
+    *,
+    config: Sequence[Path] = (),
+    on_exit: OnExit = OnExit.STOP,
+    time: TimePolicy | None = None,
+) -> list[Any]:
+    """Every controller of the flow, from the files of ``paths`` to containers run by ``driver``."""
+    return [
+        ServiceFilesController(paths),
+        ConfigDocumentsController(config),
+        ConfigFilesController(paths),
+        NetworkStatusController(),
+        TimeStatusController(time or TimePolicy()),
+        PathStatusController(),
+        ProbeController(),
+        DependencyController(requires=driver.requires),
+        ContainerController(),
+        RunnerController(driver, on_exit=on_exit),
+    ]
+
+
+def application(
+    *,
+    root: Annotated[Path, "Definitions, root filesystems, logs and run files lie below."] = Path("/"),
+    config: Annotated[
+        tuple[Path, ...],
+        "Machine configuration documents; may be repeated. [default: ROOT/etc/cosi/config.yaml]",
+    ] = (),
+    runtime: Annotated[Literal["auto", "runc", "crun", "process"], "What runs containers."] = "auto",
+    on_exit: Annotated[Literal["stop", "leave"], "What becomes of containers at the end."] = "stop",
+    time_sync: Annotated[Literal["auto", "disabled"], "Whether somebody sets the clock."] = "auto",
+    once: bool = False,
+) -> Application:
+    """The extension services of a machine.
+
+    Raises :class:`~cosi.cli.application.CannotStart` if the runtime cannot be had here.
+    """
+    if not root.is_dir():
+        raise CannotStart(f"--root {root}: there is no such directory")
+    paths = Paths(root)
+    try:
+        driver = choose_driver(runtime, paths, console=_console)
+    except RuntimeUnavailable as error:
+        raise CannotStart(f"--runtime {runtime}: {error}") from error
+    driver.debug = once  # whoever looks once wants to see everything
+    return Application(
+        extension_services(
+            paths,
+            driver,
+            config=config or [paths.config],
+            on_exit=OnExit(on_exit),
+            time=TimePolicy(disabled=time_sync == "disabled"),
+        ),
+        report=_report,
+    )
+
+
+def _console(id: str, line: str) -> None:
+    """What a service says is its own, and goes to stdout whatever the log looks like."""
+    print(f"{id}: {line}", flush=True)  # noqa: T201  # this is the console
+
+
+async def _report(state: State) -> str:
+    """The table of services, then each of them with its events."""
+    services = await state.list(ServiceState)
+    now = datetime.now(UTC)
+    blocks = [service_block(NODE, service, now) for service in services]
+    return "\n\n".join((service_table(NODE, services, now), *blocks))
