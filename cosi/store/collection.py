@@ -29,7 +29,7 @@ from cosi.errors import (
 )
 from cosi.metadata import MAX_VERSION, Metadata, Phase, format_version
 from cosi.query import EVERYTHING, Query
-from cosi.resource import Kind, Resource, check_name
+from cosi.resource import Kind, Resource
 from cosi.store.history import History, HistorySize
 from cosi.store.label_index import LabelIndex
 from cosi.store.view import Filtered, OneResource, View
@@ -67,7 +67,7 @@ class Collection:
         self._snapshot: tuple[Resource[Any], ...] | None = ()
         self._labels: LabelIndex | None = None  # made by the first query that can use it
         self.impatient: dict[Waker, int] = {}  # who wants a bookmark, and from which position on
-        self._subscribers: tuple[Subscriber, ...] = ()
+        self._subscribers: dict[object, Subscriber] = {}  # replaced, never changed
         self._everything = View(self.history, self.history)
         self._filtered: dict[Query, Filtered] = {}
         self._by_id: dict[str, OneResource] = {}
@@ -75,9 +75,6 @@ class Collection:
         self._flushing_on: asyncio.AbstractEventLoop | None = None
 
     # -- reading ------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        return len(self._items)
 
     def find(self, id: str) -> Resource[Any] | None:
         return self._items.get(id)
@@ -109,7 +106,6 @@ class Collection:
     def created(self, resource: Resource[Any], owner: str) -> Resource[Any]:
         """The resource as it would be stored; raises what forbids creating it."""
         m = resource.metadata
-        check_name(m)
         if m.owner and m.owner != owner:
             raise OwnerConflict(f'owner is already set to "{m.owner}"', resource.pointer)
         if m.id in self._items:
@@ -205,15 +201,17 @@ class Collection:
     # -- telling ------------------------------------------------------------------------------
 
     def subscribe(self, notify: Subscriber) -> Callable[[], None]:
-        self._subscribers = (*self._subscribers, notify)
+        """Call ``notify`` at every change; returns what ends that."""
+        token = object()
+        self._subscribers = {**self._subscribers, token: notify}
 
         def unsubscribe() -> None:
-            self._subscribers = tuple(s for s in self._subscribers if s is not notify)
+            self._subscribers = {t: n for t, n in self._subscribers.items() if t is not token}
 
         return unsubscribe
 
     def _publish(self, event: Event[Any]) -> None:
-        for notify in self._subscribers:
+        for notify in self._subscribers.values():
             try:
                 notify(event)
             except Exception:

@@ -11,7 +11,7 @@ import anyio
 
 from cosi.metadata import Phase
 from cosi.query import EVERYTHING, Query
-from cosi.resource import AnySpec, Kind, KindLike, Pointer, Resource, S, kind_of
+from cosi.resource import AnySpec, Kind, KindLike, Pointer, Resource, S, check_name, kind_of
 from cosi.state import State
 from cosi.store.backing import BackingStore
 from cosi.store.collection import Collection, KindStatistics
@@ -61,17 +61,20 @@ class InMemoryState(State):
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
-        return self._collection(kind).get(id)
+        return self._known(kind).get(id)
 
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
-        return self._collection(kind).list(where)
+        return self._known(kind).list(where)
 
     # -- writing ------------------------------------------------------------------------------
 
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
-        collection = self._collection_of(resource)
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        check_name(resource.metadata)
+        collection = self._open(resource.namespace, resource.type)
         if self._store is None:
             stored = collection.created(resource, owner)
             collection.put(stored)
@@ -89,7 +92,9 @@ class InMemoryState(State):
         owner: str = "",
         expected_phase: Phase | None = Phase.RUNNING,
     ) -> Resource[S]:
-        collection = self._collection_of(resource)
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        collection = self._holding(resource.namespace, resource.type)
         if self._store is None:
             stored = collection.updated(resource, owner, expected_phase)
             collection.put(stored)
@@ -101,7 +106,9 @@ class InMemoryState(State):
             return stored
 
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
-        collection = self._collection(kind)
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        collection = self._known(kind)
         if self._store is None:
             collection.destroyable(id, owner)
             collection.remove(id)
@@ -140,17 +147,28 @@ class InMemoryState(State):
 
     # -- inside -------------------------------------------------------------------------------
 
+    def _known(self, kind: KindLike[Any]) -> Collection:
+        """The collection of ``kind``, or an empty one that is not kept: reading costs nothing."""
+        collection = self._by_kind.get(kind)
+        if collection is None:
+            where: Kind[Any] = kind_of(kind)
+            collection = self._holding(where.namespace, where.type)
+            if collection is self._collections.get((where.namespace, where.type)):
+                self._by_kind[kind] = collection
+        return collection
+
+    def _holding(self, namespace: str, type: str) -> Collection:
+        collection = self._collections.get((namespace, type))
+        if collection is None:
+            return Collection(Kind(namespace, type, AnySpec), self._history, self._now)
+        return collection
+
     def _collection(self, kind: KindLike[Any]) -> Collection:
         collection = self._by_kind.get(kind)
         if collection is None:
             where: Kind[Any] = kind_of(kind)
             collection = self._by_kind[kind] = self._open(where.namespace, where.type)
         return collection
-
-    def _collection_of(self, resource: Resource[Any]) -> Collection:
-        metadata = resource.metadata
-        collection = self._collections.get((metadata.namespace, metadata.type))
-        return collection or self._open(metadata.namespace, metadata.type)
 
     def _open(self, namespace: str, type: str) -> Collection:
         collection = self._collections.get((namespace, type))
@@ -166,7 +184,7 @@ class InMemoryState(State):
             if self._unloaded is None:
                 return
             for resource in tuple(await store.load()):
-                self._collection_of(resource).put(resource)
+                self._open(resource.namespace, resource.type).put(resource)
             self._unloaded = None
 
     @asynccontextmanager
@@ -176,8 +194,6 @@ class InMemoryState(State):
         Checks stay true while the store works (versions are compared exactly), and a caller who
         is cancelled leaves either all of the change or nothing.
         """
-        if self._unloaded is not None:
-            await self._load(self._unloaded)
         lock = self._writing.setdefault(pointer, anyio.Lock())
         try:
             async with lock:

@@ -218,10 +218,13 @@ def test_a_payload_alone() -> None:
 
 
 def test_types_are_looked_up_among_all_or_those_given() -> None:
-    class Later(Spec, type="Documents.yaml.example.org"):
+    class First(Spec, type="Twices.yaml.example.org"):
         pass
 
-    assert EVERY_TYPE.find("Documents.yaml.example.org") is Later
-    assert TYPES.find("Documents.yaml.example.org") is Document
+    class Second(Spec, type="Twices.yaml.example.org"):
+        pass
+
+    assert EVERY_TYPE.find("Twices.yaml.example.org") is Second
+    assert TypeRegistry(Second, First).find("Twices.yaml.example.org") is First
     assert list(TYPES) == [Document]
     assert TYPES.payload("Others.example.org") is AnySpec
