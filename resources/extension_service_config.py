@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Self
+from typing import Final, Self
 
 from pydantic import model_validator
 
 from cosi.frozen import FrozenMap
 from cosi.resource import Spec, Value
 from resources.go_text import quote
+
+_LONGEST: Final = 255
+"""Bytes of a file name (Linux: ``NAME_MAX``)."""
 
 
 class ConfigFile(Value, proto={"content": 1, "mountPath": 2}):
@@ -55,20 +58,22 @@ def file_names(mount_paths: Iterable[str]) -> Mapping[str, str]:
     """Give each mount path a file name of its own.
 
     It is Talos's: without one leading ``/``, every other one a ``-``. There, ``/a/b`` and ``/a-b``
-    are one file, and the last one wins (weak point 11.1/10); here, who would share a name gets one
-    with a part of the path's hash.
+    are one file, and the last one wins (weak point 11.1/10); here, who would share a name, or has one
+    that is too long, gets one with a part of the path's hash.
     """
     flat = {path: flattened(path) for path in sorted(set(mount_paths))}
     users = Counter(flat.values())
     taken = {name for name, count in users.items() if count == 1}
     names: dict[str, str] = {}
     for path, name in flat.items():
-        names[path] = name if users[name] == 1 else _another(name, path, taken)
+        alone = users[name] == 1 and len(name.encode()) <= _LONGEST
+        names[path] = name if alone else _another(name, path, taken)
     return names
 
 
 def _another(name: str, path: str, taken: set[str]) -> str:
-    name = f"{name}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    short = name.encode()[: _LONGEST - 40].decode(errors="ignore")
+    name = f"{short}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
     while name in taken:
         name += "-"
     taken.add(name)

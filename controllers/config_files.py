@@ -1,0 +1,73 @@
+"""ExtensionServiceConfig → (files), ExtensionServiceConfigStatus.
+
+The files of each service's config are on disk before the status says so, and go with the config.
+Nothing else is left in their directory: neither what an earlier life wrote, nor what strangers put
+there. One service's files never depend on another one's: a config that cannot be written is tried
+again by itself.
+
+Rules: Talos 1.14, ``runtime.ExtensionServiceConfigFilesController``.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+import anyio.to_thread
+
+from controllers.definitions.config_directory import ConfigDirectory, is_directory_name
+from controllers.paths import Paths
+from cosi import Output, QController, Resource, Skip, StrongInput
+from cosi.metadata import format_version
+from resources.extension_service_config import ExtensionServiceConfig
+from resources.extension_service_config_status import ExtensionServiceConfigStatus
+
+log = logging.getLogger(__name__)
+
+
+class ConfigFilesController(QController[ExtensionServiceConfig]):
+    """Writes the config files of each service, and takes them away with their config."""
+
+    primary = StrongInput(ExtensionServiceConfig)
+    statuses = Output(ExtensionServiceConfigStatus)
+
+    def __init__(self, paths: Paths) -> None:
+        self._directory = ConfigDirectory(paths.config_files)
+        self._services: set[str] | None = None  # whose directories are not to be swept away
+        self._writing = anyio.Lock()
+
+    async def background(self) -> None:
+        """Sweep once, also where no service has a config: an earlier life may have left some."""
+        await self._sweep()
+
+    async def reconcile(self, config: Resource[ExtensionServiceConfig], /) -> None:
+        if not is_directory_name(config.id):
+            log.error("config has no place", extra={"resource": str(config.pointer)})
+            raise Skip(f'config of "{config.id}" is not written: its name leaves the directory')
+        async with self._writing:
+            if self._services is not None:
+                self._services.add(config.id)
+            await anyio.to_thread.run_sync(self._directory.write, config.id, config.spec)
+        await self._sweep()
+        version = format_version(config.version)
+        await self.statuses.apply(config.id, ExtensionServiceConfigStatus(spec_version=version))
+
+    async def finalize(self, config: Resource[ExtensionServiceConfig], /) -> None:
+        await self.statuses.remove(config.id)
+        if not is_directory_name(config.id):
+            return
+        async with self._writing:
+            if self._services is not None:
+                self._services.discard(config.id)
+            await anyio.to_thread.run_sync(self._directory.remove, config.id)
+
+    async def _sweep(self) -> None:
+        """Remove what belongs to no config.
+
+        The configs are listed once and then counted along: a pass costs the same for ten services
+        and for ten thousand.
+        """
+        async with self._writing:
+            if self._services is None:
+                self._services = {config.id for config in await self.primary.list()}
+            await anyio.to_thread.run_sync(self._directory.sweep, set(self._services))
