@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -25,6 +26,7 @@ from controllers.containers.environment import process_environment
 from controllers.containers.environment_file import EnvironmentFileError, parse_environment_file
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.logs import Logs
+from controllers.containers.members import NO_SESSION, kill_members
 from controllers.containers.only_one import only_one
 from controllers.containers.output import Output
 from controllers.containers.processes import Process
@@ -176,7 +178,7 @@ class LocalDriver(ABC):
 
     @abstractmethod
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
-        """Take away what never ran, or was another driver's."""
+        """Take away what never ran, or was another driver's; its processes are dead."""
 
     @abstractmethod
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
@@ -191,8 +193,7 @@ class LocalDriver(ABC):
     async def _take_over(self, directory: RunDirectory) -> Adopted | None:
         state = directory.read_state()
         if state is None or not await self._runs(directory, state):
-            await self._destroy_left_over(directory)
-            directory.remove()
+            await self._take_away(directory, state)
             return None
         spec = state.spec()
         # Without its specification it can still be watched, and stopped.
@@ -201,6 +202,19 @@ class LocalDriver(ABC):
         output = Output(directory, self.logs)
         task = self.run(preparation, state.process(), state.pid, output)
         return Adopted(task, preparation, spec.digest if spec else "")
+
+    async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
+        """Kill who still writes there, known or not, and take the rest away.
+
+        A supervisor may be killed when a process is there and its state is not written yet.
+        """
+        if state and (process := state.process()):
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+        await kill_members(NO_SESSION, directory.fifo)
+        await self._destroy_left_over(directory)
+        directory.remove()
 
 
 def _read_environment(path: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Collection, Mapping
 
 from anyio import CancelScope
@@ -62,6 +61,11 @@ class OCIDriver(LocalDriver):
         with failing_as(PreparationError, "openfs failed: "):
             note = await self.in_thread(self._mount, container)
         return LocalPreparation(id, container, (*self._notes, *([note] if note else [])))
+
+    async def adopt(self) -> Mapping[str, Adopted]:
+        # One that outlived its supervisor would go on making a container that nobody knows.
+        await self._runtime.end_commands()
+        return await super().adopt()
 
     async def create_and_start(self, preparation: Preparation) -> RunningTask:
         own = self.own(preparation)
@@ -172,11 +176,6 @@ class OCIDriver(LocalDriver):
         return status not in {"created", "creating"}
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
-        state = directory.read_state()
-        if state and (process := state.process()):
-            process.signal(signal.SIGKILL)
-            await process.wait()
-            process.close()
         with contextlib.suppress(StopError):
             await self._destroy(directory.id, directory.id.partition("-")[2])
 

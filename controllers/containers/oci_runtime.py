@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from controllers.containers.go_errors import os_error_text
-from controllers.containers.processes import Process
+from controllers.containers.processes import Process, all_processes
 
 COMMAND_SECONDS: Final = 60.0
 """After which a runtime's command is killed; it takes 5 to 50 milliseconds."""
@@ -62,6 +62,23 @@ class OCIRuntime:
         """
         if self.known(id):
             await self._run(("delete", "--force", id), log)
+
+    async def end_commands(self) -> None:
+        """Kill the commands that a supervisor has left behind when it was killed itself."""
+        for stat in all_processes():
+            if stat.dead or not self._is_command(stat.pid):
+                continue
+            if process := Process.find(stat.pid, stat.start_time):
+                process.signal(signal.SIGKILL)
+                await process.wait()
+                process.close()
+
+    def _is_command(self, pid: int) -> bool:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return words[1:3] == [b"--root", os.fsencode(self._state)]
 
     def known(self, id: str) -> bool:
         """Whether the runtime keeps anything of that name."""

@@ -7,34 +7,28 @@ script's interpreter is always the host's. All else that a container gives is mi
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from controllers.containers.driver import (
     Adopted,
     Preparation,
     PreparationError,
     StartError,
-    StopError,
 )
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as
+from controllers.containers.members import kill_members, members
 from controllers.containers.output import Output
-from controllers.containers.processes import Process, Stat, all_processes
+from controllers.containers.processes import Process
 from controllers.containers.run_directory import RunDirectory, RunState
 from controllers.containers.task import Means, RunningTask
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Security
 from resources.go_text import quote
-
-_PASSES: Final = 100
-"""How often those who are left are looked for; each pass kills all that the one before missed."""
 
 
 class ProcessDriver(LocalDriver):
@@ -107,21 +101,17 @@ class ProcessDriver(LocalDriver):
 
         async def destroy() -> None:
             try:
-                await _kill_all(pid, fifo)
+                await kill_members(pid, fifo)
             finally:
                 self.forget(preparation.id, pid)
 
-        return Means(lambda: {stat.pid for stat in _members(pid, fifo)}, destroy)
+        return Means(lambda: {stat.pid for stat in members(pid, fifo)}, destroy)
 
     async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
         return state.driver == self.name
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
-        state = directory.read_state()
-        if state and (process := state.process()):
-            process.signal(signal.SIGKILL)
-            await process.wait()
-            process.close()
+        """The processes were all that there is."""
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
         """Nothing is prepared that outlives this process."""
@@ -146,39 +136,3 @@ def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
     absolute = entrypoint.startswith("/") and inside.exists()
     # A relative one is left as it is, to be found from the working directory: a script sees it.
     return str(inside) if absolute else entrypoint
-
-
-def _members(session: int, fifo: Path) -> Iterator[Stat]:
-    """The living processes of a session, and those that left it but still write to its FIFO.
-
-    Who has left both is a daemon of the host, for whoever started it to know.
-    """
-    try:
-        output = fifo.stat().st_ino
-    except FileNotFoundError:
-        output = -1
-    for stat in all_processes():
-        if stat.dead or stat.pid == os.getpid():
-            continue
-        if stat.session == session or _writes_to(stat.pid, output):
-            yield stat
-
-
-def _writes_to(pid: int, inode: int) -> bool:
-    for fd in (1, 2):
-        with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}/fd/{fd}").st_ino == inode:  # noqa: PTH116 hundreds of them
-                return True
-    return False
-
-
-async def _kill_all(session: int, fifo: Path) -> None:
-    for _ in range(_PASSES):
-        members = [Process.find(stat.pid, stat.start_time) for stat in _members(session, fifo)]
-        if not members:
-            return
-        for process in filter(None, members):
-            process.signal(signal.SIGKILL)
-            await process.wait()
-            process.close()
-    raise StopError(f"failed to kill the processes of session {session}: there are always more")

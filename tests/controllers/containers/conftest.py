@@ -28,7 +28,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot be had here; where everything must be there (CI), fail instead."""
     marked = [why for marker, why in MISSING.items() if item.get_closest_marker(marker)]
     missing = list(filter(None, (why() for why in marked)))
-    if missing and os.environ.get("COSI_REQUIRE_COMPONENTS"):
+    # crun refuses hybrid machines whatever is installed: that is the machine's, not missing.
+    only_here = all("hybrid" in reason for reason in missing)
+    if missing and not only_here and os.environ.get("COSI_REQUIRE_COMPONENTS"):
         pytest.fail("; ".join(missing), pytrace=False)
     if missing:
         pytest.skip("; ".join(missing))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+from anyio import CancelScope
 
 from controllers.containers.choose import choose_driver
 from controllers.containers.driver import Exit, Task
@@ -22,30 +25,35 @@ class Runs:
     def __init__(self, paths: Paths, rootfs: Callable[[str], Path]) -> None:
         self.paths = paths
         self._rootfs = rootfs
+        self._begin: dict[str, int] = {}
         self.console: list[tuple[str, str]] = []
 
     def driver(self, name: str) -> LocalDriver:
         return choose_driver(name, self.paths, console=self._show)
 
-    def shell(self, script: str, name: str = "a", **fields: object) -> ContainerSpec:
+    def shell(self, script: str, name: str = "a", **fields: Any) -> ContainerSpec:
         """A service that runs a shell script; its root filesystem is made if need be."""
         if not self.paths.rootfs(name).exists():
             self._rootfs(name)
-        known = {"name": name, "entrypoint": "/bin/sh", "args": ("-c", script)}
+        known: dict[str, Any] = {"name": name, "entrypoint": "/bin/sh", "args": ("-c", script)}
         return ContainerSpec.model_validate(known | fields)
 
     @asynccontextmanager
     async def running(self, driver: LocalDriver, container: ContainerSpec) -> AsyncIterator[Task]:
-        preparation = await driver.prepare(service_id(container.name), container)
+        id = service_id(container.name)
+        self._begin[id] = driver.logs.register(id).end
+        preparation = await driver.prepare(id, container)
         try:
             await driver.create_runner(preparation)
             task = await driver.create_and_start(preparation)
             try:
                 yield task
             finally:
-                await task.clean_up()
+                with CancelScope(shield=True):
+                    await task.clean_up()
         finally:
-            await driver.release(preparation)
+            with CancelScope(shield=True):
+                await driver.release(preparation)
 
     async def run(self, driver: LocalDriver, container: ContainerSpec) -> Exit:
         async with self.running(driver, container) as task:
@@ -53,18 +61,19 @@ class Runs:
 
     async def output(self, driver: LocalDriver, container: ContainerSpec) -> str:
         """What the service writes until it ends by itself."""
-        id = service_id(container.name)
-        begin = driver.logs.register(id).end
         await self.run(driver, container)
-        log = driver.logs.get(id)
-        return log.tail(begin, log.end).decode()
+        return self._written(driver, service_id(container.name)).decode()
 
     async def says(self, driver: LocalDriver, line: str, name: str = "a") -> None:
-        """Wait until the service has written a line."""
-        text = b""
-        with driver.logs.get(service_id(name)).reader(follow=True) as reader:
-            while line.encode() + b"\n" not in text:
-                text += await anext(reader)
+        """Wait until the service has written a line in its present run."""
+        id = service_id(name)
+        with driver.logs.get(id).reader(lines=0, follow=True) as reader:
+            while line.encode() + b"\n" not in self._written(driver, id):
+                await anext(reader)
+
+    def _written(self, driver: LocalDriver, id: str) -> bytes:
+        log = driver.logs.get(id)
+        return log.tail(self._begin.get(id, 0), log.end)
 
     def log(self, name: str = "a") -> str:
         return self.paths.log(service_id(name)).read_text()

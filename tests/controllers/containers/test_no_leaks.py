@@ -1,0 +1,67 @@
+"""Fifty real containers, three times over, leave nothing behind."""
+
+# ruff: noqa: ASYNC240 nobody else is kept waiting here
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from anyio import create_task_group
+
+from controllers.containers.local_driver import LocalDriver
+from controllers.containers.processes import all_processes
+from resources.container_spec import ContainerSpec
+from tests.controllers.containers.runs import Runs
+
+CONTAINERS = 50
+ROUNDS = 3
+SCRIPT = "trap 'exit 0' TERM; echo up; sleep 1000 & wait"
+
+
+async def start_and_stop(driver: LocalDriver, runs: Runs, container: ContainerSpec) -> None:
+    async with runs.running(driver, container) as task:
+        await runs.says(driver, "up", container.name)
+        await task.signal(signal.SIGTERM)
+        assert (await task.wait()).code == 0
+
+
+def zombies() -> list[int]:
+    return [s.pid for s in all_processes() if s.dead and s.parent == os.getpid()]
+
+
+def descriptors() -> list[str]:
+    return sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 names are enough
+
+
+async def one_round(driver: LocalDriver, runs: Runs, containers: list[ContainerSpec]) -> None:
+    async with driver.open(), create_task_group() as tasks:
+        for container in containers:
+            tasks.start_soon(start_and_stop, driver, runs, container)
+
+
+@pytest.mark.root
+@pytest.mark.runc
+async def test_fifty_containers_three_times_over(runs: Runs) -> None:
+    driver = runs.driver("runc")
+    containers = [runs.shell(SCRIPT, name=f"c{number}") for number in range(CONTAINERS)]
+    before = descriptors()
+    for _ in range(ROUNDS):
+        await one_round(driver, runs, containers)
+        assert runs.left_behind() == []
+        assert not runs.paths.run.exists()
+        assert zombies() == []
+        assert descriptors() == before
+        assert not list(Path("/sys/fs/cgroup").glob("*/system/extensions/c[0-9]*"))
+
+
+async def test_processes_three_times_over(runs: Runs) -> None:
+    driver = runs.driver("process")
+    containers = [runs.shell(SCRIPT, name=f"c{number}") for number in range(10)]
+    before = descriptors()
+    for _ in range(ROUNDS):
+        await one_round(driver, runs, containers)
+        assert runs.left_behind() == []
+        assert not runs.paths.run.exists()
+        assert zombies() == []
+        assert descriptors() == before

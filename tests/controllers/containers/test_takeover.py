@@ -1,0 +1,131 @@
+"""A supervisor that is killed harms no service: the next one takes over what runs."""
+
+# ruff: noqa: ASYNC240 nobody else is kept waiting here
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controllers.containers.local_driver import LocalDriver
+from controllers.containers.processes import read_stat
+from resources.container_spec import ContainerSpec
+from tests.controllers.containers.runs import Runs
+
+# A supervisor, reduced to what is killed: it starts one service, says its pid, and waits.
+SUPERVISOR = """
+import asyncio, sys
+from controllers.containers.choose import choose_driver
+from controllers.paths import Paths
+from resources.container_spec import ContainerSpec
+
+async def main():
+    driver = choose_driver(sys.argv[1], Paths(sys.argv[2]))
+    container = ContainerSpec.model_validate_json(sys.argv[3])
+    async with driver.open():
+        preparation = await driver.prepare("ext-a", container)
+        await driver.create_runner(preparation)
+        print("starting", flush=True)
+        task = await driver.create_and_start(preparation)
+        print(task.pid, flush=True)
+        await task.wait()
+
+asyncio.run(main())
+"""
+
+# Counts as fast as it can until it is told to stop, and says how far it got.
+COUNT = """
+    trap 'stop=1' TERM
+    i=0
+    while [ -z "$stop" ]; do i=$((i+1)); echo "$i"; done
+    echo "end $i"
+"""
+
+
+def supervise(runtime: str, runs: Runs, container: ContainerSpec) -> subprocess.Popen[str]:
+    supervisor = (sys.executable, "-c", SUPERVISOR, runtime, str(runs.paths.root))
+    here = Path(__file__).parents[3]
+    return subprocess.Popen(
+        (*supervisor, container.model_dump_json(by_alias=True)),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=here,
+    )
+
+
+def kill(supervisor: subprocess.Popen[str]) -> None:
+    supervisor.kill()
+    supervisor.wait()
+    assert supervisor.stdout
+    supervisor.stdout.close()
+
+
+def said(supervisor: subprocess.Popen[str]) -> str:
+    assert supervisor.stdout
+    return supervisor.stdout.readline().strip()
+
+
+async def stop_what_runs(driver: LocalDriver) -> dict[str, int]:
+    """Take over everything and stop it; the pids that were found."""
+    found: dict[str, int] = {}
+    for id, adopted in (await driver.adopt()).items():
+        found[id] = adopted.task.pid
+        await adopted.task.signal(signal.SIGTERM)
+        await adopted.task.wait()
+        await adopted.task.clean_up()
+        assert adopted.preparation
+        await driver.release(adopted.preparation)
+    return found
+
+
+async def test_a_killed_supervisor_costs_no_line_of_output(runs: Runs, runtime: str) -> None:
+    for _ in range(3):
+        supervisor = supervise(runtime, runs, runs.shell(COUNT))
+        assert said(supervisor) == "starting"
+        pid = int(said(supervisor))
+        kill(supervisor)
+        assert read_stat(pid)
+        driver = runs.driver(runtime)
+        async with driver.open():
+            assert await stop_what_runs(driver) == {"ext-a": pid}
+        assert runs.left_behind() == []
+        *numbers, end = runs.log().splitlines()
+        assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+        assert end == f"end {len(numbers)}"
+        runs.paths.log("ext-a").unlink()
+
+
+@pytest.mark.parametrize("part", range(6))
+async def test_a_supervisor_killed_while_it_starts_something_leaves_nothing_half_done(
+    runs: Runs, runtime: str, part: int
+) -> None:
+    """Whatever was there, either it is taken over and can be stopped, or it is gone."""
+    container = runs.shell("trap 'exit 0' TERM; echo up; sleep 1000 & wait")
+    supervisor = supervise(runtime, runs, container)
+    assert said(supervisor) == "starting"
+    try:
+        supervisor.wait(timeout=part * 0.01)
+    except subprocess.TimeoutExpired:
+        kill(supervisor)
+    driver = runs.driver(runtime)
+    async with driver.open():
+        await stop_what_runs(driver)
+    assert runs.left_behind() == []
+    assert not list(Path("/sys/fs/cgroup").glob("*/system/extensions/a"))
+
+
+async def test_what_another_driver_left_is_taken_away(runs: Runs, runtime: str) -> None:
+    supervisor = supervise("process", runs, runs.shell("echo up; sleep 1000"))
+    assert said(supervisor) == "starting"
+    pid = int(said(supervisor))
+    kill(supervisor)
+    state = runs.paths.container("ext-a") / "state.json"
+    state.write_text(state.read_text().replace('"driver": "process"', '"driver": "other"'))
+    driver = runs.driver(runtime)
+    async with driver.open():
+        assert await driver.adopt() == {}
+    stat = read_stat(pid)
+    assert stat is None or stat.dead
+    assert runs.left_behind() == []
