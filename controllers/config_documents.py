@@ -1,4 +1,4 @@
-"""(config documents) → ExtensionServiceConfig, ConfigSourceStatus.
+"""(config documents) → ExtensionServiceConfig, ProbeSpec, ConfigSourceStatus.
 
 Files that people name, each of one or more documents; read when they change, too. A file counts as
 a whole: one that went bad leaves in force what it said before, and one that is gone says nothing.
@@ -27,8 +27,10 @@ from controllers.host.reader import keep_following
 from cosi import Controller, Output, OwnerConflict, Wakeups
 from cosi.causes import What
 from cosi.handles import Writer
+from cosi.resource import S
 from resources.config_source_status import ConfigSourceStatus
 from resources.extension_service_config import ExtensionServiceConfig
+from resources.probe_spec import ProbeSpec
 from resources.service_file_status import Problem, Severity
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class ConfigDocumentsController(Controller):
     """Reads the configuration of services from files."""
 
     configs = Output(ExtensionServiceConfig)
+    probes = Output(ProbeSpec)
     statuses = Output(ConfigSourceStatus)
 
     def __init__(self, files: Iterable[str | Path], watcher: FileWatcher | None = None) -> None:
@@ -88,6 +91,16 @@ class ConfigDocumentsController(Controller):
                 status = _status(source, refused)
                 await self._log(name, status)
                 await statuses.apply(name, status)
+        await self._write_probes()
+
+    async def _write_probes(self) -> None:
+        """Of one target, the probe in the first file counts."""
+        wanted: dict[str, ProbeSpec] = {}
+        for source in reversed(self._sources.values()):
+            wanted.update(source.good.probes)
+        async with self.probes.track() as probes:
+            for id, probe in wanted.items():
+                await _apply_unless_given(probes, id, probe)
 
     async def _read(self, name: str, path: Path) -> None:
         now = await anyio.to_thread.run_sync(_reading, path)
@@ -132,11 +145,9 @@ def _status(source: _Source, refused: list[Problem]) -> ConfigSourceStatus:
     )
 
 
-async def _apply_unless_given(
-    configs: Writer[ExtensionServiceConfig], service: str, config: ExtensionServiceConfig
-) -> None:
+async def _apply_unless_given(output: Writer[S], id: str, config: S) -> None:
     """A fixture, or the system that this one is embedded in, may configure a service itself."""
     try:
-        await configs.apply(service, config)
+        await output.apply(id, config)
     except OwnerConflict as conflict:
         log.info("configuration is given, not read", extra={"resource": str(conflict.pointer)})

@@ -8,11 +8,13 @@ from typing import Final
 
 from controllers.definitions.decoder import Decoded, in_order
 from controllers.definitions.documents import config_documents
+from controllers.definitions.probe_config import PROBE_KINDS, take_probe
 from controllers.definitions.tree import Node, warning_at
 from cosi.resource import Value
 from resources.extension_service import Mistake, name_mistakes
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig, stays_inside
 from resources.go_text import quote
+from resources.probe_spec import ProbeSpec
 from resources.service_file_status import Problem, Severity
 
 KIND: Final = "ExtensionServiceConfig"
@@ -68,6 +70,8 @@ class ConfigReading:
     problems: tuple[Problem, ...] = ()
     names_at: Mapping[str, Node] = field(default_factory=dict[str, Node])
     """Where each config's name stands, for who finds that another file has it too."""
+    probes: Mapping[str, ProbeSpec] = field(default_factory=dict[str, ProbeSpec])
+    """By resource id."""
     missing: bool = False
     """Whether there is no file at all."""
 
@@ -79,12 +83,15 @@ class ConfigReading:
 
 
 def read_service_configs(data: bytes) -> ConfigReading:
-    """Read every ``ExtensionServiceConfig`` in ``data``; other kinds are left alone."""
+    """Read the configs of services, and the probes, in ``data``; other kinds are left alone."""
     file = config_documents(data)
     problems = list(file.problems)
     configs: dict[str, ExtensionServiceConfig] = {}
     names_at: dict[str, Node] = {}
+    probes: dict[str, ProbeSpec] = {}
     for document in file.documents:
+        if document.kind in PROBE_KINDS:
+            problems += take_probe(document, probes)
         if document.kind == KIND:
             decoded = document.decode(ConfigDocument)
             problems += decoded.problems
@@ -94,7 +101,7 @@ def read_service_configs(data: bytes) -> ConfigReading:
                 names_at[said.name] = decoded.place(("name",))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ConfigReading(problems=in_order(problems))
-    return ConfigReading(configs, in_order(problems), names_at)
+    return ConfigReading(configs, in_order(problems), names_at, probes)
 
 
 def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[Problem]:

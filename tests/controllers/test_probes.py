@@ -1,15 +1,19 @@
 """Probes: when they try, what they tell, and when they stop."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
+from controllers.config_documents import ConfigDocumentsController
 from controllers.probes import ProbeController, next_tick, verdict
 from cosi.testing import Harness
+from resources.config_source_status import ConfigSourceStatus
 from resources.network_status import NetworkStatus
 from resources.probe_spec import ProbeSpec, TCPProbe
 from resources.probe_status import ProbeStatus
+from tests.controllers.definitions.files import ToldFiles
 from tests.controllers.host.fakes import FakeProber
 from tests.controllers.test_network_status import Host
 
@@ -151,3 +155,40 @@ async def test_a_probe_opens_and_closes_connectivity(cosi: Harness, prober: Fake
     prober.failures["a:1"] = "refused"
     await cosi.advance(1.5)
     assert not (await cosi.get(NetworkStatus, "status")).connectivity_ready
+
+
+async def test_a_document_asks_for_a_probe_and_takes_it_away_again(
+    cosi: Harness, prober: FakeProber, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text(DOCUMENT)
+    second.write_text(DOCUMENT.replace("1m0s", "5s"))
+    watcher = ToldFiles()
+    cosi.start(ConfigDocumentsController([first, second], watcher), ProbeController(prober))
+    assert await cosi.list(ProbeSpec) == {"tcp:a:1": probe(interval=60)}
+    assert await cosi.list(ProbeStatus) == {"tcp:a:1": SUCCESS}
+
+    await cosi.given("unrelated", NetworkStatus())
+    assert (await cosi.resource(ProbeSpec, "tcp:a:1")).version == 1
+
+    first.unlink()
+    watcher.changed(first)
+    assert await cosi.list(ProbeSpec) == {"tcp:a:1": probe(interval=5)}
+
+    second.write_text(DOCUMENT.replace("endpoint", "endpiont"))
+    watcher.changed(second)
+    assert await cosi.list(ProbeSpec) == {"tcp:a:1": probe(interval=5)}
+    assert not (await cosi.get(ConfigSourceStatus, str(second))).accepted
+
+    second.write_text("")
+    watcher.changed(second)
+    assert await cosi.list(ProbeStatus) == {}
+
+
+DOCUMENT = """\
+apiVersion: v1alpha1
+kind: TCPProbeConfig
+name: proxy
+endpoint: a:1
+interval: 1m0s
+"""

@@ -6,23 +6,20 @@ Fields and defaults are those of Talos 1.14.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from controllers.definitions.decoder import in_order
-from controllers.definitions.documents import Document, config_documents
-from controllers.definitions.tree import UnreadableYAML
+from controllers.definitions.documents import Document
 from controllers.host.probing import split_endpoint, without_credentials
 from cosi.resource import Value
 from resources.duration import Duration
 from resources.extension_service import Mistake
 from resources.go_text import quote
 from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
-from resources.service_file_status import Problem, Severity
+from resources.service_file_status import Problem
 
 
 class ProbeDocument(Value):
@@ -94,38 +91,15 @@ class HTTPProbeDocument(ProbeDocument):
         return f"http:{without_credentials(self.url)}", spec
 
 
-KINDS: Final[Mapping[str, type[TCPProbeDocument | HTTPProbeDocument]]] = {
+PROBE_KINDS: Final[Mapping[str, type[TCPProbeDocument | HTTPProbeDocument]]] = {
     "TCPProbeConfig": TCPProbeDocument,
     "HTTPProbeConfig": HTTPProbeDocument,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReading:
-    """The probes that one file holds, by resource id; none if anything in it is wrong."""
-
-    probes: Mapping[str, ProbeSpec]
-    problems: tuple[Problem, ...] = ()
-
-
-def read_probes(data: bytes) -> ProbeReading:
-    """Read every probe in ``data``; other kinds are left alone. The last of one target counts."""
-    file = config_documents(data)
-    problems = list(file.problems)
-    probes: dict[str, ProbeSpec] = {}
-    for document in file.documents:
-        if document.kind in KINDS:
-            problems += _take(document, probes)
-    if any(problem.severity is Severity.ERROR for problem in problems):
-        probes = {}
-    return ProbeReading(probes, in_order(problems))
-
-
-def _take(document: Document, probes: dict[str, ProbeSpec]) -> tuple[Problem, ...]:
-    try:
-        decoded = document.decode(KINDS[document.kind])
-    except UnreadableYAML as error:
-        return (error.problem,)
+def take_probe(document: Document, probes: dict[str, ProbeSpec]) -> tuple[Problem, ...]:
+    """Read one document of these kinds into ``probes``, by id; the last of one id counts."""
+    decoded = document.decode(PROBE_KINDS[document.kind])
     if decoded.value is not None:
         id, probe = decoded.value.probe()
         probes[id] = probe

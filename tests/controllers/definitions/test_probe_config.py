@@ -4,20 +4,20 @@ from datetime import timedelta
 
 import pytest
 
-from controllers.host.probe_documents import read_probes
+from controllers.definitions.service_config import read_service_configs
 from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
 
 HEADER = "apiVersion: v1alpha1\nkind: TCPProbeConfig\n"
 
 
 def problems(text: str) -> list[tuple[int, str]]:
-    reading = read_probes(text.encode())
+    reading = read_service_configs(text.encode())
     assert not reading.probes
     return [(problem.line, problem.text) for problem in reading.problems]
 
 
 def test_documents_become_probes_with_the_defaults_of_talos() -> None:
-    reading = read_probes(b"""
+    reading = read_service_configs(b"""
 apiVersion: v1alpha1
 kind: TCPProbeConfig
 name: proxy
@@ -33,7 +33,8 @@ timeout: 500ms
 ---
 apiVersion: v1alpha1
 kind: ExtensionServiceConfig
-name: not-ours
+name: not-a-probe
+environment: [A=B]
 """)
     assert not reading.problems
     assert reading.probes == {
@@ -51,7 +52,7 @@ name: not-ours
 def test_the_last_document_about_one_target_counts() -> None:
     one = HEADER + "name: one\nendpoint: a:1\n"
     two = HEADER + "name: two\nendpoint: a:1\ninterval: 2s\n"
-    probes = read_probes(f"{one}---\n{two}".encode()).probes
+    probes = read_service_configs(f"{one}---\n{two}".encode()).probes
     assert [probe.interval.total_seconds() for probe in probes.values()] == [2]
 
 
