@@ -105,8 +105,7 @@ class ConfigDocumentsController(Controller):
     async def _read(self, name: str, path: Path) -> None:
         now = await anyio.to_thread.run_sync(_reading, path)
         before = self._sources.get(name)
-        keeps = before is not None and now.message and not now.missing
-        self._sources[name] = _Source(now, before.good if before and keeps else now)
+        self._sources[name] = _Source(now, before.good if before and now.message else now)
 
     async def _log(self, name: str, status: ConfigSourceStatus) -> None:
         before = await self.statuses.find(name)
@@ -122,10 +121,14 @@ class ConfigDocumentsController(Controller):
 def _reading(path: Path) -> ConfigReading:
     try:
         return read_service_configs(read_bounded(path))
+    except FileNotFoundError as error:
+        # No error: there may be a configuration, and it may come later.
+        text = failure(path, error)
+        return ConfigReading(
+            problems=(Problem(line=1, column=1, severity=Severity.WARNING, text=text),)
+        )
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        problems = unreadable(failure(path, error)).problems
-        return ConfigReading(problems=problems, missing=missing)
+        return ConfigReading(problems=unreadable(failure(path, error)).problems)
 
 
 def _refused(reading: ConfigReading, taken: dict[str, str], file: str) -> Iterator[Problem]:

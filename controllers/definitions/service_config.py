@@ -72,8 +72,6 @@ class ConfigReading:
     """Where each config's name stands, for who finds that another file has it too."""
     probes: Mapping[str, ProbeSpec] = field(default_factory=dict[str, ProbeSpec])
     """By resource id."""
-    missing: bool = False
-    """Whether there is no file at all."""
 
     @property
     def message(self) -> str:
