@@ -1,6 +1,5 @@
 """Drivers and logs need asyncio; real containers need root and a runtime."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from controllers.containers.choose import why_not
 from controllers.paths import Paths
 from tests.controllers.containers.runs import Runs
 
@@ -22,33 +20,6 @@ APPLETS = (
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what cannot be had here; where everything must be there (CI), fail instead."""
-    marked = [why for marker, why in MISSING.items() if item.get_closest_marker(marker)]
-    missing = list(filter(None, (why() for why in marked)))
-    # crun refuses hybrid machines whatever is installed: that is the machine's, not missing.
-    only_here = all("hybrid" in reason for reason in missing)
-    if missing and not only_here and os.environ.get("COSI_REQUIRE_COMPONENTS"):
-        pytest.fail("; ".join(missing), pytrace=False)
-    if missing:
-        pytest.skip("; ".join(missing))
-
-
-def _no_root() -> str:
-    return "" if os.geteuid() == 0 else "needs root"
-
-
-def _no(runtime: str) -> str:
-    return why_not(runtime) or ("" if BUSYBOX.exists() else "apt install busybox-static")
-
-
-MISSING: dict[str, Callable[[], str]] = {
-    "root": _no_root,
-    "runc": lambda: _no("runc"),
-    "crun": lambda: _no("crun"),
-}
 
 
 @pytest.fixture

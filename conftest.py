@@ -1,0 +1,48 @@
+"""Both backends for every async test; markers for what not every machine has."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+from trio.testing import MockClock
+
+pytest_plugins = ("cosi.testing.plugin",)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """asyncio, and trio on a clock that jumps (virtual time)."""
+    if request.param == "trio":
+        return ("trio", {"clock": MockClock(autojump_threshold=0)})
+    return "asyncio"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot be had here; where everything must be there (CI), fail instead."""
+    marked = [why for marker, why in MISSING.items() if item.get_closest_marker(marker)]
+    missing = list(filter(None, (why() for why in marked)))
+    # crun refuses hybrid machines whatever is installed: that is the machine's, not missing.
+    only_here = all("hybrid" in reason for reason in missing)
+    if missing and not only_here and os.environ.get("COSI_REQUIRE_COMPONENTS"):
+        pytest.fail("; ".join(missing), pytrace=False)
+    if missing:
+        pytest.skip("; ".join(missing))
+
+
+def _no_root() -> str:
+    return "" if os.geteuid() == 0 else "needs root"
+
+
+def _no(runtime: str) -> str:
+    from controllers.containers.choose import why_not
+
+    return why_not(runtime) or (
+        "" if os.path.exists("/bin/busybox") else "apt install busybox-static"  # noqa: PTH110
+    )
+
+
+MISSING: dict[str, Callable[[], str]] = {
+    "root": _no_root,
+    "runc": lambda: _no("runc"),
+    "crun": lambda: _no("crun"),
+}

@@ -1,0 +1,172 @@
+"""The whole path, by the real program: the example machine lives, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RUNTIMES = [
+    "process",
+    pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc)),
+    pytest.param("crun", marks=(pytest.mark.root, pytest.mark.crun)),
+]
+
+
+class Machine:
+    """A copy of the example tree, and `cosi run` on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.seen: list[str] = []
+        self._program: subprocess.Popen[str]
+
+    def command(self, *more: str) -> list[str]:
+        fixture = str(EXAMPLES / "online.yaml")
+        cosi = (sys.executable, "-c", "from cosi.cli import main; main()")
+        where = ("--root", str(self.root), "--fixtures", fixture, "--log-format", "console")
+        return [*cosi, "run", *where, *more]
+
+    @contextmanager
+    def running(self, *more: str) -> Iterator[None]:
+        with subprocess.Popen(
+            self.command(*more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as self._program:
+            try:
+                yield
+            finally:
+                self._program.kill()
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Read what the program prints until a line matches; it ending first is a failure."""
+        assert self._program.stdout is not None
+        for line in self._program.stdout:
+            self.seen.append(line)
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"no line matches {pattern!r}:\n" + "".join(self.seen))
+
+    def stop(self) -> int:
+        self._program.send_signal(signal.SIGTERM)
+        assert self._program.stdout is not None
+        self.seen += self._program.stdout
+        return self._program.wait()
+
+    def definition(self, name: str) -> Path:
+        return self.root / f"usr/local/etc/containers/{name}.yaml"
+
+    def leftovers(self) -> list[str]:
+        """Processes, mounts and run directories that belong to this machine."""
+        mine = str(self.root)
+        mounts = [m for m in Path("/proc/self/mountinfo").read_text().splitlines() if mine in m]
+        run = [str(path) for path in self.root.glob("run/cosi/*/*")]
+        return mounts + run + list(_processes_of(mine))
+
+
+def _processes_of(root: str) -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            there = os.readlink(process / "cwd"), os.readlink(process / "root")  # noqa: PTH115
+        except OSError:
+            continue  # gone, or somebody else's
+        if any(path.startswith(root) for path in there):
+            yield f"{process.name}: {(process / 'cmdline').read_bytes()!r}"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    root = tmp_path / "rootfs"
+    left_by_others = shutil.ignore_patterns("run", "var", "system")
+    shutil.copytree(EXAMPLES / "rootfs", root, symlinks=True, ignore=left_by_others)
+    return Machine(root)
+
+
+def namespace(pid: str, name: str) -> str:
+    return os.readlink(f"/proc/{pid}/ns/{name}")  # noqa: PTH115
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_once_shows_every_life_and_leaves_nothing(machine: Machine, runtime: str) -> None:
+    done = subprocess.run(
+        machine.command("--runtime", runtime, "--once"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "service[ext-hello-world](Waiting): Waiting for network" in done.stderr
+    assert "ext-hello-world: Hello from an extension service!" in done.stdout
+    assert "ext-prepare: everything is prepared" in done.stdout
+    guest = "world" if runtime == "process" else "everybody"  # no mounts without containers
+    assert f"ext-greeter: Good morning, {guest}!" in done.stdout
+    table = re.findall(r"^localhost +(\S+) +(\S+) +\?", done.stdout, re.MULTILINE)
+    assert table == [
+        ("ext-greeter", "Running"),
+        ("ext-hello-world", "Running"),
+        ("ext-prepare", "Finished"),
+    ]
+    assert machine.leftovers() == []
+
+
+@pytest.mark.root
+@pytest.mark.runc
+def test_a_service_has_its_own_namespaces_and_the_hosts_network(machine: Machine) -> None:
+    with machine.running("--runtime", "runc"):
+        pid = machine.until(r"Started task ext-hello-world \(PID (\d+)\)")[1]
+        for name in ("pid", "mnt", "uts"):
+            assert namespace(pid, name) != namespace("self", name)
+        for name in ("net", "ipc", "user"):
+            assert namespace(pid, name) == namespace("self", name)
+        machine.until(r"\[ext-greeter\]\(Running\)")
+        assert machine.stop() == 0
+    stopped = [line for line in machine.seen if "Sending SIGTERM" in line]
+    assert ["greeter" in line for line in stopped] == [True, False]  # who depends goes first
+    assert machine.leftovers() == []
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_files_and_processes_that_change_while_it_runs(machine: Machine, runtime: str) -> None:
+    with machine.running("--runtime", runtime):
+        first = machine.until(r"Started task ext-hello-world \(PID (\d+)\)")[1]
+        machine.until(r"\[ext-greeter\]\(Running\)")
+
+        definition = machine.definition("hello-world")
+        definition.write_text(definition.read_text().replace("--config", "-c"))
+        machine.until(r"Sending SIGTERM to task ext-hello-world")
+        machine.until(r"Error running Containerd\(ext-hello-world\), going to restart forever: ")
+
+        definition.write_text(definition.read_text().replace("-c\n", "--config\n"))
+        second = machine.until(r"Started task ext-hello-world \(PID (\d+)\)")[1]
+        assert second != first
+        os.kill(int(second), signal.SIGKILL)
+        machine.until(
+            r"\(Waiting\): Error running Containerd\(ext-hello-world\), going to restart forever: "
+            r'task "ext-hello-world" failed: exit code 137 '
+        )
+        assert machine.until(r"Started task ext-hello-world \(PID (\d+)\)")[1] != second
+
+        machine.definition("greeter").unlink()
+        machine.until(r"Sending SIGTERM to task ext-greeter")
+        assert machine.stop() == 0
+    assert not any("ext-greeter" in line for line in machine.seen[-2:])
+    assert machine.leftovers() == []
+
+
+def test_a_runtime_that_is_not_there_is_one_line_and_exit_2(machine: Machine) -> None:
+    nowhere = os.environ | {"PATH": "/nonexistent"}
+    done = subprocess.run(
+        machine.command("--runtime", "crun"),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=nowhere,
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("cosi: --runtime crun: ")
