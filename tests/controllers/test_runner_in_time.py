@@ -1,0 +1,138 @@
+"""What the runner does when something takes long, on a clock that jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import anyio
+import pytest
+
+from controllers.container import ContainerController
+from controllers.containers.driver import Adopted, DriverError
+from controllers.containers.fake import FakeDriver, Run
+from controllers.dependency import DependencyController
+from controllers.runner import RunnerController
+from cosi.testing import Harness
+from cosi.testing.harness import running
+from cosi.testing.plugin import virtual_time as anyio_backend
+from resources.container_spec import ContainerSpec
+from resources.extension_service import ExtensionServiceSpec
+from resources.service_gate import ServiceGate
+from resources.service_request import Desired, ServiceRequest
+from resources.service_state import ServicePhase, ServiceState
+
+__all__ = ["anyio_backend"]
+
+A = ContainerSpec(name="a", entrypoint="./a")
+SERVICE = ExtensionServiceSpec.model_validate(
+    {"name": "a", "container": {"entrypoint": "./x"}, "restart": "always"}
+)
+
+
+async def begin(cosi: Harness, driver: FakeDriver) -> None:
+    cosi.start(RunnerController(driver))
+    await cosi.given("ext-a", A)
+    await cosi.given("ext-a", ServiceGate())
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "phase"),
+    [
+        ("clean_up", "Gave up on cleaning up the container after 30 s", ServicePhase.STOPPING),
+        (
+            "release",
+            "Failed to run post stage: gave up on cleaning up the root filesystem after 30 s",
+            ServicePhase.FAILED,
+        ),
+    ],
+)
+async def test_a_clean_up_that_hangs_is_given_up_and_said(
+    cosi: Harness, step: str, text: str, phase: ServicePhase
+) -> None:
+    driver = FakeDriver()
+    driver.delay("ext-a", step, 1000)  # type: ignore[arg-type]
+    await begin(cosi, driver)
+    await cosi.given("ext-a", ServiceRequest(desired=Desired.STOP))
+    await cosi.advance(30)
+    state = await cosi.get(ServiceState, "ext-a")
+    assert [(e.text, e.phase) for e in state.events][-2:] == [
+        (text, phase),
+        ("Service finished successfully", ServicePhase.FINISHED),
+    ]
+
+
+async def test_the_end_comes_though_everything_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    driver = FakeDriver()
+    driver.script("ext-a", Run(stubborn=True))
+    driver.delay("ext-a", "clean_up", 1000)
+    driver.delay("ext-a", "release", 1000)
+    began = anyio.current_time()
+    async with running() as cosi:
+        await begin(cosi, driver)
+    assert anyio.current_time() - began < 120
+    assert "ext-a is still there after SIGKILL; it is left alone" in caplog.text
+
+
+async def test_a_service_that_runs_well_is_not_touched_for_a_day(cosi: Harness) -> None:
+    driver = FakeDriver()
+    await begin(cosi, driver)
+    calls = list(driver.calls)
+    await cosi.advance(86_400)
+    assert driver.calls == calls
+
+
+async def test_a_crash_loop_is_as_fast_as_its_pause_and_its_history_is_bounded(
+    cosi: Harness,
+) -> None:
+    driver = FakeDriver()
+    driver.script("ext-a", *[Run(code=1, after=0.0)] * 1000)
+    await begin(cosi, driver)
+    await cosi.advance(600)
+    state = await cosi.get(ServiceState, "ext-a")
+    assert 119 <= state.restarts <= 121
+    assert len(state.events) == 64
+
+
+async def test_a_container_spec_stays_until_its_container_is_gone(cosi: Harness) -> None:
+    driver = FakeDriver()
+    await begin(cosi, driver)
+    driver.delay("ext-a", "clean_up", 1)
+    assert not await cosi.gone(ContainerSpec, "ext-a")
+    assert (await cosi.get(ServiceState, "ext-a")).phase is ServicePhase.STOPPING
+    await cosi.advance(1)
+    assert await cosi.gone(ContainerSpec, "ext-a")
+    assert await cosi.list(ServiceState) == {}
+    assert driver.left_behind == ()
+
+
+async def test_a_definition_stays_until_its_container_is_gone(cosi: Harness) -> None:
+    """D9: the whole chain, from the container back to the definition."""
+    driver = FakeDriver()
+    cosi.start(DependencyController(), ContainerController(), RunnerController(driver))
+    await cosi.given("a", SERVICE)
+    driver.delay("ext-a", "release", 1)
+    assert not await cosi.gone(ExtensionServiceSpec, "a")
+    await cosi.advance(1)
+    assert await cosi.gone(ExtensionServiceSpec, "a")
+    assert driver.left_behind == ()
+
+
+class Unknowing(FakeDriver):
+    """A driver that at first cannot say what runs."""
+
+    attempts = 0
+
+    async def adopt(self) -> Mapping[str, Adopted]:
+        self.attempts += 1
+        if self.attempts == 1:
+            raise DriverError("cannot read the run directory")
+        return await super().adopt()
+
+
+async def test_nothing_starts_before_it_is_known_what_runs(cosi: Harness) -> None:
+    driver = Unknowing()
+    with cosi.failing() as failures:
+        await begin(cosi, driver)
+        await cosi.advance(5)
+    assert "cannot read the run directory" in str(failures[0])
+    assert driver.running == {"ext-a": 1100}
