@@ -17,6 +17,10 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
     return "asyncio"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite-readme", action="store_true", help="bring README.md up to date")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot be had here; where everything must be there (CI), fail instead."""
     marked = [why for marker, why in MISSING.items() if item.get_closest_marker(marker)]
