@@ -39,10 +39,13 @@ from controllers.definitions.tree import (
 )
 from cosi.resource import Value
 from resources.extension_service import Location, Mistake
-from resources.service_file_status import Problem
+from resources.service_file_status import Problem, Severity
 
 MAX_STEPS: Final = 50_000
 """How many values one document may spell, aliases written out."""
+
+MAX_PROBLEMS: Final = 100
+"""How many problems of one document are said; the others are counted."""
 
 V = TypeVar("V", bound=Value)
 
@@ -98,6 +101,7 @@ class _Decoder:
     strict: bool
     steps: int = 0
     problems: dict[Problem, None] = field(default_factory=dict[Problem, None])  # an ordered set
+    unsaid: list[Severity] = field(default_factory=list[Severity])
     type_errors: list[str] = field(default_factory=list[str])
     wrong: list[Location] = field(default_factory=list[Location])
     places: dict[Location, Node] = field(default_factory=dict[Location, Node])
@@ -113,7 +117,7 @@ class _Decoder:
             value=value if not self.type_errors else None,
             type_errors=tuple(self.type_errors),
             broken_rules=tuple(text for _, text in rules),
-            problems=in_order(self.problems),
+            problems=self._said(),
             places=self.places,
         )
 
@@ -237,13 +241,27 @@ class _Decoder:
             self._report(warning_at(node, f"unknown key {_quoted(key)} is ignored{hint}"))
 
     def _error(self, node: Node, where: Location, text: str, hint: str = "") -> _Nothing:
-        self.type_errors.append(f"line {node.line}: {text}")
+        if len(self.type_errors) < MAX_PROBLEMS:
+            self.type_errors.append(f"line {node.line}: {text}")
         self.wrong.append(where)
         self._report(error_at(node, text + hint))
         return NOTHING
 
     def _report(self, problem: Problem) -> None:
-        self.problems[problem] = None
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems[problem] = None
+        elif problem not in self.problems:
+            self.unsaid.append(problem.severity)
+
+    def _said(self) -> tuple[Problem, ...]:
+        """All problems in order; behind them, how many there are besides."""
+        said = in_order(self.problems)
+        if not self.unsaid:
+            return said
+        worst = min(self.unsaid)  # "error" comes before "warning"
+        last = said[-1]
+        text = f"and {len(self.unsaid)} more problems"
+        return (*said, Problem(line=last.line, column=last.column, severity=worst, text=text))
 
     # -- rules --------------------------------------------------------------------------------
 
