@@ -40,7 +40,7 @@ DOWN: Final = frozenset({ServicePhase.FINISHED, ServicePhase.FAILED, ServicePhas
 _WIRE: Final = ("running", "healthy", "unknown")
 
 
-class ServiceEvent(Value):
+class ServiceEvent(Value, proto={"text": 1, "phase": 2, "timestamp": 3, "healthy": 4}):
     """One step in the life of a service."""
 
     text: str
@@ -63,6 +63,20 @@ class ServiceState(
         "Healthy": "{.healthy}",
         "Health Unknown": "{.unknown}",
         "Phase": "{.phase}",
+    },
+    proto={
+        # Talos's, then our own, far enough from those that Talos may still add.
+        "running": (1, bool),
+        "healthy": (2, bool),
+        "unknown": (3, bool),
+        "checked": 100,
+        "phase": 101,
+        "pid": 102,
+        "exitCode": 103,
+        "restarts": 104,
+        "request": 105,
+        "message": 106,
+        "events": 107,
     },
 ):
     """A service, in any phase; Talos shows only those that run (weak point 11.1/13).

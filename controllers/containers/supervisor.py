@@ -9,7 +9,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import ClassVar, Final
 
 import anyio
 
@@ -156,7 +156,7 @@ class Supervisor:
         outcome: Outcome | None = None
         with anyio.CancelScope() as self._scope:
             try:
-                outcome = await _WORK[stage](self)
+                outcome = await self._WORK[stage](self)
             except DriverError as error:
                 outcome = Failed(str(error))
             except Exception as error:
@@ -272,17 +272,16 @@ class Supervisor:
         )
         await self._publish_state(self.id, self.state)
 
-
-_WORK: Final[dict[Stage, Callable[[Supervisor], Awaitable[Outcome | None]]]] = {
-    Stage.IDLE: Supervisor._park,
-    Stage.WAITING: Supervisor._park,
-    Stage.PREPARING: Supervisor._prepare,
-    Stage.CREATING: Supervisor._create_runner,
-    Stage.LAUNCHING: Supervisor._launch,
-    Stage.RUNNING: Supervisor._wait,
-    Stage.TERMINATING: Supervisor._terminate,
-    Stage.KILLING: Supervisor._kill,
-    Stage.REAPING: Supervisor._clean_up,
-    Stage.RELEASING: Supervisor._release,
-    Stage.PAUSED: Supervisor._pause,
-}
+    _WORK: ClassVar[dict[Stage, Callable[[Supervisor], Awaitable[Outcome | None]]]] = {
+        Stage.IDLE: _park,
+        Stage.WAITING: _park,
+        Stage.PREPARING: _prepare,
+        Stage.CREATING: _create_runner,
+        Stage.LAUNCHING: _launch,
+        Stage.RUNNING: _wait,
+        Stage.TERMINATING: _terminate,
+        Stage.KILLING: _kill,
+        Stage.REAPING: _clean_up,
+        Stage.RELEASING: _release,
+        Stage.PAUSED: _pause,
+    }

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from cosi import Resource
+from cosi.api.payload import payload_codec
 from cosi.yaml_form import resources_from_yaml, to_yaml
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import EVENTS_KEPT, ServiceEvent, ServicePhase, ServiceState
@@ -143,3 +144,14 @@ def test_a_state_is_known_by_the_name_that_talos_uses() -> None:
     assert (info.type, info.default_namespace) == ("Services.v1alpha1.talos.dev", "runtime")
     assert info.columns["Health Unknown"] == "{.unknown}"
     assert Resource.new("cri", ServiceState()).namespace == "runtime"
+
+
+def test_talos_and_we_read_each_others_protobuf() -> None:
+    codec = payload_codec(ServiceState)
+    assert codec is not None
+    assert codec.complete
+    talos = b"\x08\x01\x10\x01"  # running: true, healthy: true
+    assert codec.decode(talos) == ServiceState(phase=ServicePhase.RUNNING, healthy=True)
+    state = ServiceState(phase=ServicePhase.RUNNING, pid=7, events=(event("x"),))
+    assert codec.encode(state).startswith(b"\x08\x01\x18\x01")
+    assert codec.decode(codec.encode(state)) == state
