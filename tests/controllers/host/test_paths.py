@@ -1,7 +1,11 @@
 """Paths on the real kernel: what comes, goes, moves, and hides; with 1,000 of them."""
 
 import os
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import anyio
 import pytest
@@ -199,3 +203,43 @@ def test_a_watch_goes_with_the_last_path_that_hangs_on_it() -> None:
     assert hinges.blind == set()
     assert sorted(hinges.replace({"/a/y": look((1, "a"), (3, "y"))})) == [2]
     assert sorted(hinges.replace({"/a/y": None, "/never": None})) == [1, 3]
+
+
+NAMES = ["a", "b", "c"]
+
+
+def disturb(random: Random, root: Path) -> None:
+    """One step of somebody who works in this tree: any of them may be impossible."""
+    here, there = (root.joinpath(*random.choices(NAMES, k=random.randint(1, 3))) for _ in range(2))
+    steps: list[Callable[[], object]] = [
+        here.mkdir,
+        here.touch,
+        here.unlink,
+        here.rmdir,
+        lambda: here.rename(there),
+        lambda: here.symlink_to(there),
+        lambda: here.symlink_to(Path("..", *random.choices(NAMES, k=2))),
+        lambda: shutil.rmtree(here),
+    ]
+    with suppress(OSError):
+        random.choice(steps)()
+
+
+def stats(root: Path, paths: Iterable[str]) -> dict[str, bool]:
+    return {path: os.path.exists(f"{root}{path}") for path in paths}  # noqa: PTH110  # "/a/" too
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_whatever_happens_the_last_word_is_right(
+    seed: int, tmp_path: Path, following: Following
+) -> None:
+    random = Random(seed)
+    paths = ["/a", "/b/c", "/a/b/c", "/c/a/b", "/b/a/../c", "/c/b/"]
+    told: dict[str, bool] = {}
+    async with following(InotifyPaths(tmp_path, *paths)) as report:
+        for _ in range(60):
+            for _ in range(random.randint(1, 5)):
+                disturb(random, tmp_path)
+            while told != stats(tmp_path, paths):
+                news = await report()
+                told |= {path: presence.present for path, presence in news.items()}
