@@ -14,6 +14,7 @@ from controllers.host.inotify import Change, Record
 from controllers.host.paths import Hinges, InotifyPaths
 from controllers.host.walk import Look, Presence
 from tests.controllers.host.conftest import Following
+from tests.controllers.host.namespaces import needs_namespaces
 
 THERE = Presence(present=True)
 NOT_THERE = Presence(present=False)
@@ -159,7 +160,7 @@ async def test_where_nobody_tells_the_paths_are_looked_at_now_and_then(
             assert await report() == {path: NOT_THERE}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a tmpfs")
+@needs_namespaces
 async def test_a_mount_that_covers_a_path_and_goes_again(
     tmp_path: Path, following: Following
 ) -> None:
