@@ -173,8 +173,8 @@ class LocalDriver(ABC):
     def _means(self, preparation: LocalPreparation, pid: int) -> Means: ...
 
     @abstractmethod
-    async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
-        """Whether what an earlier life has left there got as far as running, and is of our kind."""
+    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+        """The state, if what an earlier life has left got as far as running, and is of our kind."""
 
     @abstractmethod
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
@@ -191,9 +191,10 @@ class LocalDriver(ABC):
                 directory.rmdir()
 
     async def _take_over(self, directory: RunDirectory) -> Adopted | None:
-        state = directory.read_state()
-        if state is None or not await self._runs(directory, state):
-            await self._take_away(directory, state)
+        written = directory.read_state()
+        state = await self._runs(directory, written) if written else None
+        if state is None:
+            await self._take_away(directory, written)
             return None
         spec = state.spec()
         # Without its specification it can still be watched, and stopped.

@@ -12,7 +12,7 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
@@ -205,7 +205,7 @@ class Logs:
         await to_thread.run_sync(log.drain, fifo, limiter=self._limiter)
 
     @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
+    async def reading(self) -> AsyncGenerator[None]:
         """The time in which FIFOs are read."""
         self._limiter = CapacityLimiter(_DRAINING_AT_ONCE)
         stop = os.eventfd(0)

@@ -94,41 +94,41 @@ class OCIDriver(LocalDriver):
 
     async def _create_and_start(self, preparation: LocalPreparation) -> RunningTask:
         directory = self.directory(preparation.id)
-        doing = "create"
-        with failing_as(StartError, f"failed to create task: {quote(directory.id)}: "):
+        failure = f"failed to create task: {quote(directory.id)}: "
+        with failing_as(StartError, failure):
             output = Output(directory, self.logs)
         try:
-            process = await self._create(directory, output)
-            directory.write_state(RunState.of(self.name, process, preparation.container))
-            doing = "start"
-            task = self.run(preparation, process, process.pid, output)
-            await self._runtime.start(directory.id, directory.runtime_log)
+            process = await self._run(directory, preparation.container, output)
         except (RuntimeFailure, OSError) as error:
             await self._undo(preparation, output)
-            text = os_error_text(error) if isinstance(error, OSError) else str(error)
-            raise StartError(f"failed to {doing} task: {quote(directory.id)}: {text}") from error
-        return task
+            reason = os_error_text(error) if isinstance(error, OSError) else str(error)
+            raise StartError(failure + reason) from error
+        return self.run(preparation, process, process.pid, output)
 
-    async def _create(self, directory: RunDirectory, output: Output) -> Process:
-        """Create the container; what is left of an older one of that name goes first."""
+    async def _run(
+        self, directory: RunDirectory, container: ContainerSpec, output: Output
+    ) -> Process:
+        """Start the container; what is left of an older one of that name goes first."""
         log = directory.runtime_log
         await self._runtime.delete(directory.id, log)
+        # Before it may run, so that the next supervisor knows what it was made from, and after,
+        # so that nobody has to ask the runtime who it is.
+        directory.write_state(RunState.to_come(self.name, container))
         with output.for_container() as fd:
-            pid = await self._runtime.create(directory.id, directory.path, fd, log)
-        if process := Process.find(pid):
-            return process
-        raise RuntimeFailure(f"process {pid} was gone before it was started")
+            pid = await self._runtime.run(directory.id, directory.path, fd, log)
+        process = Process.find(pid)
+        if process is None:
+            raise RuntimeFailure(f"process {pid} is gone, and somebody else has seen how")
+        directory.write_state(RunState.of(self.name, process, container))
+        return process
 
     async def _undo(self, preparation: LocalPreparation, output: Output) -> None:
+        # What is there was written by the runtime's command, and is said by the error.
         output.discard()
-        if task := self._tasks.get(preparation.id):
-            with contextlib.suppress(StopError):
-                await task.clean_up()
-        else:
-            output.abandon()
-            with contextlib.suppress(StopError):
-                await self._destroy(preparation.id, preparation.container.name)
-            self.directory(preparation.id).end_run()
+        output.abandon()
+        with contextlib.suppress(StopError):
+            await self._destroy(preparation.id, preparation.container.name)
+        self.directory(preparation.id).end_run()
 
     def _means(self, preparation: LocalPreparation, pid: int) -> Means:
         id, name = preparation.id, preparation.container.name
@@ -169,11 +169,16 @@ class OCIDriver(LocalDriver):
         next(overlay.rootfs.iterdir(), None)
         return overlay.mount(keep_changes=container.security.writeable_rootfs)
 
-    async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
+    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
         if state.driver != self.name:
-            return False
-        status = await self._runtime.status(directory.id, directory.runtime_log)
-        return status not in {"created", "creating"}
+            return None
+        known = await self._runtime.state(directory.id, directory.runtime_log)
+        if known.status in {"created", "creating"}:
+            return None
+        if state.pid:
+            return state
+        # Its supervisor was killed before it was told who it is.
+        return state.found(known.pid) if known.pid else None
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
         with contextlib.suppress(StopError):

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,22 @@ class RuntimeFailure(Exception):
     """A runtime's command failed; the text is what it said last, without its own name."""
 
 
+@dataclass(frozen=True)
+class RuntimeState:
+    """The state of a container as its runtime tells it (OCI runtime-spec 1.3, "State")."""
+
+    status: str = ""
+    """`creating`, `created`, `running`, `stopped`; "" if there is no such container."""
+    pid: int = 0
+    """0 when it is not running."""
+
+
 class OCIRuntime:
-    """One runtime, with a state directory of its own."""
+    """One runtime, with a state directory of its own.
+
+    Containers are started by `run --detach`; `create` and then `start` does the same by two
+    commands, and takes 5 milliseconds longer, a tenth of what a start costs.
+    """
 
     def __init__(self, program: str, state: Path) -> None:
         self._program = program
@@ -40,20 +55,16 @@ class OCIRuntime:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 as below
         return done.stdout.decode(errors="replace")
 
-    async def create(self, id: str, bundle: Path, output: int, log: Path) -> int:
-        """Create a container whose process writes to `output`, and return that process's id.
+    async def run(self, id: str, bundle: Path, output: int, log: Path) -> int:
+        """Create and start a container that writes to `output`; return its main process's id.
 
         The command hands its own output on to the container: it must be nothing that is waited
         on. Raises :class:`RuntimeFailure`.
         """
         pid_file = bundle / "pid"
-        arguments = ("create", "--bundle", str(bundle), "--pid-file", str(pid_file), id)
-        await self._run(arguments, log, output)
+        flags = ("--detach", "--bundle", str(bundle), "--pid-file", str(pid_file))
+        await self._run(("run", *flags, id), log, output)
         return _take_number(pid_file)
-
-    async def start(self, id: str, log: Path) -> None:
-        """Let a created container's process go; raises :class:`RuntimeFailure`."""
-        await self._run(("start", id), log)
 
     async def delete(self, id: str, log: Path) -> None:
         """Kill it if need be and take away what the runtime keeps of it; fine if there is none.
@@ -84,15 +95,16 @@ class OCIRuntime:
         """Whether the runtime keeps anything of that name."""
         return (self._state / id).exists()
 
-    async def status(self, id: str, log: Path) -> str:
-        """`created`, `running`, `stopped`, ... (OCI runtime-spec 1.3); "" if it is not known."""
+    async def state(self, id: str, log: Path) -> RuntimeState:
+        """What the runtime knows of a container."""
         answer = log.with_name("answer.json")
         fd = os.open(answer, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             await self._run(("state", id), log, fd)
-            return str(json.loads(os.pread(fd, _ANSWER_LIMIT, 0))["status"])
+            fields = json.loads(os.pread(fd, _ANSWER_LIMIT, 0))
+            return RuntimeState(str(fields["status"]), int(fields["pid"]))
         except (RuntimeFailure, ValueError, KeyError):
-            return ""
+            return RuntimeState()
         finally:
             os.close(fd)
             os.unlink(answer)  # noqa: PTH108 knows only the other way to say it

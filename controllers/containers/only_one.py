@@ -7,9 +7,13 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from controllers.containers.driver import DriverError
 from controllers.containers.go_errors import os_error_text
+
+# The lock below is a process's: it does not keep out a second driver in the same one.
+_here: Final[set[Path]] = set()
 
 
 @contextmanager
@@ -19,25 +23,36 @@ def only_one(directory: Path) -> Generator[None]:
     Raises:
         DriverError: somebody else holds it, or the directory cannot be used.
     """
+    file = directory / "lock"
+    if file in _here:
+        raise _held(file)
     try:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        lock = _lock(directory / "lock")
+        lock = _lock(file)
     except BlockingIOError:
-        raise DriverError(f"another supervisor holds {directory / 'lock'}: stop it first") from None
+        raise _held(file) from None
     except OSError as error:
         raise DriverError(f"run directory cannot be used: {os_error_text(error)}") from error
+    _here.add(file)
     try:
         yield
     finally:
-        (directory / "lock").unlink(missing_ok=True)
+        _here.discard(file)
+        file.unlink(missing_ok=True)
         os.close(lock)
+
+
+def _held(file: Path) -> DriverError:
+    return DriverError(f"another supervisor holds {file}: stop it first")
 
 
 def _lock(file: Path) -> int:
     while True:
         lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # fcntl's lock, not flock's: a command that is just being spawned would inherit that,
+            # and hold it for a moment after its supervisor was killed.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
             raise

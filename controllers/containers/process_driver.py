@@ -107,8 +107,8 @@ class ProcessDriver(LocalDriver):
 
         return Means(lambda: {stat.pid for stat in members(pid, fifo)}, destroy)
 
-    async def _runs(self, directory: RunDirectory, state: RunState) -> bool:
-        return state.driver == self.name
+    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+        return state if state.driver == self.name and state.pid else None
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
         """The processes were all that there is."""

@@ -1,8 +1,8 @@
 """What is kept on disk about one container: its bundle, its FIFO, and who it is.
 
 It is all that the next supervisor has when this one is killed, so the order of writing matters:
-the directory and the FIFO are there before the container is created, `state.json` is complete
-before its first instruction, and goes last when it is cleaned up.
+`state.json` is there before a container may run, names its process as soon as somebody knows it,
+and goes last when it is cleaned up.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from controllers.containers.processes import Process, boot_id
+from controllers.containers.processes import Process, boot_id, read_stat
 from resources.container_spec import ContainerSpec
 
 _STATE: Final = "state.json"
@@ -28,6 +28,7 @@ class RunState:
 
     driver: str
     pid: int
+    """0 for what is about to run."""
     start_time: int
     """Of the process, in clock ticks since boot: an id that was given to another is refused."""
     boot_id: str
@@ -35,13 +36,26 @@ class RunState:
     """The ContainerSpec in its YAML form."""
 
     @classmethod
-    def of(cls, driver: str, process: Process, container: ContainerSpec) -> RunState:
+    def to_come(cls, driver: str, container: ContainerSpec) -> RunState:
+        """Of what is about to run: nobody knows its process yet."""
         fields = container.model_dump(mode="json", by_alias=True)
-        return cls(driver, process.pid, process.start_time, boot_id(), fields)
+        return cls(driver, 0, 0, boot_id(), fields)
+
+    @classmethod
+    def of(cls, driver: str, process: Process, container: ContainerSpec) -> RunState:
+        to_come = cls.to_come(driver, container)
+        return replace(to_come, pid=process.pid, start_time=process.start_time)
+
+    def found(self, pid: int) -> RunState | None:
+        """The state of what was about to run, and does."""
+        stat = read_stat(pid)
+        return replace(self, pid=pid, start_time=stat.start_time) if stat else None
 
     def process(self) -> Process | None:
         """Take hold of it, if it is still there, if only as a zombie."""
-        return Process.find(self.pid, self.start_time) if self.boot_id == boot_id() else None
+        if not self.pid or self.boot_id != boot_id():
+            return None
+        return Process.find(self.pid, self.start_time)
 
     def spec(self) -> ContainerSpec | None:
         """The ContainerSpec, unless another version of this program wrote it."""
