@@ -9,6 +9,7 @@ only the applications know.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 import click
@@ -20,6 +21,9 @@ FAILED = 1
 USAGE = 2
 
 
+_ALIASES = {"g": "get"}  # talosctl's
+
+
 class Commands(click.Group):
     """The commands that are installed; a broken one does not take the others with it."""
 
@@ -27,15 +31,30 @@ class Commands(click.Group):
         return sorted(_installed())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = _installed().get(cmd_name)
+        entry = _installed().get(_ALIASES.get(cmd_name, cmd_name))
         if entry is None:
             return None
-        command = entry.load()
+        try:
+            command = entry.load()
+        except (ImportError, AttributeError) as error:
+            return _broken(cmd_name, f"cannot be loaded: {error}")
         if not isinstance(command, click.Command):
-            raise CosiError(f"entry point {entry.value!r} of {cmd_name!r} is not a click command")
+            return _broken(cmd_name, f"{entry.value} is not a click command")
         return command
 
 
+def _broken(name: str, reason: str) -> click.Command:
+    """A command in the place of one that cannot be had, which says so when it is called."""
+
+    def fail(**_: object) -> None:
+        raise CosiError(f"command {name!r} {reason}")
+
+    anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True}
+    return click.Command(name, settings, fail, [anything], short_help=f"({reason})")
+
+
+@cache
 def _installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group="cosi.commands")}
 

@@ -22,12 +22,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
 from cosi.errors import CosiError
 from cosi.state import State
+
+if TYPE_CHECKING:
+    from cosi.api.rpc import Service
+    from cosi.runtime import Runtime
 
 
 class CannotStart(CosiError):
@@ -40,11 +44,14 @@ class Application:
 
     ``report`` is printed by ``cosi run --once`` when everything has settled. ``background`` runs
     beside the runtime until it ends (a server, say); it must return soon when it is cancelled.
+    ``services`` makes gRPC services (:class:`cosi.api.rpc.Service`) that are served beside the
+    state; it is called once, in the event loop, before the runtime runs.
     """
 
     controllers: Sequence[Any]
     report: Callable[[State], Awaitable[str]] | None = None
     background: Sequence[Callable[[State], Awaitable[None]]] = field(default=())
+    services: Callable[[Runtime], Iterable[Service]] | None = None
 
 
 Factory = Callable[..., "Application | Iterable[Any]"]

@@ -10,6 +10,7 @@ import click
 
 from cosi.cli.application import build, find, installed_names, options_of
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -42,6 +43,26 @@ class RunCommand(click.Command):
     multiple=True,
     help="Resources to begin with, in their YAML form; they stay whoever would write them.",
 )
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/"),
+    show_default=True,
+    help="Everything of this machine lies below.",
+)
+@click.option(
+    "--socket",
+    type=click.Path(path_type=Path),
+    help="Where this is served. [default: ROOT/run/cosi/cosi.sock]",
+)
+@click.option("--listen", metavar="HOST:PORT", help="Serve there too, over TLS.")
+@click.option("--tls-cert", type=_FILE, help="The server's certificate, PEM.")
+@click.option("--tls-key", type=_FILE, help="Its key, PEM.")
+@click.option(
+    "--client-ca",
+    type=_FILE,
+    help="Clients need a certificate of this CA, PEM; without it TCP is read-only.",
+)
 @click.option("--once", is_flag=True, help="Stop in order when nothing more happens; then exit 0.")
 @click.option(
     "--log-format",
@@ -54,6 +75,13 @@ class RunCommand(click.Command):
 def run(
     applications: tuple[str, ...],
     fixtures: tuple[Path, ...],
+    *,
+    root: Path,
+    socket: Path | None,
+    listen: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    client_ca: Path | None,
     once: bool,
     log_format: str,
     log_level: str,
@@ -65,8 +93,19 @@ def run(
     """
     from cosi.cli.log_format import configure
     from cosi.cli.running import run_applications
+    from cosi.cli.serving import Listening, check
 
+    where = Listening(
+        socket or root / "run/cosi/cosi.sock",
+        socket is not None,
+        listen,
+        tls_cert,
+        tls_key,
+        client_ca,
+    )
+    check(where)
     configure(log_format, log_level, console=once)
     factories = [find(name) for name in applications or installed_names()]
-    built = [build(factory, {**options, "once": once}) for factory in factories]
-    run_applications(built, fixtures, once=once)
+    given = {**options, "root": root, "once": once}
+    built = [build(factory, given) for factory in factories]
+    run_applications(built, fixtures, where, once=once)

@@ -1,0 +1,1 @@
+"""Commands of `cosi` that know services, and the definitions of services."""

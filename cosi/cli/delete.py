@@ -1,0 +1,82 @@
+"""`cosi delete`: a resource torn down, and destroyed when nobody holds it any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.suggestions import resource_ids, type_names
+from cosi.errors import CosiError
+
+if TYPE_CHECKING:
+    from cosi.resource import Kind, Pointer
+    from cosi.state import State
+
+
+class StillHeld(CosiError):
+    """Somebody needs more time, or more help, to let go."""
+
+
+@click.command()
+@click.argument("type", shell_complete=type_names)
+@click.argument("id", shell_complete=resource_ids)
+@click.option("-n", "--namespace", help="The namespace, if not that of the type.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds to wait for those who hold it.",
+)
+@connects
+def delete(server: Server, type: str, id: str, namespace: str | None, timeout: float) -> None:
+    """Tear down the resource ID of TYPE, wait until nobody holds it, destroy it.
+
+    A resource that a controller owns is not yours to delete: it would come back.
+    """
+
+    async def work(connection: Connection) -> None:
+        click.echo(f"{await _delete(connection, type, id, namespace, timeout)} deleted")
+
+    ask(server, work, seconds=timeout + 60)
+
+
+async def _delete(
+    connection: Connection, type: str, id: str, namespace: str | None, seconds: float
+) -> Pointer:
+    import anyio
+
+    from cosi.cli.type_names import find_type
+    from cosi.errors import NotFound
+    from cosi.resource import AnySpec, Kind
+
+    state = connection.state
+    definition = await find_type(state, type)
+    kind = Kind(namespace or definition.default_namespace, definition.type, AnySpec)
+    pointer = kind.pointer(id)
+    await state.teardown(kind, id)
+    try:
+        with anyio.move_on_after(seconds):
+            await _until_free(state, kind, id)
+        held = (await state.get(kind, id)).finalizers
+        if held:
+            raise StillHeld(
+                f"{pointer} is being torn down, and held by {', '.join(held)}; "
+                "it can be deleted when they have let go"
+            )
+        await state.destroy(kind, id)
+    except NotFound:
+        pass  # somebody else was faster
+    return pointer
+
+
+async def _until_free(state: State, kind: Kind[Any], id: str) -> None:
+    """Wait until nobody holds the resource, or it is gone."""
+    from cosi.watch import EventType
+
+    async with state.watch(kind, id) as watch:
+        async for event in watch:
+            if event.type is EventType.DESTROYED or not event.resource.finalizers:
+                return

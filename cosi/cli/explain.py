@@ -1,0 +1,23 @@
+"""`cosi explain`: what a type and its fields mean; needs no server."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(
+    epilog="""\b
+    $ cosi explain servicegates.waitingFor
+    """
+)
+@click.argument("name", metavar="TYPE[.FIELD...]")
+def explain(name: str) -> None:
+    """Say what TYPE is for and what its fields mean.
+
+    TYPE is a full name or an alias of an installed type, in any case.
+    """
+    from cosi.cli.explaining import explain as text_of
+    from cosi.cli.payload_types import field_path
+
+    payload, path = field_path(name)
+    click.echo(text_of(payload, path))

@@ -1,0 +1,92 @@
+"""JSON Schemas of resources, for editors, and of whatever else a package has one of.
+
+Packages add schemas through the entry-point group ``cosi.schemas``: a name, and a function that
+returns the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from cosi.errors import CosiError
+from cosi.metadata import Phase
+from cosi.resource import Spec, Value
+
+GROUP: Final = "cosi.schemas"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
+_TIME: Final = {"type": "string", "format": "date-time"}
+
+
+def installed_schema(name: str) -> dict[str, Any] | None:
+    """The schema that a package has added under ``name``."""
+    for entry in entry_points(group=GROUP, name=name):
+        make: Callable[[], dict[str, Any]] = entry.load()
+        return make()
+    return None
+
+
+def installed_names() -> list[str]:
+    """The names of all added schemas."""
+    return sorted(entry_points(group=GROUP).names)
+
+
+def value_schema(payload: type[Value]) -> dict[str, Any]:
+    """What a payload, or a part of one, may say, in YAML's spelling."""
+    try:
+        schema = payload.model_json_schema(by_alias=True)
+    except Exception as error:  # pydantic has no one error for what it cannot express
+        raise CosiError(f"{payload.__name__} has no JSON Schema: {error}") from error
+    return _without_titles(schema)
+
+
+def document_schema(payload: type[Spec]) -> dict[str, Any]:
+    """A whole resource, as `cosi apply` reads it."""
+    info = payload.__cosi__
+    spec = value_schema(payload)
+    parts = spec.pop("$defs", {})
+    metadata = {
+        "type": "object",
+        "required": ["type", "id"],
+        "properties": {
+            "namespace": {"type": "string", "default": info.default_namespace},
+            "type": {"const": info.type},
+            "id": {"type": "string"},
+            "version": {"type": ["integer", "string"], "default": "undefined"},
+            "owner": {"type": ["string", "null"]},
+            "phase": {"enum": [phase.value for phase in Phase]},
+            "created": _TIME,
+            "updated": _TIME,
+            "labels": _TEXTS,
+            "annotations": _TEXTS,
+            "finalizers": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+    return {
+        "$schema": DIALECT,
+        "title": info.type,
+        "description": spec.get("description", ""),
+        "type": "object",
+        "required": ["metadata", "spec"],
+        "additionalProperties": False,
+        "properties": {"metadata": metadata, "spec": spec},
+        **({"$defs": parts} if parts else {}),
+    }
+
+
+def _without_titles(schema: Any) -> Any:
+    """pydantic titles every property with its name in capitals, which says nothing."""
+    if isinstance(schema, list):
+        return [_without_titles(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _without_titles(part) for name, part in value.items()}
+        if key in {"properties", "$defs"}
+        else _without_titles(value)
+        for key, value in schema.items()
+        if key != "title"
+    }

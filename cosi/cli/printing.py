@@ -1,0 +1,94 @@
+"""The four output formats of `cosi get`, each for a list and for a watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import click
+
+from cosi.cli.documents import as_json, as_value, as_yaml, json_text
+from cosi.cli.json_path import JSONPath
+from cosi.cli.resource_table import ResourceTable
+from cosi.meta import ResourceDefinition
+from cosi.resource import Resource
+from cosi.watch import EventType
+
+Step = tuple[EventType, Resource[Any]]
+ToText = Callable[[str, Resource[Any], EventType | None], str]
+
+
+class Printer(Protocol):
+    """Writes to stdout."""
+
+    def show(self, resources: Iterable[Resource[Any]]) -> None:
+        """All that there is."""
+        ...
+
+    def happened(self, steps: Sequence[Step]) -> None:
+        """What there is when a watch begins, then what changes; at once, unbuffered."""
+        ...
+
+
+def printer_for(
+    output: str, node: str, definition: ResourceDefinition, *, watching: bool
+) -> Printer:
+    """The printer for ``-o output``; raises :class:`~cosi.errors.InvalidResource`."""
+    if output == "table":
+        return _Tables(ResourceTable(node, definition, watching=watching))
+    if output == "yaml":
+        return _Documents(node, as_yaml, separator="---\n")
+    if output == "json":
+        return _Documents(node, lambda *what: as_json(*what) + "\n")
+    return _Documents(node, _found_by(JSONPath(output.removeprefix("jsonpath="))))
+
+
+class _Tables:
+    def __init__(self, table: ResourceTable) -> None:
+        self._table = table
+        self._begun = False
+
+    def show(self, resources: Iterable[Resource[Any]]) -> None:
+        click.echo(self._table.text(resources))
+
+    def happened(self, steps: Sequence[Step]) -> None:
+        if not self._begun:
+            self._begun = True
+            click.echo(self._table.contents(steps))
+            return
+        for event, resource in steps:
+            click.echo(self._table.line(event, resource))
+
+
+class _Documents:
+    def __init__(self, node: str, to_text: ToText, separator: str = "") -> None:
+        self._node = node
+        self._to_text = to_text
+        self._separator = separator
+        self._before_next = ""
+
+    def show(self, resources: Iterable[Resource[Any]]) -> None:
+        for resource in resources:
+            self._write(resource, None)
+
+    def happened(self, steps: Sequence[Step]) -> None:
+        for event, resource in steps:
+            self._write(resource, event)
+
+    def _write(self, resource: Resource[Any], event: EventType | None) -> None:
+        click.echo(self._before_next + self._to_text(self._node, resource, event), nl=False)
+        self._before_next = self._separator
+
+
+def _found_by(path: JSONPath) -> ToText:
+    """Each result on a line of its own, a mapping or a list as indented JSON."""
+
+    def to_text(node: str, resource: Resource[Any], event: EventType | None) -> str:
+        found = path.find(as_value(node, resource, event))
+        return "".join(f"{_line(value)}\n" for value in found)
+
+    return to_text
+
+
+def _line(value: Any) -> str:
+    return value if isinstance(value, str) else json_text(value)

@@ -1,0 +1,73 @@
+"""Resources as a table: one line each, with the columns that their type declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from cosi.cli.documents import spec_value
+from cosi.cli.json_path import JSONPath
+from cosi.cli.tabwriter import table
+from cosi.errors import InvalidResource
+from cosi.meta import ResourceDefinition
+from cosi.metadata import format_version
+from cosi.resource import Resource, Tombstone
+from cosi.watch import EventType
+
+MARKS: Final = {EventType.CREATED: "+", EventType.UPDATED: "", EventType.DESTROYED: "-"}
+
+
+class ResourceTable:
+    """The tables of one type on one node (Talos 1.14: "get"); a watch has a ``*`` column."""
+
+    def __init__(self, node: str, definition: ResourceDefinition, *, watching: bool) -> None:
+        self._node = node
+        self._definition = definition
+        self._watching = watching
+        self._columns = [JSONPath(column.json_path) for column in definition.print_columns]
+        self._widest: Sequence[str] = self._header()
+
+    def text(self, resources: Iterable[Resource[Any]]) -> str:
+        """A whole table, with its header."""
+        return self.contents((EventType.CREATED, resource) for resource in resources)
+
+    def contents(self, events: Iterable[tuple[EventType, Resource[Any]]]) -> str:
+        """A header and a line for each event."""
+        rows = [self._header(), *(self._row(event, resource) for event, resource in events)]
+        self._widest = [max(column, key=len) for column in zip(*rows, strict=True)]
+        return table(rows)
+
+    def line(self, event: EventType, resource: Resource[Any]) -> str:
+        """One more line, below the columns of what was shown before.
+
+        (talosctl aligns such a line with nothing.)
+        """
+        row = self._row(event, resource)
+        return table([self._widest, row]).rpartition("\n")[2]
+
+    def _header(self) -> tuple[str, ...]:
+        star = ("*",) if self._watching else ()
+        columns = (column.name.upper() for column in self._definition.print_columns)
+        return ("NODE", *star, "NAMESPACE", "TYPE", "ID", "VERSION", *columns)
+
+    def _row(self, event: EventType, resource: Resource[Any]) -> tuple[str, ...]:
+        mark = (MARKS[event],) if self._watching else ()
+        metadata = resource.metadata
+        return (
+            self._node,
+            *mark,
+            metadata.namespace,
+            self._definition.display_type,
+            metadata.id,
+            format_version(metadata.version),
+            *self._cells(resource),
+        )
+
+    def _cells(self, resource: Resource[Any]) -> list[str]:
+        if isinstance(resource, Tombstone):
+            return [""] * len(self._columns)
+        try:
+            value = spec_value(resource)
+        except InvalidResource:  # what another server calls YAML: the rest is worth a line
+            return [""] * len(self._columns)
+        return [column.cell(value) for column in self._columns]

@@ -1,0 +1,61 @@
+"""What a shell may complete: types and ids, from the server if it is there, else not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cosi.cli.connection import Connection, Server
+
+
+def type_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Display names and aliases of the registered types."""
+
+    async def names(connection: Connection) -> list[str]:
+        from cosi.cli.type_names import names_of, registered
+
+        definitions = await registered(connection.state)
+        return sorted({name for one in definitions for name in names_of(one.spec)})
+
+    return _matching(_answers(ctx, names), incomplete)
+
+
+def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of the type that was typed before."""
+    type = str(ctx.params.get("type") or "services")
+
+    async def ids(connection: Connection) -> list[str]:
+        from cosi.cli.type_names import find_type
+        from cosi.resource import AnySpec, Kind
+
+        definition = await find_type(connection.state, type)
+        namespace = ctx.params.get("namespace") or definition.default_namespace
+        kind = Kind(namespace, definition.type, AnySpec)
+        return [resource.id for resource in await connection.state.list(kind)]
+
+    return _matching(_answers(ctx, ids), incomplete)
+
+
+def _answers(ctx: click.Context, question: object) -> list[str]:
+    from cosi.cli.connection import ask
+    from cosi.errors import CosiError
+
+    try:
+        found: list[str] = ask(_server(ctx), question)  # type: ignore[arg-type]
+    except (CosiError, click.UsageError):
+        return []  # a shell that completes is no place for messages
+    return found
+
+
+def _server(ctx: click.Context) -> Server:
+    from cosi.cli.connection import SOCKET, server_of
+
+    names = ("endpoint", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context")
+    given = {name: ctx.params.get(name) for name in names}
+    return server_of(socket=ctx.params.get("socket") or SOCKET, **given)
+
+
+def _matching(names: list[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

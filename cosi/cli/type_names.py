@@ -1,0 +1,60 @@
+"""Which type a person means: any case, the full name or any alias (talosctl: `get TYPE`)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from cosi.errors import InvalidResource, NotFound
+from cosi.meta import ResourceDefinition
+from cosi.resource import Resource
+from cosi.state import State
+
+
+class UnknownType(NotFound):
+    """No registered type has this name."""
+
+
+class AmbiguousType(InvalidResource):
+    """Several registered types have this name."""
+
+
+def resolve(name: str, definitions: Iterable[ResourceDefinition]) -> ResourceDefinition:
+    """The type of that name or alias; the texts are Talos's (Talos 1.14: "get").
+
+    Raises :class:`UnknownType` and :class:`AmbiguousType`.
+    """
+    wanted = name.lower()
+    by_id = {definition.type.lower(): definition for definition in definitions}
+    if wanted in by_id:
+        return by_id[wanted]
+    found = {id: one for id, one in by_id.items() if wanted in names_of(one)}
+    if len(found) > 1:
+        raise AmbiguousType(
+            f'resource type "{name}" is ambiguous: [{" ".join(sorted(found))}]; say the full name'
+        )
+    if not found:
+        raise UnknownType(f'resource "{name}" is not registered{_way_out(wanted, by_id.values())}')
+    return next(iter(found.values()))
+
+
+def names_of(definition: ResourceDefinition) -> set[str]:
+    """Everything that may be typed for a type, in lower case."""
+    return {alias.lower() for alias in (*definition.all_aliases, *definition.aliases)}
+
+
+def _way_out(wanted: str, definitions: Iterable[ResourceDefinition]) -> str:
+    known = sorted({definition.display_type.lower() for definition in definitions})
+    close = difflib.get_close_matches(wanted, known, n=3)
+    guess = f"; did you mean {', '.join(close)}?" if close else ""
+    return f"{guess} (`cosi get rd` lists the types)"
+
+
+async def registered(state: State) -> tuple[Resource[ResourceDefinition], ...]:
+    """All types that ``state`` knows of, by id."""
+    return await state.list(ResourceDefinition)
+
+
+async def find_type(state: State, name: str) -> ResourceDefinition:
+    """:func:`resolve` among the types of ``state``."""
+    return resolve(name, [definition.spec for definition in await registered(state)])
