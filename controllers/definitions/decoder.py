@@ -143,7 +143,7 @@ class _Decoder:
         for key, key_node, value_node in self._pairs(node, where):
             known = shape.keys.get(key)
             if known is None:
-                self._unknown(key, key_node, shape.keys, where)
+                self._unknown(key, key_node, shape.keys)
                 continue
             value = self._decode(value_node, known.shape, (*where, known.attribute))
             if value is not NOTHING:
@@ -233,17 +233,18 @@ class _Decoder:
         text = f"{node.text} does not belong to {shape.title} values"
         return self._error(node, where, text, hint)
 
-    def _unknown(self, key: str, node: Scalar, known: Iterable[str], where: Location) -> None:
+    def _unknown(self, key: str, node: Scalar, known: Iterable[str]) -> None:
         hint = suggestion(key, known)
         if self.strict:
-            self._error(node, where, f"unknown key {_quoted(key)}", hint)
+            self._error(node, None, f"unknown key {_quoted(key)}", hint)
         else:
             self._report(warning_at(node, f"unknown key {_quoted(key)} is ignored{hint}"))
 
-    def _error(self, node: Node, where: Location, text: str, hint: str = "") -> _Nothing:
+    def _error(self, node: Node, where: Location | None, text: str, hint: str = "") -> _Nothing:
         if len(self.type_errors) < MAX_PROBLEMS:
             self.type_errors.append(f"line {node.line}: {text}")
-        self.wrong.append(where)
+        if where is not None:
+            self.wrong.append(where)
         self._report(error_at(node, text + hint))
         return NOTHING
 

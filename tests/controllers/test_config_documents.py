@@ -1,0 +1,101 @@
+"""Configuration files come, change, go bad and go; what is in the state follows."""
+
+from pathlib import Path
+
+from controllers.config_documents import ConfigDocumentsController
+from cosi.testing.harness import Harness
+from resources.config_source_status import ConfigSourceStatus
+from resources.extension_service_config import ExtensionServiceConfig
+from tests.controllers.definitions.files import ToldFiles
+
+
+def document(name: str, *environment: str) -> str:
+    items = "".join(f"  - {item}\n" for item in environment)
+    return (
+        f"---\napiVersion: v1alpha1\nkind: ExtensionServiceConfig\nname: {name}\n"
+        f"environment:\n{items}"
+    )
+
+
+async def environments(cosi: Harness) -> dict[str, tuple[str, ...]]:
+    configs = await cosi.list(ExtensionServiceConfig)
+    return {id: config.environment for id, config in configs.items()}
+
+
+async def write(cosi: Harness, watcher: ToldFiles, path: Path, text: str) -> None:
+    await cosi.settled()
+    path.write_text(text)  # noqa: ASYNC240  # a few bytes
+    watcher.changed(path)
+    await cosi.settled()
+
+
+async def test_documents_become_configs_and_follow_their_file(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    """Talos: TestReconcileExtensionServiceConfig; and a document that is removed."""
+    path, watcher = tmp_path / "config.yaml", ToldFiles()
+    path.write_text(document("a", "A=1") + document("b", "B=1"))
+    cosi.start(ConfigDocumentsController([path], watcher))
+    assert await environments(cosi) == {"a": ("A=1",), "b": ("B=1",)}
+    status = await cosi.get(ConfigSourceStatus, str(path))
+    assert (status.accepted, status.documents, status.message) == (True, 2, "")
+
+    await write(cosi, watcher, path, document("b", "B=2"))
+    assert await environments(cosi) == {"b": ("B=2",)}
+
+    path.unlink()
+    watcher.changed(path)
+    assert await environments(cosi) == {}
+
+
+async def test_a_file_that_goes_bad_leaves_in_force_what_it_said(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    path, watcher = tmp_path / "config.yaml", ToldFiles()
+    path.write_text(document("a", "A=1"))
+    cosi.start(ConfigDocumentsController([path], watcher))
+    await write(cosi, watcher, path, document("a") + document("b", "B=1"))
+    assert await environments(cosi) == {"a": ("A=1",)}
+    status = await cosi.get(ConfigSourceStatus, str(path))
+    assert (status.accepted, status.documents) == (False, 1)
+    assert status.message == 'no config files found for extension "a"'
+    await write(cosi, watcher, path, document("b", "B=1"))
+    assert await environments(cosi) == {"b": ("B=1",)}
+
+
+async def test_the_first_file_wins_and_the_second_is_told(cosi: Harness, tmp_path: Path) -> None:
+    first, second, watcher = tmp_path / "z.yaml", tmp_path / "a.yaml", ToldFiles()
+    first.write_text(document("x", "FROM=first"))
+    second.write_text(document("x", "FROM=second") + document("y", "Y=1"))
+    cosi.start(ConfigDocumentsController([first, second], watcher))
+    assert await environments(cosi) == {"x": ("FROM=first",), "y": ("Y=1",)}
+    status = await cosi.get(ConfigSourceStatus, str(second))
+    assert not status.accepted
+    assert status.message == f"duplicate document: ExtensionServiceConfig/x is in {first} already"
+    assert (status.problems[0].line, status.problems[0].column) == (4, 7)
+    await write(cosi, watcher, first, "")
+    assert (await environments(cosi))["x"] == ("FROM=second",)
+
+
+async def test_a_file_that_is_not_there_yet_is_no_error(cosi: Harness, tmp_path: Path) -> None:
+    path, watcher = tmp_path / "config.yaml", ToldFiles()
+    cosi.start(ConfigDocumentsController([path], watcher))
+    status = await cosi.get(ConfigSourceStatus, str(path))
+    assert (status.accepted, status.documents) == (True, 0)
+    assert status.problems[0].text == f"open {path}: no such file or directory"
+    await write(cosi, watcher, path, document("a", "A=1"))
+    assert await environments(cosi) == {"a": ("A=1",)}
+
+
+async def test_a_config_that_is_given_is_left_alone(cosi: Harness, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(document("a", "A=1") + document("b", "B=1"))
+    await cosi.given("a", ExtensionServiceConfig(environment=("GIVEN=1",)))
+    cosi.start(ConfigDocumentsController([path], ToldFiles()))
+    assert await environments(cosi) == {"a": ("GIVEN=1",), "b": ("B=1",)}
+
+
+async def test_a_directory_is_an_error(cosi: Harness, tmp_path: Path) -> None:
+    cosi.start(ConfigDocumentsController([tmp_path], ToldFiles()))
+    status = await cosi.get(ConfigSourceStatus, str(tmp_path))
+    assert status.message == f"read {tmp_path}: is a directory"
