@@ -69,8 +69,12 @@ class Value(BaseModel):
 
     def evolve(self, **changes: Any) -> Self:
         """Return a copy with ``changes``, **validated** (``model_copy(update=...)`` is not)."""
-        current = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**(current | changes))
+        fields = type(self).model_fields
+        current = self.__dict__
+        if len(current) != len(fields):  # a cached_property has left its value there
+            current = {name: current[name] for name in fields}
+        # By name alone, without trying the alias first: measured at half the time.
+        return type(self).model_validate({**current, **changes}, by_name=True, by_alias=False)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self

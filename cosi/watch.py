@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
-from typing import Generic, Self
+from typing import Generic, NamedTuple, Self
 
 from cosi.resource import Resource, S_co
 
@@ -28,8 +28,7 @@ class EventType(IntEnum):
     NOOP = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Event(Generic[S_co]):
+class Event(NamedTuple, Generic[S_co]):
     """One step in the history of a kind.
 
     ``resource`` is a :class:`~cosi.resource.Tombstone` where there is none: for ``BOOTSTRAPPED``

@@ -35,6 +35,9 @@ from cosi.store.label_index import LabelIndex
 from cosi.store.view import Filtered, OneResource, View
 from cosi.watch import Event, EventType
 
+# An attribute of an enumeration is looked up slowly (Python 3.11), and every write asks for these.
+_RUNNING: Final = Phase.RUNNING
+_TEARING_DOWN: Final = Phase.TEARING_DOWN
 _log: Final = logging.getLogger(__name__)
 _epoch: Final = int.from_bytes(os.urandom(8), "big") << 64
 _incarnations: Final = itertools.count(1)
@@ -133,7 +136,7 @@ class Collection:
             raise NotFound(f"resource {m} doesn't exist", resource.pointer)
         was = stored.metadata
         self._check_owner(stored, owner)
-        if m.owner not in {"", was.owner}:
+        if m.owner and m.owner != was.owner:
             raise OwnerConflict(
                 f'resource {was} is owned by "{was.owner}"; it cannot be given to "{m.owner}"',
                 stored.pointer,
@@ -141,7 +144,7 @@ class Collection:
         _check_version(stored, m)
         if expected_phase is not None and was.phase is not expected_phase:
             raise PhaseConflict(f"resource {was} is not in phase {expected_phase}", stored.pointer)
-        if was.phase is Phase.TEARING_DOWN and m.phase is Phase.RUNNING:
+        if was.phase is _TEARING_DOWN and m.phase is _RUNNING:
             raise PhaseConflict(
                 f"resource {was} is being torn down and cannot run again", stored.pointer
             )

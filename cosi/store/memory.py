@@ -94,7 +94,8 @@ class InMemoryState(State):
     ) -> Resource[S]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
-        collection = self._holding(resource.namespace, resource.type)
+        metadata = resource.metadata
+        collection = self._holding(metadata.namespace, metadata.type)
         if self._store is None:
             stored = collection.updated(resource, owner, expected_phase)
             collection.put(stored)

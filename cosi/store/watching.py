@@ -138,12 +138,19 @@ class MemoryWatch(Watch[S]):
 
     async def batch(self) -> tuple[Event[S], ...]:
         collection, view = self._opened()
-        if rest := self.take_rest():
-            return rest
+        if self._rest:
+            return self.take_rest()
         while not (events := self._take(collection, view)):
-            await self._park(collection, view)
+            view.parked[self._waker] = None
+            if self._start.progress:
+                collection.impatient[self._waker] = self._due(collection.history)
+            try:
+                await self._waker.wait()
+            finally:
+                view.parked.pop(self._waker, None)
+                collection.impatient.pop(self._waker, None)
         self._delivered += len(events)
-        if events[-1].bookmark is not None:
+        if self._start.progress and events[-1].bookmark is not None:
             self._told = position_of(events[-1].bookmark)
         return events
 
@@ -156,30 +163,26 @@ class MemoryWatch(Watch[S]):
             return tuple(first)
         view.catch_up()
         history, end = collection.history, view.log.end
+        if end == self._cursor:
+            return self._progress(collection)
         if end - self._cursor > history.capacity:
             self._over = history.overrun(end, self._cursor)
             raise self._over
-        events = view.log.since(self._cursor)
+        events = tuple(view.log.since(self._cursor))
         self._cursor = end
-        if not events and self._start.progress and history.end >= self._due(history):
-            nothing = Tombstone(collection.kind.pointer(""))
-            return (Event(EventType.NOOP, nothing, None, history.bookmark(history.end - 1)),)
-        return tuple(events)
+        return events
+
+    def _progress(self, collection: Collection) -> tuple[Event[S], ...]:
+        """A fresh bookmark, if this reader wants one and has had none for long."""
+        history = collection.history
+        if not self._start.progress or history.end < self._due(history):
+            return ()
+        nothing = Tombstone(collection.kind.pointer(""))
+        return (Event(EventType.NOOP, nothing, None, history.bookmark(history.end - 1)),)
 
     def _due(self, history: History) -> int:
         """The position of the history at which this reader wants a fresh bookmark."""
         return self._told + max(2, history.capacity // 4)
-
-    async def _park(self, collection: Collection, view: View) -> None:
-        waker = self._waker
-        view.parked[waker] = None
-        if self._start.progress:
-            collection.impatient[waker] = self._due(collection.history)
-        try:
-            await waker.wait()
-        finally:
-            view.parked.pop(waker, None)
-            collection.impatient.pop(waker, None)
 
     # -- where it is --------------------------------------------------------------------------
 
