@@ -18,7 +18,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -50,7 +50,7 @@ class Application:
 
     controllers: Sequence[Any]
     report: Callable[[State], Awaitable[str]] | None = None
-    background: Sequence[Callable[[State], Awaitable[None]]] = field(default=())
+    background: Sequence[Callable[[State], Coroutine[Any, Any, None]]] = field(default=())
     services: Callable[[Runtime], Iterable[Service]] | None = None
 
 

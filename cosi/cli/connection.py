@@ -120,7 +120,7 @@ def connects(command: Callable[..., T]) -> Callable[..., T]:
         server = server_of(**{name: parameters.pop(name) for name in names})
         return command(server, **parameters)
 
-    decorated: Any = with_server
+    decorated: Callable[..., T] = with_server
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated

@@ -105,11 +105,9 @@ def _indented(resource: Resource[Any]) -> AnySpec:
         return AnySpec(text)
     if node is None:
         return AnySpec("{}")
-    return AnySpec(
-        yaml.serialize(node, Dumper=_Dumper, indent=4, width=1000, allow_unicode=True).removesuffix(
-            "...\n"
-        )
-    )
+    serialize: Any = yaml.serialize  # its stub leaves the stream open
+    written = str(serialize(node, Dumper=_Dumper, indent=4, width=1000, allow_unicode=True))
+    return AnySpec(written.removesuffix("...\n"))  # below a scalar PyYAML writes one
 
 
 def _dump(value: Any) -> str:

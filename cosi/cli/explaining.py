@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cosi.cli.json_schema import value_schema
 from cosi.cli.tabwriter import table
@@ -16,6 +17,8 @@ from cosi.resource import Spec
 WIDTH: Final = 88
 
 Schema = dict[str, Any]
+
+_ROLE: Final = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")  # :class:`~a.b.C` is C
 
 
 class NoSuchField(NotFound):
@@ -30,7 +33,7 @@ def explain(payload: type[Spec], path: Sequence[str] = ()) -> str:
     head = [*_head(definition)]
     for depth, name in enumerate(path):
         inner = _object_in(schema, parts)
-        fields = inner.get("properties", {}) if inner else {}
+        fields: Schema = inner.get("properties", {}) if inner else {}
         found = {known.lower(): known for known in fields}.get(name.lower())
         if inner is None or found is None:
             raise NoSuchField(_no_such(definition.type, path[:depth], name, list(fields)))
@@ -51,9 +54,7 @@ def _head(definition: ResourceDefinition) -> Iterator[tuple[str, str]]:
 
 def _body(schema: Schema, parts: Schema) -> Iterator[str]:
     inner = _object_in(schema, parts)
-    texts = [schema.get("description", "")]
-    if inner is not None:
-        texts.append(inner.get("description", ""))
+    texts = [str(one.get("description", "")) for one in (schema, inner or {})]
     for text in dict.fromkeys(filter(None, texts)):
         yield "\n" + _paragraphs(text, "")
     if inner is not None and inner.get("properties"):
@@ -98,8 +99,9 @@ def _type(field: Schema, parts: Schema) -> str:
         return " | ".join(str(value) for value in field["enum"])
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), parts)}"
-    if field.get("type") == "object" and isinstance(field.get("additionalProperties"), dict):
-        return f"map of {_type(field['additionalProperties'], parts)}"
+    values: Any = field.get("additionalProperties")
+    if field.get("type") == "object" and isinstance(values, dict):
+        return f"map of {_type(cast('Schema', values), parts)}"
     return _NAMES.get(str(field.get("type", "")), str(field.get("type", "anything")))
 
 
@@ -134,7 +136,7 @@ def _no_such(type: str, path: Sequence[str], name: str, known: Sequence[str]) ->
 
 def _paragraphs(text: str, indent: str) -> str:
     """Docstrings wrapped anew; what is indented in them (examples) stays as it is."""
-    plain = text.replace("``", "").strip()
+    plain = _ROLE.sub(r"\1", text).replace("``", "").strip()
     return "\n\n".join(_paragraph(part, indent) for part in plain.split("\n\n"))
 
 

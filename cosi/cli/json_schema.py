@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cosi.errors import CosiError
 from cosi.metadata import Phase
@@ -40,7 +40,7 @@ def value_schema(payload: type[Value]) -> dict[str, Any]:
         schema = payload.model_json_schema(by_alias=True)
     except Exception as error:  # pydantic has no one error for what it cannot express
         raise CosiError(f"{payload.__name__} has no JSON Schema: {error}") from error
-    return _without_titles(schema)
+    return cast("dict[str, Any]", _without_titles(schema))
 
 
 def document_schema(payload: type[Spec]) -> dict[str, Any]:
@@ -80,13 +80,13 @@ def document_schema(payload: type[Spec]) -> dict[str, Any]:
 def _without_titles(schema: Any) -> Any:
     """pydantic titles every property with its name in capitals, which says nothing."""
     if isinstance(schema, list):
-        return [_without_titles(part) for part in schema]
+        return [_without_titles(part) for part in cast("list[Any]", schema)]  # type: ignore[redundant-cast]  # not to pyright
     if not isinstance(schema, dict):
         return schema
     return {
         key: {name: _without_titles(part) for name, part in value.items()}
         if key in {"properties", "$defs"}
         else _without_titles(value)
-        for key, value in schema.items()
+        for key, value in cast("dict[str, Any]", schema).items()
         if key != "title"
     }

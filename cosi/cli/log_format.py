@@ -31,13 +31,14 @@ def configure(log_format: str, level: str, *, console: bool = False) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    renderer: Any = _line if readable else structlog.processors.JSONRenderer(default=str)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _line if readable else structlog.processors.JSONRenderer(default=str),
+                renderer,
             ],
         )
     )

@@ -42,12 +42,12 @@ def payload_named(name: str) -> type[Spec]:
 def field_path(name: str) -> tuple[type[Spec], tuple[str, ...]]:
     """``svc.events.text`` as a class and fields: as much of it as names a type is the type."""
     parts = name.split(".")
-    for count in range(len(parts), 0, -1):
+    for count in range(len(parts), 1, -1):
         try:
             return payload_named(".".join(parts[:count])), tuple(parts[count:])
-        except UnknownType as error:
-            failure = error
-    raise failure
+        except UnknownType:
+            continue
+    return payload_named(parts[0]), tuple(parts[1:])
 
 
 def definitions(types: Iterable[type[Spec]]) -> list[ResourceDefinition]:

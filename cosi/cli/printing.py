@@ -39,8 +39,12 @@ def printer_for(
     if output == "yaml":
         return _Documents(node, as_yaml, separator="---\n")
     if output == "json":
-        return _Documents(node, lambda *what: as_json(*what) + "\n")
+        return _Documents(node, _json_line)
     return _Documents(node, _found_by(JSONPath(output.removeprefix("jsonpath="))))
+
+
+def _json_line(node: str, resource: Resource[Any], event: EventType | None) -> str:
+    return as_json(node, resource, event) + "\n"
 
 
 class _Tables:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
     from cosi.cli.connection import Connection, Server
+
+PATIENCE_SECONDS: Final = 2.0
+"""Who presses TAB does not wait for longer."""
 
 
 def type_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -38,15 +42,16 @@ def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return _matching(_answers(ctx, ids), incomplete)
 
 
-def _answers(ctx: click.Context, question: object) -> list[str]:
+def _answers(
+    ctx: click.Context, question: Callable[[Connection], Awaitable[list[str]]]
+) -> list[str]:
     from cosi.cli.connection import ask
     from cosi.errors import CosiError
 
     try:
-        found: list[str] = ask(_server(ctx), question)  # type: ignore[arg-type]
+        return ask(_server(ctx), question, seconds=PATIENCE_SECONDS)
     except (CosiError, click.UsageError):
         return []  # a shell that completes is no place for messages
-    return found
 
 
 def _server(ctx: click.Context) -> Server:

@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -37,11 +37,10 @@ def read(path: Path, context: str | None = None) -> Found:
         raise TalosconfigError(f"{path}: {error}") from error
     if not document:
         raise TalosconfigError(f"{path}: talos config file is empty")
-    if not isinstance(document, dict):
-        raise TalosconfigError(f"{path}: not a talosconfig: expected context and contexts")
-    name = context or document.get("context") or ""
-    found: Any = (document.get("contexts") or {}).get(name)
-    if not isinstance(found, dict):
+    config, contexts = _mapping(document), _mapping(_mapping(document).get("contexts"))
+    name = context or str(config.get("context") or "")
+    found = _mapping(contexts.get(name))
+    if not found:
         which = "context" if context else "default context"
         raise TalosconfigError(f'{path}: {which} "{name}" not found in config')
     # `target` is how the file said it before there could be several.
@@ -50,6 +49,10 @@ def read(path: Path, context: str | None = None) -> Found:
         raise TalosconfigError(f"{path}: failed to determine endpoints")
     parts = (_pem(path, found, key) for key in ("ca", "crt", "key"))
     return Found(str(endpoints[0]), Security(*parts))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _pem(path: Path, context: dict[str, Any], key: str) -> bytes | None:
