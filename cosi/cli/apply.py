@@ -79,7 +79,8 @@ def _without_node(text: str) -> str:
 async def _apply(connection: Connection, resource: Resource[Any]) -> str:
     from cosi.resource import Kind
 
-    kind: Kind[Any] = Kind(resource.namespace, resource.type, type(resource.spec))
+    payload: Any = type(resource.spec)
+    kind = Kind(resource.namespace, resource.type, payload)
     before = await connection.state.find(kind, resource.id)
     after = await connection.state.apply(resource, owner=resource.owner)
     if before is None:

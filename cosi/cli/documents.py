@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -105,8 +105,10 @@ def _indented(resource: Resource[Any]) -> AnySpec:
         return AnySpec(text)
     if node is None:
         return AnySpec("{}")
-    serialize: Any = yaml.serialize  # its stub leaves the stream open
-    written = str(serialize(node, Dumper=_Dumper, indent=4, width=1000, allow_unicode=True))
+    # The stub of serialize leaves the type of the stream open.
+    written = str(
+        cast("Any", yaml).serialize(node, Dumper=_Dumper, indent=4, width=1000, allow_unicode=True)
+    )
     return AnySpec(written.removesuffix("...\n"))  # below a scalar PyYAML writes one
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cosi.cli.json_schema import value_schema
 from cosi.cli.tabwriter import table
@@ -100,8 +100,8 @@ def _type(field: Schema, parts: Schema) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), parts)}"
     values: Any = field.get("additionalProperties")
-    if field.get("type") == "object" and isinstance(values, dict):
-        return f"map of {_type(cast('Schema', values), parts)}"
+    if field.get("type") == "object" and values:
+        return f"map of {_type(values, parts)}"
     return _NAMES.get(str(field.get("type", "")), str(field.get("type", "anything")))
 
 
