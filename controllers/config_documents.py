@@ -111,7 +111,9 @@ class ConfigDocumentsController(Controller):
         before = await self.statuses.find(name)
         if before is not None and before.spec == status:
             return
-        if status.accepted:
+        if not status.present:
+            log.info("no configuration", extra={"file": name})
+        elif status.accepted:
             log.info("loaded configuration", extra={"file": name, "documents": status.documents})
         for problem in status.problems:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
@@ -121,12 +123,8 @@ class ConfigDocumentsController(Controller):
 def _reading(path: Path) -> ConfigReading:
     try:
         return read_service_configs(read_bounded(path))
-    except FileNotFoundError as error:
-        # No error: there may be a configuration, and it may come later.
-        text = failure(path, error)
-        return ConfigReading(
-            problems=(Problem(line=1, column=1, severity=Severity.WARNING, text=text),)
-        )
+    except FileNotFoundError:
+        return ConfigReading(present=False)
     except OSError as error:
         return ConfigReading(problems=unreadable(failure(path, error)).problems)
 
@@ -141,6 +139,7 @@ def _refused(reading: ConfigReading, taken: dict[str, str], file: str) -> Iterat
 
 def _status(source: _Source, refused: list[Problem]) -> ConfigSourceStatus:
     return ConfigSourceStatus(
+        present=source.now.present,
         accepted=not source.now.message and not refused,
         documents=len(source.good.configs) - len(refused),
         message=source.now.message or next((problem.text for problem in refused), ""),

@@ -13,9 +13,10 @@ class ConfigSourceStatus(
 ):
     """One file of configuration documents; the resource id is its path as it was given."""
 
+    present: bool = True
+    """Whether there is such a file; it may come later."""
     accepted: bool
-    """Whether the file as it is now is in force, be it that there is none; if not, what it said
-    before goes on."""
+    """Whether the file as it is now is in force; if not, what it said before goes on."""
     documents: int = 0
     """How many services are configured by it."""
     message: str = ""

@@ -72,6 +72,8 @@ class ConfigReading:
     """Where each config's name stands, for who finds that another file has it too."""
     probes: Mapping[str, ProbeSpec] = field(default_factory=dict[str, ProbeSpec])
     """By resource id."""
+    present: bool = True
+    """Whether there is a file at all; one that is not there is no error, it may come."""
 
     @property
     def message(self) -> str:
