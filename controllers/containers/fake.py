@@ -148,6 +148,12 @@ class FakeDriver:
         """Let a step take its time, from now on."""
         self._delays[id, step] = seconds
 
+    def heal(self) -> None:
+        """Forget every script, failure and delay: what begins from now on goes well."""
+        self._scripts.clear()
+        self._failures.clear()
+        self._delays.clear()
+
     def exit(self, id: str, code: int | None = 0, last_log: str = "") -> None:
         """Let the running container of a service end now."""
         self.tasks[id].end(Exit(code, last_log))

@@ -30,10 +30,12 @@ from cosi import Inbox, idle
 from resources.container_spec import ContainerSpec
 from resources.service_gate import ServiceGate
 from resources.service_request import ServiceRequest
-from resources.service_state import EVENTS_KEPT, ServiceEvent, ServiceState
+from resources.service_state import EVENTS_KEPT, ServiceEvent, ServicePhase, ServiceState
 
 GRACE_SECONDS: Final = 10.0
 """Between SIGTERM and SIGKILL (Talos 1.14: ``GracefulShutdownTimeout``)."""
+KILL_AGAIN_SECONDS: Final = 2.0
+"""Between two SIGKILLs to what is still there."""
 CLEAN_UP_SECONDS: Final = 30.0
 """How long taking away a container, or a root filesystem, may last before it is given up."""
 
@@ -132,22 +134,30 @@ class Supervisor:
         stage = self._working_on
         if stage is None:
             return  # between two works; the next one is chosen by what is then
+        moved_on = self.life.stage is not stage or self.life.interrupted
         if stage in {Stage.IDLE, Stage.WAITING}:
-            if not self._inbox:
+            if (moved_on or self._has_news) and not self._inbox:
                 self._inbox.post(None)
-        elif self.life.stage is not stage or self.life.interrupted:
+        elif moved_on:
             self._scope.cancel()
+
+    @property
+    def _has_news(self) -> bool:
+        over = self.life.over
+        return bool(self.life.said) or over or self.life.wish.request != self.state.request
 
     # -- the task ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Live; returns when the service is over, or was left."""
+        resting = False
         while True:
             await self._publish()
             if self.life.over or self._leaving:
                 return
-            if self.life.at_rest:
+            if self.life.at_rest and not resting:
                 self._at_rest(self.id)
+            resting = self.life.at_rest
             await self._work()
 
     async def _work(self) -> None:
@@ -209,8 +219,11 @@ class Supervisor:
         return TimeUp()
 
     async def _kill(self) -> Outcome:
-        await self._signal(signal.SIGKILL)
-        return await self._wait()
+        # Again and again: the signal may fail, and processes may be born while it is sent.
+        while True:
+            await self._signal(signal.SIGKILL)
+            with anyio.move_on_after(KILL_AGAIN_SECONDS):
+                return await self._wait()
 
     async def _signal(self, number: signal.Signals) -> None:
         assert self._task is not None  # noqa: S101  # it was started or taken over
@@ -261,8 +274,12 @@ class Supervisor:
         for event in events:
             _log.info("service[%s](%s): %s", self.id, event.phase, event.text)
         latest = events[-1] if events else None
+        phase = latest.phase if latest else self.state.phase
+        if phase is ServicePhase.RUNNING and self.life.pid is None:
+            # Its process is gone, and what it left is being taken away: nobody may count on it.
+            phase = ServicePhase.STOPPING
         self.state = self.state.evolve(
-            phase=latest.phase if latest else self.state.phase,
+            phase=phase,
             message=latest.text if latest else self.state.message,
             events=(*self.state.events, *events)[-EVENTS_KEPT:],
             pid=self.life.pid,

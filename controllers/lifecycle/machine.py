@@ -89,6 +89,7 @@ class Lifecycle:
         self._prepared = False
         self._ending = FINISHED
         self._noted: tuple[str, ...] = ()
+        self._complaint = ""
 
     # -- what the world wants -------------------------------------------------------------------
 
@@ -173,7 +174,8 @@ class Lifecycle:
     def _begin(self) -> bool:
         self.wish.start_asked = self._stopping = self._impatient = self.killed = False
         self._take_wanted()
-        self.restarts, self.exit_code, self._described, self._noted = 0, None, None, ()
+        self.restarts, self.exit_code = 0, None
+        self._described, self._noted, self._complaint = None, (), ""
         self._enter(Stage.WAITING, ServicePhase.STARTING, texts.STARTING)
         return True
 
@@ -329,7 +331,9 @@ class Lifecycle:
         self._kill()
 
     def _when_signal_failed(self, outcome: Failed) -> None:
-        self._say(ServicePhase.STOPPING, texts.sentence(outcome.text))
+        if outcome.text != self._complaint:
+            self._say(ServicePhase.STOPPING, texts.sentence(outcome.text))
+            self._complaint = outcome.text
 
     # -- saying -----------------------------------------------------------------------------------
 
