@@ -1,8 +1,7 @@
 """Random lives of a whole machine on virtual time: whatever happens, the promises hold.
 
 Each seed is a story of definitions, configs, requests, failures, exits and ends of the supervisor.
-The
-fake driver refuses a second container of one service, and what it refuses is logged as a bug.
+The fake driver refuses a second container of one service, and what it refuses is logged as a bug.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from controllers.dependency import DependencyController
 from controllers.runner import OnExit, RunnerController
 from cosi import InMemoryState, NotFound, Resource, Runtime
 from cosi.resource import Spec
-from cosi.testing.plugin import virtual_time as anyio_backend
+from cosi.testing.clock import virtual_time as anyio_backend
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec, Restart
 from resources.extension_service_config import ExtensionServiceConfig
