@@ -301,6 +301,12 @@ class Writer(Reader[S]):
         seat.follow_output(view)
         return view
 
+    def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
+        """Write to another namespace from now on; what is in the old one stays, and stays ours."""
+        if ids is not None:
+            raise TypeError(f"{self._name} is an output: it may write any id")
+        super().aim(namespace=namespace)
+
     def _check_owner(self, seat: Seat, resource: Resource[S]) -> None:
         if resource.owner != seat.name:
             raise OwnerConflict(

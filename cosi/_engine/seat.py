@@ -179,6 +179,9 @@ class Seat(ABC):
         """Point the links of ``handle`` at where it points now, and wake the controller."""
         if not self.started or self.closed:
             return
+        if handle.writes:
+            self._follow_drain(handle.kind)
+            return
         self._unlink(handle)
         self._link(handle)
         feed = self._links[handle].feed

@@ -44,6 +44,7 @@ class Harness:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._seen = 0  # failures that were raised already, or expected
+        self._broken: BaseException | None = None
         self._expected: _Failures | None = None  # where expected ones go
 
     @property
@@ -54,6 +55,13 @@ class Harness:
     def start(self, *controllers: Registrable) -> None:
         """Register controllers; they start at once."""
         self.runtime.register(*controllers)
+
+    async def run(self) -> None:
+        """Run the runtime; should it break, the next look at the world says so."""
+        try:
+            await self.runtime.run()
+        except (Exception, BaseExceptionGroup) as error:  # raised by check()
+            self._broken = error
 
     # -- the outside world ------------------------------------------------------------------------
 
@@ -142,7 +150,7 @@ class Harness:
         """Let so many seconds pass, in virtual time, and wait until everything has settled.
 
         Raises :class:`~cosi.errors.CosiError` where time is real: a test about time asks for trio's
-        clock with ``pytestmark``/``anyio_backend`` (see :mod:`cosi.testing.plugin`).
+        clock (see :mod:`cosi.testing.clock`).
         """
         _require_virtual_time()
         await self.settled()
@@ -173,6 +181,9 @@ class Harness:
 
     def check(self) -> None:
         """Raise what controllers failed with since the last look, or keep it if it is expected."""
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise broken
         new = self._new_failures()
         if self._expected is not None:
             self._expected += new
@@ -201,7 +212,7 @@ def _require_virtual_time() -> None:
             return
     raise CosiError(
         "time is real here: a test that advances it runs on trio with a MockClock; write "
-        "`from cosi.testing.plugin import virtual_time` in its module"
+        "`from cosi.testing.clock import virtual_time` in its module"
     )
 
 
@@ -214,7 +225,7 @@ async def running(runtime: Runtime | None = None) -> AsyncGenerator[Harness]:
     harness = Harness(runtime or Runtime(InMemoryState(), tune_gc=False))
     raised: Exception | None = None  # not wrapped in the group of a task that did not raise it
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(harness.runtime.run)
+        tasks.start_soon(harness.run)
         try:
             yield harness
         except Exception as error:  # raised again below

@@ -1,10 +1,7 @@
-"""The pytest fixture ``cosi``: ``from cosi.testing.plugin import cosi`` in a ``conftest.py``.
+"""A pytest plugin with the fixture ``cosi``: ``pytest_plugins = ("cosi.testing.plugin",)``.
 
-Async tests run under anyio's plugin (``anyio_mode = "auto"``). For virtual time, let
-``anyio_backend`` be ``("trio", {"clock": MockClock(autojump_threshold=0)})``; :data:`virtual_time`
-is a fixture function that does so::
-
-    from cosi.testing.plugin import virtual_time as anyio_backend
+Async tests run under anyio's plugin (``anyio_mode = "auto"``); for virtual time, see
+:mod:`cosi.testing.clock`.
 """
 
 from __future__ import annotations
@@ -21,11 +18,3 @@ async def cosi(anyio_backend: object) -> AsyncGenerator[Harness]:
     """A :class:`~cosi.testing.Harness` over a fresh state, for one test."""
     async with running() as harness:
         yield harness
-
-
-@pytest.fixture(name="anyio_backend")
-def virtual_time() -> object:
-    """trio, on a clock that jumps as soon as nobody has anything left to do."""
-    from trio.testing import MockClock  # a test dependency
-
-    return ("trio", {"clock": MockClock(autojump_threshold=0)})

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from cosi.testing.plugin import virtual_time as anyio_backend
+from cosi.testing.clock import virtual_time as anyio_backend
 from tests.controllers.scenario import play
 
 __all__ = ["anyio_backend"]

@@ -18,5 +18,6 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.state_{part}"
         for part in ("cases", "writing", "holding", "queries", "watching", "resuming")
-    )
+    ),
+    *(f"{__name__}.runtime_{part}" for part in ("cases", "loops", "queues", "registration")),
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from cosi._engine.activity import idle
 from cosi.controller import Controller, Wakeups
@@ -103,6 +105,15 @@ class Failing(Controller):
         await self.strs.apply("alive", Str(value=str(self.lives)))
 
 
+class Hopeless(Controller):
+    """Fails whenever it can."""
+
+    ints = Input(Int)
+
+    async def reconcile(self) -> None:
+        raise ValueError("as always")
+
+
 class IntDoubler(Controller):
     """Doubles numbers; what is not doubled any more goes by output tracking."""
 
@@ -128,11 +139,13 @@ class ModifyWithResult(Controller):
 
     async def reconcile(self) -> None:
         for number in await self.ints.list():
-            payload = Str(value=str(number.spec.value))
-            result = await self.strs.modify(
-                number.id, lambda text, spec=payload: text.evolve(spec=spec), default=Str()
-            )
+            text = str(number.spec.value)
+            result = await self.strs.modify(number.id, partial(_say, text), default=Str())
             self.results.append(result)
+
+
+def _say(text: str, resource: Resource[Str]) -> Resource[Str]:
+    return resource.evolve(spec=Str(value=text))
 
 
 class Measured(Controller):
@@ -149,16 +162,11 @@ class Measured(Controller):
         await self.strs.remove("missing")
 
 
-class QIntToStr(QController[Int]):
-    """Writes out numbers one by one, four at a time, with both hooks."""
+class QPlain(QController[Int]):
+    """Writes out numbers one by one."""
 
-    concurrency = 4
     primary = StrongInput(Int)
     strs = Output(Str)
-
-    def __init__(self) -> None:
-        self.hook_runs = 0
-        self.is_shut_down = False
 
     async def reconcile(self, number: Resource[Int], /) -> Requeue | None:
         await self.strs.apply(number.id, Str(value=str(number.spec.value)))
@@ -167,6 +175,16 @@ class QIntToStr(QController[Int]):
     async def finalize(self, number: Resource[Int], /) -> Requeue | None:
         await self.strs.remove(number.id)
         return None
+
+
+class QIntToStr(QPlain):
+    """The same, four at a time, with both hooks."""
+
+    concurrency = 4
+
+    def __init__(self) -> None:
+        self.hook_runs = 0
+        self.is_shut_down = False
 
     async def background(self) -> None:
         self.hook_runs += 1
@@ -178,6 +196,27 @@ class QIntToStr(QController[Int]):
 
     async def shutdown(self) -> None:
         self.is_shut_down = True
+
+
+class QWatchful(QPlain):
+    """Notices whether two workers are ever at the same key, and how many are at any."""
+
+    concurrency = 4
+
+    def __init__(self) -> None:
+        self.in_work: list[str] = []
+        self.twice = False
+        self.together = 0
+
+    async def reconcile(self, number: Resource[Int], /) -> Requeue | None:
+        self.twice = self.twice or number.id in self.in_work
+        self.in_work.append(number.id)
+        self.together = max(self.together, len(self.in_work))
+        await checkpoint()
+        await super().reconcile(number)
+        await checkpoint()
+        self.in_work.remove(number.id)
+        return None
 
 
 class QFailing(QController[Str]):
@@ -228,14 +267,26 @@ class Cancelled(Controller):
 
     strs = Output(Str)
 
-    def __init__(self, escape: BaseException) -> None:
-        self.escape: BaseException | None = escape
+    def __init__(self) -> None:
+        self.lives = 0
 
     async def reconcile(self) -> None:
-        if self.escape is not None:
-            escape, self.escape = self.escape, None
-            raise escape
+        self.lives += 1
+        if self.lives == 1:
+            await self._escape()
         await self.strs.apply("alive", Str(value="alive"))
+
+    async def _escape(self) -> None:
+        escaped: BaseException | None = None
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await anyio.sleep_forever()
+            except BaseException as cancelled:
+                escaped = cancelled
+                raise
+        if escaped is not None:
+            raise escaped
 
 
 class Bound(QController[Int]):

@@ -16,7 +16,7 @@ from controllers.containers.driver import (
     StopError,
 )
 from controllers.containers.fake import FakeDriver, FakeTask, Run
-from cosi.testing.plugin import virtual_time as anyio_backend
+from cosi.testing.clock import virtual_time as anyio_backend
 from resources.container_spec import ContainerSpec
 
 __all__ = ["anyio_backend"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from cosi.testing import Harness
-from cosi.testing.plugin import virtual_time
+from cosi.testing.clock import virtual_time
 
 __all__ = ["virtual_time"]
 

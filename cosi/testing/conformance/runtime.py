@@ -1,0 +1,17 @@
+"""The runtime suite: everything that a :class:`~cosi.runtime.Runtime` must do, over any state."""
+
+from __future__ import annotations
+
+from cosi.testing.conformance.runtime_loops import LoopCases
+from cosi.testing.conformance.runtime_queues import QueueCases
+from cosi.testing.conformance.runtime_registration import RegistrationCases
+
+
+class RuntimeConformance(LoopCases, QueueCases, RegistrationCases):
+    """Subclass it in a test module, and give it a ``runtime`` fixture::
+
+    class TestMyRuntime(RuntimeConformance):
+        @pytest.fixture
+        def runtime(self) -> Runtime:
+            return Runtime(MyState())
+    """

@@ -1,0 +1,84 @@
+"""Runtime cases: who may register, and what happens when somebody comes or goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from cosi.errors import RegistrationError
+from cosi.testing.conformance.runtime_cases import RuntimeCases, number, texts
+from cosi.testing.conformance.runtime_controllers import (
+    Int,
+    IntDoubler,
+    IntToStr,
+    QPlain,
+    Str,
+    StrToSentence,
+    Sum,
+)
+from cosi.testing.harness import Harness
+
+
+class RegistrationCases(RuntimeCases):
+    """What COSI's runtime checks, and what it does not."""
+
+    async def test_a_type_has_one_owner(self, world: Harness) -> None:
+        world.start(IntToStr())
+        with pytest.raises(RegistrationError, match='exclusive mode by "IntToStr"'):
+            world.start(IntDoubler())
+
+    async def test_a_refused_registration_leaves_nothing(self, world: Harness) -> None:
+        """Defect 12.1/9: in COSI what was entered before the refusal stays."""
+        world.start(IntToStr())
+        with pytest.raises(RegistrationError):
+            world.start(StrToSentence(), IntDoubler())
+        assert world.runtime.controllers == ("IntToStr",)
+        sentences = StrToSentence()
+        world.start(sentences)
+        with pytest.raises(RegistrationError, match="already registered"):
+            world.start(sentences)
+
+    async def test_a_name_is_taken_once(self, world: Harness) -> None:
+        world.start(Sum("sum", "a", "b"))
+        with pytest.raises(RegistrationError, match='"sum" already registered'):
+            world.start(Sum("sum", "c", "d"))
+
+    async def test_a_controller_may_go_while_others_run(self, world: Harness) -> None:
+        world.start(IntToStr(), Sum("sum", "default", "target"))
+        await world.given("one", Int(value=1))
+        await world.runtime.unregister("IntToStr")
+        await world.given("two", Int(value=2))
+        assert await texts(world) == {"one": "1"}
+        assert await number(world, "sum", "target") == 3
+        with pytest.raises(RegistrationError, match='"IntToStr" is not registered'):
+            await world.runtime.unregister("IntToStr")
+
+    async def test_another_may_take_over_where_one_has_gone(self, world: Harness) -> None:
+        first = QPlain()
+        world.start(first)
+        await world.given("one", Int(value=1))
+        await world.runtime.unregister(first)
+        await world.given("one", Int(value=2))
+        world.start(first)
+        assert await texts(world) == {"one": "2"}
+        assert await world.gone(Int, "one")
+        assert await world.list(Str) == {}
+
+    async def test_an_input_may_be_aimed_elsewhere(self, world: Harness) -> None:
+        """COSI: UpdateInputs. What is no longer followed wakes nobody."""
+        controller = Sum("sum", "here", "target")
+        world.start(controller)
+        await world.given("one", Int(value=1), namespace="here")
+        await world.given("two", Int(value=2), namespace="there")
+        assert await number(world, "sum", "target") == 1
+        controller.ints.aim(namespace="there")
+        assert await number(world, "sum", "target") == 2
+        wakeups = world.runtime.statistics()["sum"].wakeups
+        await world.given("one", Int(value=5), namespace="here")
+        assert world.runtime.statistics()["sum"].wakeups == wakeups
+        controller.ints.aim(ids=["three"], namespace="there")
+        await world.settled()
+        wakeups = world.runtime.statistics()["sum"].wakeups
+        await world.given("two", Int(value=3), namespace="there")
+        assert world.runtime.statistics()["sum"].wakeups == wakeups
+        await world.given("three", Int(value=7), namespace="there")
+        assert await number(world, "sum", "target") == 7
