@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Final, Self, TypeAlias, TypeVar
+from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
 
 from pydantic import Field, model_validator
 
@@ -203,6 +203,9 @@ class ExtensionServiceSpec(
         yield from _within(("container",), self.container.mistakes())
         for index, dependency in enumerate(self.depends):
             yield from _within(("depends", index), dependency.mistakes())
+        for where, text in _texts(self):
+            if "\0" in text:  # No system call takes one.
+                yield where, f"a text holds a NUL character: {quote(text)}"
 
     @model_validator(mode="after")
     def _refuse_mistakes(self) -> Self:
@@ -222,6 +225,17 @@ def name_mistakes(name: str) -> Iterator[Mistake]:
 
 def _within(prefix: Location, mistakes: Iterator[Mistake]) -> Iterator[Mistake]:
     return ((prefix + location, text) for location, text in mistakes)
+
+
+def _texts(value: object, where: Location = ()) -> Iterator[tuple[Location, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, tuple):
+        for index, item in enumerate(cast("tuple[object, ...]", value)):
+            yield from _texts(item, (*where, index))
+    elif isinstance(value, Value):
+        for name in type(value).model_fields:
+            yield from _texts(getattr(value, name), (*where, name))
 
 
 V = TypeVar("V", bound=Value)

@@ -87,4 +87,5 @@ def flattened(mount_path: str) -> str:
 
 def stays_inside(path: str) -> bool:
     """Whether ``path`` names something below the directory that it is taken relative to."""
-    return ".." not in PurePosixPath(path).parts and PurePosixPath(path).name != ""
+    pure = PurePosixPath(path)
+    return ".." not in pure.parts and pure.name != "" and "\0" not in path

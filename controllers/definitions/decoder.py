@@ -39,6 +39,7 @@ from controllers.definitions.tree import (
 )
 from cosi.resource import Value
 from resources.extension_service import Location, Mistake
+from resources.go_text import quote
 from resources.service_file_status import Problem, Severity
 
 MAX_STEPS: Final = 50_000
@@ -160,8 +161,8 @@ class _Decoder:
             elif key.tag == "!!merge":
                 merged.append(value)
             elif key.text in seen:
-                text = f"mapping key {_quoted(key.text)} already defined at line {seen[key.text]}"
-                self._error(key, (*where, key.text), text)
+                text = f'mapping key "{printable(key.text)}" already defined at line '
+                self._error(key, (*where, key.text), f"{text}{seen[key.text]}")
             elif key.tag != "!!null":
                 seen[key.text] = key.line
                 yield key.text, key, value
@@ -225,20 +226,22 @@ class _Decoder:
         name = f"{shape.name} (TextUnmarshaler)" if isinstance(shape, Choice) else shape.name
         shown = ""
         if isinstance(node, Scalar):
-            shown = f" `{node.text[:7]}...`" if len(node.text) > 10 else f" `{node.text}`"
+            cut = f"{node.text[:7]}..." if len(node.text) > 10 else node.text
+            shown = f" `{printable(cut)}`"
         return self._error(node, where, f"cannot construct {node.tag}{shown} into {name}")
 
     def _no_such_word(self, node: Scalar, shape: Choice, where: Location) -> _Nothing:
         hint = suggestion(node.text, shape.words, [word.value for word in shape.words.values()])
-        text = f"{node.text} does not belong to {shape.title} values"
+        text = f"{printable(node.text)} does not belong to {shape.title} values"
         return self._error(node, where, text, hint)
 
     def _unknown(self, key: str, node: Scalar, known: Iterable[str]) -> None:
-        hint = suggestion(key, known)
+        hint = suggestion(key, known) if len(self.problems) < MAX_PROBLEMS else ""
+        text = f'unknown key "{printable(key)}"'
         if self.strict:
-            self._error(node, None, f"unknown key {_quoted(key)}", hint)
+            self._error(node, None, text, hint)
         else:
-            self._report(warning_at(node, f"unknown key {_quoted(key)} is ignored{hint}"))
+            self._report(warning_at(node, f"{text} is ignored{hint}"))
 
     def _error(self, node: Node, where: Location | None, text: str, hint: str = "") -> _Nothing:
         if len(self.type_errors) < MAX_PROBLEMS:
@@ -354,8 +357,10 @@ def suggestion(word: str, known: Iterable[str], shown: Iterable[str] | None = No
     near = difflib.get_close_matches(folded, by_fold, n=1)
     if not near and len(folded) > 2:
         near = [k for k in by_fold if k.startswith(folded) or folded.startswith(k)]
-    return f"; did you mean {_quoted(by_fold[near[0]])}?" if near else ""
+    return f'; did you mean "{by_fold[near[0]]}"?' if near else ""
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"'
+def printable(text: str) -> str:
+    """What somebody wrote, fit for a message: short, on one line, and harmless to a terminal."""
+    cut = text if len(text) <= 60 else text[:57] + "..."
+    return cut if cut.isprintable() else quote(cut)[1:-1]

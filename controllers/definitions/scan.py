@@ -20,8 +20,11 @@ SUFFIX: Final = ".yaml"
 
 
 def is_definition(name: str) -> bool:
-    """Whether a file of this name is read: the text from the last dot on is ``.yaml`` (Talos)."""
-    return name.endswith(SUFFIX)
+    """Whether a file of this name is read: the text from the last dot on is ``.yaml`` (Talos).
+
+    A name with control characters, or that is no UTF-8, is not: nobody could be told about it.
+    """
+    return name.endswith(SUFFIX) and name.isprintable()
 
 
 def definition_names(directory: Path) -> list[str]:

@@ -39,6 +39,9 @@ class ConfigDocument(Value):
         service = quote(self.name)
         if not self.config_files and not self.environment:
             yield (), f"no config files found for extension {service}"
+        for index, item in enumerate(self.environment):
+            if "\0" in item:
+                yield ("environment", index), f"a text holds a NUL character: {quote(item)}"
         for index, file in enumerate(self.config_files):
             where = ("config_files", index)
             if not file.content:

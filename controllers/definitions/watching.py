@@ -61,7 +61,7 @@ class InotifyFiles:
 
     async def follow(self, report: Callable[[Set[Path]], None]) -> None:
         """See :class:`FileWatcher`."""
-        with Inotify(CONTENTS) as inotify:
+        with Inotify() as inotify:
             following = _Following(inotify, report)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(following.records)
@@ -180,10 +180,14 @@ class _Following:
         look = Walk(self._inotify.add, silent).look(str(path))
         contents, blind = None, look.blind
         try:
-            contents = self._inotify.add(path)
-            blind |= path.stat().st_dev in silent
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # A file, or nothing: the hinges tell.
+            if path.is_dir():
+                contents = self._inotify.add(path, CONTENTS)
+                blind |= path.stat().st_dev in silent
+            else:
+                # The hinges tell of its coming and going; this, of what is written into it.
+                self._inotify.add(path.resolve().parent, CONTENTS)
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):
+            pass  # Gone just now, or a circle of links: the hinges tell.
         except OSError:
             blind = True
         return _Sight(Look(look.presence, look.hinges, blind), contents)

@@ -38,6 +38,7 @@ class Change(IntFlag):
 
 
 _ONLY_DIRECTORY = 0x01000000
+_AND_AS_BEFORE = 0x20000000
 NAMES = Change.MOVED_FROM | Change.MOVED_TO | Change.CREATE | Change.DELETE
 CONTENTS = NAMES | Change.WRITTEN | Change.ATTRIBUTES
 
@@ -54,14 +55,13 @@ class Record:
 class Inotify:
     """One inotify descriptor; a context manager. Every method may raise ``OSError``."""
 
-    def __init__(self, changes: Change = NAMES) -> None:
-        """``changes``: what there are records of."""
-        self._mask = changes | _ONLY_DIRECTORY
+    def __init__(self) -> None:
         self.fd = _checked(_libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
 
-    def add(self, directory: Path) -> int:
-        """Watch a directory; the same inode gives the same watch."""
-        result = _libc().inotify_add_watch(self.fd, os.fsencode(directory), self._mask)
+    def add(self, directory: Path, changes: Change = NAMES) -> int:
+        """Watch a directory; the same inode gives the same watch, of all changes ever asked for."""
+        mask = changes | _ONLY_DIRECTORY | _AND_AS_BEFORE
+        result = _libc().inotify_add_watch(self.fd, os.fsencode(directory), mask)
         return _checked(result, str(directory))
 
     def remove(self, watch: int) -> None:

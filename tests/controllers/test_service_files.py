@@ -180,6 +180,31 @@ async def test_a_directory_called_yaml_is_an_error(machine: Machine) -> None:
     assert (await machine.status("x.yaml")).message.endswith("x.yaml: is a directory")
 
 
+async def test_a_hundred_megabytes_are_not_read(machine: Machine) -> None:
+    await machine.start()
+    (machine.directory / "x.yaml").touch()
+    os.truncate(machine.directory / "x.yaml", 100 << 20)
+    await machine.told("x.yaml")
+    assert (await machine.status("x.yaml")).problems[0].text == "yaml: file is larger than 1 MiB"
+
+
+@pytest.mark.parametrize("name", [b"a\nb.yaml", b"\xff.yaml", b"\x1b[31m.yaml"])
+async def test_a_file_whose_name_cannot_be_shown_is_skipped(machine: Machine, name: bytes) -> None:
+    await machine.start(a=definition("a"))
+    path = machine.directory / os.fsdecode(name)
+    path.write_text(definition("b"))
+    machine.watcher.changed(machine.directory, path)
+    assert await machine.services() == {"a": "./run"}
+    assert set(await machine.cosi.list(ServiceFileStatus)) == {"a.yaml"}
+
+
+async def test_a_circle_of_links_is_an_error(machine: Machine) -> None:
+    await machine.start()
+    (machine.directory / "x.yaml").symlink_to("x.yaml")
+    await machine.told("x.yaml")
+    assert "too many levels of symbolic links" in (await machine.status("x.yaml")).message
+
+
 async def test_a_pipe_is_not_waited_for(machine: Machine) -> None:
     await machine.start()
     os.mkfifo(machine.directory / "x.yaml")

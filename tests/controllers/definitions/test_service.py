@@ -393,6 +393,29 @@ def test_a_bomb_of_aliases_does_not_go_off() -> None:
     assert reading.problems[0].text == "yaml: document contains excessive aliasing"
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('container: {entrypoint: "a\\0"}', "3:25"),
+        ('container: {entrypoint: x/, args: [a, "\\0"]}', "3:39"),
+        ('container: {entrypoint: x/, mounts: [{source: /a, destination: "/\\0"}]}', "3:64"),
+        ('container: {entrypoint: x/}\ndepends: [{path: "/\\0"}]', "4:18"),
+    ],
+)
+def test_a_text_that_no_system_call_takes_is_refused(text: str, place: str) -> None:
+    found = problems(f"name: a\nrestart: always\n{text}\n")
+    assert [line.partition(": ")[0] for line in found] == [place]
+    assert "a text holds a NUL character: " in found[0]
+
+
+def test_messages_are_short_and_harmless_to_a_terminal() -> None:
+    long = "x" * 1_000
+    text = f'{GOOD}"\\e[31m": x\n{long}: y\nlogToConsole: "\\a\\a"\n'
+    found = problems(text.replace("always", long))
+    assert all(len(line) < 200 and line.isprintable() for line in found)
+    assert 'unknown key "\\x1b[31m" is ignored' in found[1]
+
+
 # -- warnings --------------------------------------------------------------------------------------
 
 

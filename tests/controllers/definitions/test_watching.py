@@ -20,9 +20,11 @@ class Told:
     """What a watcher has reported; ``until`` waits for a path."""
 
     def __init__(self) -> None:
+        self.told = 0
         self._send, self._receive = anyio.create_memory_object_stream[Set[Path]](1000)
 
     def report(self, paths: Set[Path]) -> None:
+        self.told += 1
         self._send.send_nowait(paths)
 
     async def until(self, path: Path) -> None:
@@ -127,6 +129,27 @@ async def test_one_file_and_what_it_links_to(tmp_path: Path) -> None:
         (tmp_path / "next").rename(tmp_path / "current")
         await told.until(path)
         write(tmp_path / "2/a")
+        await told.until(path)
+
+
+async def test_what_is_written_beside_is_not_told(tmp_path: Path) -> None:
+    """A watched file, or directory, on the way to which others write all the time."""
+    (tmp_path / "etc").mkdir()
+    async with followed(tmp_path / "etc") as told:
+        write(tmp_path / "noise")
+        (tmp_path / "noise").write_text("more")
+        write(tmp_path / "etc/a")
+        await told.until(tmp_path / "etc/a")
+        assert told.told == 2
+
+
+async def test_a_circle_of_links_that_is_broken_up(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.symlink_to("a")
+    async with followed(path) as told:
+        path.unlink()
+        await told.until(path)
+        write(path)
         await told.until(path)
 
 
