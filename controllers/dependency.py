@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from controllers.lifecycle.conditions import EVERY_FACT, Condition, Fact, Facts, conditions, gate
 from controllers.lifecycle.dependency_graph import DependencyGraph
 from cosi import Mapped, Output, QController, Resource, StrongInput
-from resources.extension_service import ExtensionServiceSpec
+from resources.extension_service import SERVICE_PREFIX, ExtensionServiceSpec
 from resources.extension_service_config_status import ExtensionServiceConfigStatus
 from resources.network_status import NETWORK_STATUS_ID, NetworkStatus
 from resources.path_status import PathStatus
@@ -58,7 +58,9 @@ class DependencyController(QController[ExtensionServiceSpec]):
 
     async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
         id = service.spec.service_id
-        self._names[id] = service.id
+        if id not in self._names:
+            self._names[id] = service.id
+            self._wake_dependents(id)
         depends = conditions(service.spec, self.requires)
         self._note(service.id, id, depends)
         await self.gates.apply(id, gate(depends, await self._facts(service.id, id, depends)))
@@ -66,7 +68,8 @@ class DependencyController(QController[ExtensionServiceSpec]):
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
         id = service.spec.service_id
         self._note(service.id, id, ())
-        self._names.pop(id, None)
+        if self._names.pop(id, None):
+            self._wake_dependents(id)
         await self.gates.remove(id)
 
     async def _facts(self, name: str, id: str, depends: tuple[Condition, ...]) -> Facts:
@@ -76,9 +79,8 @@ class DependencyController(QController[ExtensionServiceSpec]):
         kinds = {condition.fact for condition in depends}
         for condition in depends:
             if condition.fact is Fact.SERVICE:
-                state = await self.states.find(condition.subject)
-                if state is not None and not state.tearing_down:
-                    services[condition.subject] = state.spec
+                if state := await self._service(condition.subject):
+                    services[condition.subject] = state
             elif condition.fact is Fact.PATH:
                 path = await self.paths.find(condition.subject)
                 if path is not None:
@@ -95,6 +97,20 @@ class DependencyController(QController[ExtensionServiceSpec]):
             cycle=self._graph.cycle(id),
             provided=self.provides,
         )
+
+    async def _service(self, id: str) -> ServiceState | None:
+        """What is known of a service; one that is only defined yet is registered, and not up."""
+        state = await self.states.find(id)
+        if state is not None and not state.tearing_down:
+            return state.spec
+        defined = await self.primary.find(id.removeprefix(SERVICE_PREFIX))
+        known = defined is not None and defined.spec.service_id == id and not defined.tearing_down
+        return ServiceState() if known else None
+
+    def _wake_dependents(self, id: str) -> None:
+        for other in self._graph.dependents(id):
+            if other in self._names and other != id:
+                self.wake(self._names[other])
 
     def _note(self, name: str, id: str, depends: tuple[Condition, ...]) -> None:
         """Remember what a service depends on; whoever is in another cycle by it looks again."""

@@ -83,7 +83,7 @@ async def test_a_cycle_is_said_in_the_gates_of_all_its_members(cosi: Harness) ->
     assert (await cosi.get(ServiceGate, "ext-a")).impossible == await waits(cosi, "a")
 
     await cosi.given("b", service("b"))
-    assert await waits(cosi, "a") == ('service "ext-b" to be registered',)
+    assert await waits(cosi, "a") == ('service "ext-b" to be "up"',)
     assert await waits(cosi, "b") == ()
 
 
@@ -130,3 +130,13 @@ async def test_one_change_among_many_services_is_one_pass(cosi: Harness) -> None
     await cosi.given("cri7", RUNNING)
     assert await waits(cosi, "s7") == ()
     assert cosi.runtime.statistics()["DependencyController"].processed == before + 1
+
+
+async def test_a_service_is_registered_as_soon_as_it_is_defined(cosi: Harness) -> None:
+    cosi.start(DependencyController())
+    await cosi.given("a", service("a", {"service": "ext-b"}))
+    assert await waits(cosi) == ('service "ext-b" to be registered',)
+    await cosi.given("b", service("b"))
+    assert await waits(cosi) == ('service "ext-b" to be "up"',)
+    assert await cosi.gone(ExtensionServiceSpec, "b")
+    assert await waits(cosi) == ('service "ext-b" to be registered',)
