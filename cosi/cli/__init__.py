@@ -8,9 +8,9 @@ only the applications know.
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import IO, Any
 
 import click
 
@@ -42,6 +42,26 @@ class Commands(click.Group):
             return _broken(cmd_name, f"{entry.value} is not a click command")
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CosiError as error:
+            kind = _CannotStart if isinstance(error, CannotStart) else _Failed
+            raise kind(str(error)) from error
+
+
+class _Failed(click.ClickException):
+    """An error in one line; tracebacks are for bugs."""
+
+    exit_code = FAILED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"cosi: {self.message}", file=file, err=file is None)
+
+
+class _CannotStart(_Failed):
+    exit_code = USAGE
+
 
 def _broken(name: str, reason: str) -> click.Command:
     """A command in the place of one that cannot be had, which says so when it is called."""
@@ -70,8 +90,4 @@ def program() -> None:
 
 def main() -> None:
     """Run the program; exit 0, 1 (it failed, in one line) or 2 (usage)."""
-    try:
-        program.main(standalone_mode=True)
-    except CosiError as error:
-        click.echo(f"cosi: {error}", err=True)
-        sys.exit(USAGE if isinstance(error, CannotStart) else FAILED)
+    program.main(prog_name="cosi")

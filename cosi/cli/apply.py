@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from cosi.cli.connection import Connection, Server, ask, connects
 
 if TYPE_CHECKING:
-    from cosi.resource import Resource
+    from cosi.resource import AnySpec, Resource
 
 MAX_CHARACTERS = 32 * 1024 * 1024
 
@@ -79,7 +79,7 @@ def _without_node(text: str) -> str:
 async def _apply(connection: Connection, resource: Resource[Any]) -> str:
     from cosi.resource import Kind
 
-    payload: Any = type(resource.spec)
+    payload = cast("type[AnySpec]", type(resource.spec))  # or any other
     kind = Kind(resource.namespace, resource.type, payload)
     before = await connection.state.find(kind, resource.id)
     after = await connection.state.apply(resource, owner=resource.owner)

@@ -105,10 +105,8 @@ def _indented(resource: Resource[Any]) -> AnySpec:
         return AnySpec(text)
     if node is None:
         return AnySpec("{}")
-    # The stub of serialize leaves the type of the stream open.
-    written = str(
-        cast("Any", yaml).serialize(node, Dumper=_Dumper, indent=4, width=1000, allow_unicode=True)
-    )
+    serialize = cast("Any", yaml).serialize  # its stub leaves the type of the stream open
+    written = str(serialize(node, Dumper=_Dumper, indent=4, width=1000, allow_unicode=True))
     return AnySpec(written.removesuffix("...\n"))  # below a scalar PyYAML writes one
 
 

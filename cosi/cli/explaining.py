@@ -6,7 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cosi.cli.json_schema import value_schema
 from cosi.cli.tabwriter import table
@@ -120,9 +120,13 @@ def _object_in(field: Schema, parts: Schema) -> Schema | None:
     field = _referred(field, parts)
     if "properties" in field:
         return field
-    inside = [field.get("items"), field.get("additionalProperties"), *field.get("anyOf", ())]
+    inside: list[Any] = [
+        field.get("items"),
+        field.get("additionalProperties"),
+        *field.get("anyOf", ()),
+    ]
     for part in inside:
-        if isinstance(part, dict) and (found := _object_in(part, parts)):
+        if isinstance(part, dict) and (found := _object_in(cast("Schema", part), parts)):
             return found
     return None
 

@@ -57,8 +57,12 @@ def _quoted(name: str) -> str:
     return json.dumps(re.sub(r"\\(.)", r"\1", name))
 
 
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 def _word(value: Any) -> str:
     if value is None:
         return ""
     # A line break would tear the table apart.
-    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value)
+    return " ".join(value.split()) if isinstance(value, str) else _compact(value)
