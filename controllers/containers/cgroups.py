@@ -38,6 +38,13 @@ class Cgroups:
                     found.update(map(int, file.read_text().split()))
         return found
 
+    def thaw(self, path: str) -> None:
+        """Let processes go on that a killed command of a runtime has left frozen."""
+        for directory in self.directories(path):
+            for name, thawed in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                if (directory / name).exists():
+                    (directory / name).write_text(thawed)
+
     def remove(self, path: str) -> None:
         """Remove a cgroup and those below it; raises `OSError` for one that is in use."""
         for directory in self.directories(path):

@@ -178,7 +178,7 @@ class LocalDriver(ABC):
 
     @abstractmethod
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
-        """Take away what never ran, or was another driver's; its processes are dead."""
+        """Take away what never ran, or was another driver's; called when its processes are dead."""
 
     @abstractmethod
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:

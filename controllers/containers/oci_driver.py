@@ -64,7 +64,7 @@ class OCIDriver(LocalDriver):
 
     async def adopt(self) -> Mapping[str, Adopted]:
         # One that outlived its supervisor would go on making a container that nobody knows.
-        await self._runtime.end_commands()
+        await self._runtime.finish_commands()
         return await super().adopt()
 
     async def create_and_start(self, preparation: Preparation) -> RunningTask:
@@ -179,6 +179,11 @@ class OCIDriver(LocalDriver):
             return state
         # Its supervisor was killed before it was told who it is.
         return state.found(known.pid) if known.pid else None
+
+    async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
+        # What is frozen cannot even be killed.
+        self._cgroups.thaw(cgroup_path(directory.id.partition("-")[2], self._facts))
+        await super()._take_away(directory, state)
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
         with contextlib.suppress(StopError):

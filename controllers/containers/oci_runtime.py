@@ -74,15 +74,16 @@ class OCIRuntime:
         if self.known(id):
             await self._run(("delete", "--force", id), log)
 
-    async def end_commands(self) -> None:
-        """Kill the commands that a supervisor has left behind when it was killed itself."""
+    async def finish_commands(self) -> None:
+        """Wait for the commands that a supervisor was waiting for when it was killed.
+
+        One that is killed too may leave a cgroup frozen, or a container half made.
+        """
         for stat in all_processes():
             if stat.dead or not self._is_command(stat.pid):
                 continue
             if process := Process.find(stat.pid, stat.start_time):
-                process.signal(signal.SIGKILL)
-                await process.wait()
-                process.close()
+                await _finished(process)
 
     def _is_command(self, pid: int) -> bool:
         try:
@@ -156,6 +157,17 @@ def _take_number(file: Path) -> int:
     number = int(file.read_text())
     file.unlink()
     return number
+
+
+async def _finished(process: Process) -> None:
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.signal(signal.SIGKILL)
+        await process.wait()
+    finally:
+        process.close()
 
 
 def said(log: Path) -> str:

@@ -50,9 +50,11 @@ def _lock(file: Path) -> int:
     while True:
         lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # fcntl's lock, not flock's: a command that is just being spawned would inherit that,
-            # and hold it for a moment after its supervisor was killed.
+            # This one is the supervisor's alone, and tells whether it lives.
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # This one is inherited by what it spawns, up to its execve: whoever waits for it
+            # finds all that a killed supervisor had begun, and nothing is still to come.
+            fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError:
             os.close(lock)
             raise
