@@ -10,8 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+
+from cosi import Input, Output
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("cosi", "resources", "controllers")
@@ -63,9 +67,9 @@ def test_the_first_line_of_a_controller_is_what_it_reads_and_writes(name: str) -
     said_in, said_out = (names(side) for side in signature.rstrip(".").split("→", 1)[::1])
     found_in: set[str] = set()
     found_out: set[str] = set()
-    for declared in declarations(module):
-        found_in |= {i.kind.payload.__name__ for i in declared.inputs}
-        found_out |= {o.kind.payload.__name__ for o in declared.outputs}
+    for declaration in declarations(module):
+        name_of = declaration.kind.payload.__name__
+        (found_out if isinstance(declaration, Output) else found_in).add(name_of)
     assert (said_in, said_out) == (found_in, found_out)
 
 
@@ -74,18 +78,13 @@ def names(side: str) -> set[str]:
     return set(re.findall(r"\w+", re.sub(r"\([^)]*\)", "", side)))
 
 
-def declarations(module: object) -> Iterator[object]:
-    from cosi import Controller, QController, Transform
-
-    for value in vars(module).values():
-        if isinstance(value, Transform):
-            yield value
-        elif (
-            inspect.isclass(value)
-            and issubclass(value, Controller | QController)
-            and value.__module__ == module.__name__  # type: ignore[attr-defined]  # a module
-        ):
-            yield value
+def declarations(module: ModuleType) -> Iterator[Input[Any] | Output[Any]]:
+    """What the controllers of a module declare as class attributes."""
+    for controller in vars(module).values():
+        if inspect.isclass(controller) and controller.__module__ == module.__name__:
+            for value in vars(controller).values():
+                if isinstance(value, Input | Output):
+                    yield value
 
 
 def test_import_cosi_loads_nothing_heavy() -> None:
