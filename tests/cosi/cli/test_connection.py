@@ -1,0 +1,132 @@
+"""Which server a command asks, and what it says if there is none."""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cosi.cli import program
+from cosi.cli.connection import Security, Server, server_of, split_endpoint
+from cosi.cli.talosconfig import TalosconfigError, read
+
+NOTHING = dict.fromkeys(("endpoint", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        ("host:1", ("host", 1)),
+        ("host", ("host", 50000)),
+        ("https://host", ("host", 443)),
+        ("https://host:6443/", ("host", 6443)),
+        ("[::1]:50001", ("[::1]", 50001)),
+        ("[::1]", ("[::1]", 50000)),
+    ],
+)
+def test_endpoints(endpoint: str, address: tuple[str, int]) -> None:
+    assert split_endpoint(endpoint) == address
+
+
+@pytest.mark.parametrize("endpoint", ["", ":1", "host:port", "http://host", "host:99999"])
+def test_what_is_no_endpoint_is_usage(endpoint: str) -> None:
+    with pytest.raises(click.UsageError, match="is not HOST:PORT"):
+        split_endpoint(endpoint)
+
+
+def test_a_socket_shows_the_name_of_this_machine(tmp_path: Path) -> None:
+    server = server_of(socket=tmp_path / "s", **NOTHING)
+    assert server == Server(f"unix:{tmp_path}/s", socket.gethostname())
+
+
+def test_an_endpoint_shows_its_host_and_takes_certificates(tmp_path: Path) -> None:
+    for name in ("ca", "crt", "key"):
+        (tmp_path / name).write_text(name)
+    server = server_of(
+        socket=tmp_path / "s",
+        endpoint="[::1]:5",
+        tls_ca=tmp_path / "ca",
+        tls_cert=tmp_path / "crt",
+        tls_key=tmp_path / "key",
+        talosconfig=None,
+        context=None,
+    )
+    assert server == Server("[::1]:5", "::1", Security(b"ca", b"crt", b"key"))
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"tls_cert": Path("x"), "endpoint": "h"}, "--tls-cert and --tls-key go together"),
+        ({"tls_ca": Path("x")}, "certificates are for --endpoint"),
+        ({"context": "x"}, "certificates are for --endpoint"),
+    ],
+)
+def test_options_that_do_not_go_together_are_usage(given: dict[str, object], problem: str) -> None:
+    with pytest.raises(click.UsageError, match=problem):
+        server_of(socket=Path("s"), **{**NOTHING, **given})  # type: ignore[arg-type]
+
+
+def test_without_a_server_one_line_says_which_socket_and_how_to_start_one(tmp_path: Path) -> None:
+    result = CliRunner().invoke(program, ["get", "rd", "--socket", f"{tmp_path}/none.sock"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"cosi: no server at {tmp_path}/none.sock: No such file or directory; start one with "
+        "`cosi run`, or say where it is with --socket PATH or --endpoint HOST:PORT\n"
+    )
+
+
+def test_without_an_endpoint_that_answers_one_line_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    result = CliRunner().invoke(program, ["get", "rd", "--endpoint", f"127.0.0.1:{port}"])
+
+    assert result.exit_code == 1
+    assert re.fullmatch(rf"cosi: no server at 127\.0\.0\.1:{port}: .*\n", result.stderr)
+
+
+# -- talosconfig ------------------------------------------------------------------------------
+
+
+def _talosconfig(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "talosconfig"
+    path.write_text(text)
+    return path
+
+
+def test_a_talosconfig_names_endpoint_and_certificates(tmp_path: Path) -> None:
+    pem = base64.b64encode(b"pem").decode()
+    text = f"context: a\ncontexts:\n  a: {{endpoints: [h1, h2], ca: {pem}}}\n  b: {{target: h3}}\n"
+    path = _talosconfig(tmp_path, text)
+
+    assert read(path).endpoint == "h1"
+    assert read(path).security == Security(ca=b"pem")
+    assert read(path, "b").endpoint == "h3"
+    given = {**NOTHING, "talosconfig": path}
+    assert server_of(socket=Path("s"), **given).address == "h1:50000"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "problem"),
+    [
+        ("", None, "talos config file is empty"),
+        ("context: a", None, 'default context "a" not found in config'),
+        ("context: a", "b", 'context "b" not found in config'),
+        ("context: a\ncontexts: {a: {ca: eA==}}", None, "failed to determine endpoints"),
+        ("context: a\ncontexts: {a: {endpoints: [h], ca: '?'}}", None, "ca is not base64"),
+        ("- x", None, 'default context "" not found'),
+        ("a: [", None, "while parsing"),
+    ],
+)
+def test_a_talosconfig_that_says_too_little_is_named(
+    tmp_path: Path, text: str, context: str | None, problem: str
+) -> None:
+    path = _talosconfig(tmp_path, text)
+    with pytest.raises(TalosconfigError, match=f"{re.escape(str(path))}: .*{problem}"):
+        read(path, context)
