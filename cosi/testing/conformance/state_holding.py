@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
 import pytest
 
@@ -102,7 +104,8 @@ class HoldingCases(StateCases):
         async def steal() -> None:
             await state.watch_for(paths, "held", phases=(Phase.TEARING_DOWN,))
             await state.remove_finalizer(paths, "held", "A")
-            await state.destroy(paths, "held")
+            with contextlib.suppress(NotFound):  # over a network the other one may be faster
+                await state.destroy(paths, "held")
             await state.create(path(paths, "held", finalizers=("B",)))
 
         with anyio.fail_after(PATIENCE_SECONDS):
