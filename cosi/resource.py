@@ -13,184 +13,30 @@ from __future__ import annotations
 
 import re
 import typing
-from collections import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
-
-import yaml
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from typing import Any, Generic, TypeVar, cast
 
 from cosi.errors import InvalidResource
-from cosi.field_numbers import ProtoField, checked
 from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, Version, format_version
+from cosi.payload import AnySpec, Spec, TypeInfo, Value
 
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MUTABLE = (abc.MutableSequence, abc.MutableSet, abc.MutableMapping)
-_MAYBE = {abc.Sequence, abc.Set, abc.Mapping, abc.Collection, abc.Iterable, abc.Container}
-"""pydantic keeps whatever it is given for these: a list stays a list."""
-
-
-class Value(BaseModel):
-    """A part of a payload: frozen, strict about unknown fields, camelCase in YAML.
-
-    The class keyword ``proto`` gives the protobuf field numbers: :mod:`cosi.field_numbers`.
-    """
-
-    __proto_fields__: ClassVar[FrozenMap[str, ProtoField]] = FrozenMap()
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-    )
-
-    # The class keywords are consumed below; pydantic's metaclass hands them to both hooks.
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__()
-
-    @classmethod
-    def __pydantic_init_subclass__(
-        cls, *, proto: Mapping[str, ProtoField] | None = None, **kwargs: Any
-    ) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        if proto:
-            cls.__proto_fields__ = checked(cls.__name__, proto)
-        for name, field in cls.model_fields.items():
-            if mutable := _mutable_part(field.annotation):
-                raise TypeError(
-                    f"{cls.__name__}.{name} is a {mutable}, which can be changed; "
-                    "use tuple, frozenset or FrozenMap"
-                )
-
-    def evolve(self, **changes: Any) -> Self:
-        """Return a copy with ``changes``, **validated** (``model_copy(update=...)`` is not)."""
-        fields = type(self).model_fields
-        current = self.__dict__
-        if len(current) != len(fields):  # a cached_property has left its value there
-            current = {name: current[name] for name in fields}
-        # By name alone, without trying the alias first: measured at half the time.
-        return type(self).model_validate({**current, **changes}, by_name=True, by_alias=False)
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return self
-
-
-def _mutable_part(annotation: Any) -> str | None:
-    """Name the first mutable container type in ``annotation``, however deep."""
-    origin = typing.get_origin(annotation) or annotation
-    if isinstance(origin, type) and (issubclass(origin, _MUTABLE) or origin in _MAYBE):
-        return origin.__name__
-    return next(filter(None, map(_mutable_part, typing.get_args(annotation))), None)
-
-
-class Spec(Value):
-    """The payload of a resource; a subclass is a *type* of resource.
-
-    Class keywords:
-
-    ``type``
-        The full type name, ``PluralCamel.group.domain``; required.
-    ``default_namespace``
-        Where resources of this type live unless said otherwise; the first part of the group if
-        not given (``ServiceGates.runtime.talos.dev``: ``runtime``).
-    ``aliases``
-        Further names that people may use for the type.
-    ``columns``
-        What tables show: ``{"Running": "{.running}"}``, a JSONPath into the YAML of the payload.
-    ``sensitive``
-        Whether only administrators may read it.
-    ``singular``
-        The singular of the name, where English rules do not find it: it is what people see.
-    ``automatic_aliases``
-        Whether ``servicegate``, ``sg`` and ``sgs`` are derived from the name (COSI:
-        ``skipAutomaticAliases``).
-    """
-
-    __cosi__: ClassVar[TypeInfo]
-
-    # pydantic calls this hook with the class keywords; only Spec takes these.
-    @classmethod
-    def __pydantic_init_subclass__(  # type: ignore[override]
-        cls,
-        *,
-        type: str,
-        default_namespace: str | None = None,
-        aliases: tuple[str, ...] = (),
-        columns: Mapping[str, str] | None = None,
-        sensitive: bool = False,
-        singular: str | None = None,
-        automatic_aliases: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        name, _, group = type.partition(".")
-        if not name or not group:
-            raise TypeError(f"{cls.__name__}: type {type!r} is not NAME.GROUP")
-        cls.__cosi__ = TypeInfo(
-            type=type,
-            default_namespace=default_namespace or group.partition(".")[0],
-            aliases=aliases,
-            columns=FrozenMap(columns) if columns else EMPTY,
-            sensitive=sensitive,
-            singular=singular,
-            automatic_aliases=automatic_aliases,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TypeInfo:
-    """What a payload class says about its type; see :class:`Spec` for the fields."""
-
-    type: str
-    default_namespace: str
-    aliases: tuple[str, ...] = ()
-    columns: FrozenMap[str, str] = EMPTY
-    sensitive: bool = False
-    singular: str | None = None
-    automatic_aliases: bool = True
-
-
-class AnySpec:
-    """The payload of a type that nobody registered: it travels as it came, byte for byte.
-
-    ``yaml`` is the text of the payload as it was written, ``proto`` its protobuf bytes, if any.
-    """
-
-    __slots__ = ("proto", "yaml")
-    yaml: str
-    proto: bytes
-
-    def __init__(self, yaml: str = "", proto: bytes = b"") -> None:
-        object.__setattr__(self, "yaml", yaml)
-        object.__setattr__(self, "proto", proto)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a payload is a value")
-
-    @property
-    def value(self) -> Any:
-        """The decoded YAML; a new object at every call."""
-        return yaml.load(self.yaml, _SafeLoader)  # noqa: S506  # it is one, in C where there is C
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AnySpec):
-            return NotImplemented
-        return self.yaml == other.yaml and self.proto == other.proto
-
-    def __hash__(self) -> int:
-        return hash((self.yaml, self.proto))
-
-    def __repr__(self) -> str:
-        return f"AnySpec({self.yaml!r})"
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> AnySpec:
-        return self
-
+__all__ = [
+    "AnySpec",
+    "Kind",
+    "KindLike",
+    "Pointer",
+    "Resource",
+    "S",
+    "S_co",
+    "Spec",
+    "Tombstone",
+    "TypeInfo",
+    "Value",
+    "check_name",
+    "kind_of",
+]
 
 S = TypeVar("S", bound="Spec | AnySpec")
 S_co = TypeVar("S_co", bound="Spec | AnySpec", covariant=True)
