@@ -4,6 +4,7 @@ import copy
 import pickle
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -164,3 +165,16 @@ def test_an_id_with_a_control_character_is_refused(id: str) -> None:
 def test_an_empty_id_and_letters_of_any_language_are_fine() -> None:
     assert Resource.new("", Socket()).id == ""
     assert Resource.new("/srv/café ☃", Socket()).id == "/srv/café ☃"
+
+
+def test_a_payload_may_cache_what_it_computes() -> None:
+    class Sum(Spec, type="Sums.net.example.org"):
+        parts: tuple[int, ...] = ()
+
+        @cached_property
+        def total(self) -> int:
+            return sum(self.parts)
+
+    three = Sum(parts=(1, 2))
+    assert three.total == 3
+    assert three.evolve(parts=(1,)).total == 1

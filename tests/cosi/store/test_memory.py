@@ -292,3 +292,30 @@ def test_a_state_survives_the_loop_that_it_was_used_in() -> None:
     asyncio.run(follow("a"))
     asyncio.run(leave_with_a_flush_pending())
     asyncio.run(follow("b"))
+
+
+async def test_a_sleeping_reader_who_wants_progress_is_woken_for_it() -> None:
+    state = InMemoryState(history=HistorySize(maximum=20))
+    bookmarks: list[bytes | None] = []
+
+    async def follow(id: str | None, where: Query) -> None:
+        async with state.watch(Note, id, where=where, start=Start(progress=True)) as watch:
+            async for event in watch:
+                if event.type is EventType.NOOP:
+                    bookmarks.append(event.bookmark)
+                    return
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow, None, WEB)
+        tasks.start_soon(follow, "quiet", Query())
+        await anyio.wait_all_tasks_blocked()
+        for number in range(3):
+            await state.create(Resource.new(str(number), Note()))
+        await anyio.wait_all_tasks_blocked()
+        assert bookmarks == []
+        await state.create(Resource.new("more", Note()))
+        await anyio.wait_all_tasks_blocked()
+        assert len(bookmarks) == 2
+    async with state.watch(Note, start=Start(bookmark=bookmarks[0])) as watch:
+        await state.destroy(Note, "0")
+        assert (await anext(watch)).type is EventType.DESTROYED
