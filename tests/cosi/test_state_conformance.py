@@ -1,4 +1,10 @@
-"""The state suite over every state of this package that needs nothing but memory."""
+"""The state suite over every state of this package that needs nothing but memory.
+
+Among its cases are the regression tests of defect 12.1/4 (every conflict names its resource),
+defect 12.1/5 (teardown races and owners), defect 12.1/6 (queries of several branches),
+defect 12.1/7 (a bookmark with a bookmark), defect 12.1/13 (incarnations) and defect 12.1/14 (owner
+and phase cannot be changed by an update); each says so where it stands.
+"""
 
 import pytest
 
