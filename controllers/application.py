@@ -23,7 +23,7 @@ from controllers.paths import Paths
 from controllers.probes import ProbeController
 from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
-from controllers.service_text import service_block, service_table
+from controllers.service_text import service_block, service_table, shown
 from controllers.time_status import TimePolicy, TimeStatusController
 from cosi import State
 from cosi.cli.application import Application, CannotStart
@@ -98,7 +98,7 @@ def _console(id: str, line: str) -> None:
 
 async def _report(state: State) -> str:
     """The table of services, then each of them with its events."""
-    services = await state.list(ServiceState)
+    services = [shown(service) for service in await state.list(ServiceState)]
     now = datetime.now(UTC)
     blocks = [service_block(NODE, service, now) for service in services]
     return "\n\n".join((service_table(NODE, services, now), *blocks))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cosi import Resource
@@ -12,41 +13,73 @@ from resources.service_state import ServiceState
 HEADER = ("NODE", "SERVICE", "STATE", "HEALTH", "LAST CHANGE", "LAST EVENT")
 
 
-def service_table(node: str, services: Iterable[Resource[ServiceState]], now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class ShownEvent:
+    """One step in the life of a service."""
+
+    text: str
+    state: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownService:
+    """What is shown of a service, wherever it is known from; ``events`` are oldest first."""
+
+    id: str
+    state: str
+    healthy: bool | None
+    events: tuple[ShownEvent, ...] = ()
+    health_message: str = ""
+
+
+def shown(service: Resource[ServiceState]) -> ShownService:
+    """What a resource says of its service."""
+    events = tuple(ShownEvent(one.text, one.phase, one.timestamp) for one in service.spec.events)
+    return ShownService(service.id, service.spec.phase, service.spec.healthy, events)
+
+
+def service_table(node: str, services: Iterable[ShownService], now: datetime) -> str:
     """One line for each service, sorted as given (Talos 1.14: "services")."""
     return table([HEADER, *(_line(node, service, now) for service in services)])
 
 
-def _line(node: str, service: Resource[ServiceState], now: datetime) -> tuple[str, ...]:
-    events = service.spec.events
+def _line(node: str, service: ShownService, now: datetime) -> tuple[str, ...]:
+    events = service.events
     since = go_duration(now - events[-1].timestamp) if events else ""
-    last = events[-1].text if events else "<none>"
-    return (node, service.id, service.spec.phase, health(service.spec), f"{since} ago", last)
+    last = _one_line(events[-1].text) if events else "<none>"
+    return (node, service.id, service.state, health(service), f"{since} ago", last)
 
 
-def service_block(node: str, service: Resource[ServiceState], now: datetime) -> str:
+def service_block(node: str, service: ShownService, now: datetime) -> str:
     """One service in two columns, newest event first (Talos 1.14: "service ID")."""
+    message = [("LAST HEALTH MESSAGE", service.health_message)] if service.health_message else []
     rows = [
         ("NODE", node),
         ("ID", service.id),
-        ("STATE", service.spec.phase),
-        ("HEALTH", health(service.spec)),
-        *_events(service.spec, now),
+        ("STATE", service.state),
+        ("HEALTH", health(service)),
+        *message,
+        *_events(service, now),
     ]
     return table(rows)
 
 
-def _events(state: ServiceState, now: datetime) -> Iterator[tuple[str, str]]:
+def _events(service: ShownService, now: datetime) -> Iterator[tuple[str, str]]:
     label = "EVENTS"
-    for event in reversed(state.events):
-        text = event.text.strip().replace("\n", " ")
-        yield label, f"[{event.phase}]: {text} ({go_duration(now - event.timestamp)} ago)"
+    for event in reversed(service.events):
+        ago = go_duration(now - event.timestamp)
+        yield label, f"[{event.state}]: {_one_line(event.text)} ({ago} ago)"
         label = ""
 
 
-def health(state: ServiceState) -> str:
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n")).strip()
+
+
+def health(service: ShownService) -> str:
     """``?`` for a service that nobody checks: unknown is not a failure."""
-    return {None: "?", True: "OK", False: "Fail"}[state.healthy]
+    return {None: "?", True: "OK", False: "Fail"}[service.healthy]
 
 
 def go_duration(span: timedelta) -> str:

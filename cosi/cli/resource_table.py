@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from cosi.cli.documents import spec_value
 from cosi.cli.json_path import JSONPath
-from cosi.cli.tabwriter import table
+from cosi.cli.tabwriter import GrowingTable
 from cosi.errors import InvalidResource
 from cosi.meta import ResourceDefinition
 from cosi.metadata import format_version
@@ -25,7 +25,7 @@ class ResourceTable:
         self._definition = definition
         self._watching = watching
         self._columns = [JSONPath(column.json_path) for column in definition.print_columns]
-        self._widest: Sequence[str] = self._header()
+        self._table = GrowingTable(self._header())
 
     def text(self, resources: Iterable[Resource[Any]]) -> str:
         """A whole table, with its header."""
@@ -33,17 +33,11 @@ class ResourceTable:
 
     def contents(self, events: Iterable[tuple[EventType, Resource[Any]]]) -> str:
         """A header and a line for each event."""
-        rows = [self._header(), *(self._row(event, resource) for event, resource in events)]
-        self._widest = [max(column, key=len) for column in zip(*rows, strict=True)]
-        return table(rows)
+        return self._table.begin(self._row(event, resource) for event, resource in events)
 
     def line(self, event: EventType, resource: Resource[Any]) -> str:
-        """One more line, below the columns of what was shown before.
-
-        (talosctl aligns such a line with nothing.)
-        """
-        row = self._row(event, resource)
-        return table([self._widest, row]).rpartition("\n")[2]
+        """One more line, below the columns of what was shown before."""
+        return self._table.line(self._row(event, resource))
 
     def _header(self) -> tuple[str, ...]:
         star = ("*",) if self._watching else ()

@@ -30,3 +30,27 @@ def table(rows: Iterable[Sequence[str]]) -> str:
         "".join(cell.ljust(width) for cell, width in zip(line, [*width_of, 0], strict=True))
         for line, width_of in zip(lines, widths, strict=True)
     )
+
+
+class GrowingTable:
+    """A table whose lines are written as they come, below the columns of those before them.
+
+    (talosctl writes such lines through a tabwriter that has forgotten the ones before: they are
+    aligned with nothing.)
+    """
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header = tuple(header)
+        self._widest: Sequence[str] = self._header
+
+    def begin(self, rows: Iterable[Sequence[str]] = ()) -> str:
+        """The header, and what there is in the beginning."""
+        known = [self._header, *rows]
+        self._widest = [max(column, key=len) for column in zip(*known, strict=True)]
+        return table(known)
+
+    def line(self, row: Sequence[str]) -> str:
+        """One more line; one with wider cells moves those after it."""
+        pairs = zip(self._widest, row, strict=True)
+        self._widest = [max(before, cell, key=len) for before, cell in pairs]
+        return table([self._widest, row]).rpartition("\n")[2]
