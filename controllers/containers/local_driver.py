@@ -6,7 +6,7 @@ import contextlib
 import logging
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,6 +227,14 @@ def _read_environment(path: Path) -> dict[str, str]:
     except EnvironmentFileError as error:
         reason = str(error)
     raise RunnerError(f"failed to parse environment file {quote(str(path))}: {reason}")
+
+
+async def whole(work: Awaitable[R]) -> R:
+    """Wait for something that must not be left half done, whoever is cancelled meanwhile."""
+    results: list[R] = []
+    with CancelScope(shield=True):
+        results.append(await work)
+    return results[0]
 
 
 @contextmanager

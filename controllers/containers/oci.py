@@ -90,11 +90,9 @@ def notes(facts: HostFacts) -> tuple[str, ...]:
     """What :func:`oci_spec` leaves out because the host or the supervisor cannot give it."""
     found: list[str] = []
     if missing := capabilities.withheld(facts.capabilities):
-        found.append(
-            f"Not granted, as the supervisor itself has not got them: {', '.join(missing)}"
-        )
-    if "CAP_SYS_RESOURCE" not in facts.capabilities:
-        found.append(f"OOM score not lowered to {OOM_SCORE}: the supervisor lacks CAP_SYS_RESOURCE")
+        text = f"The supervisor itself has not got, and cannot grant, {', '.join(missing)}"
+        lowered = "CAP_SYS_RESOURCE" in facts.capabilities
+        found.append(text if lowered else f"{text}; the OOM score is not lowered to {OOM_SCORE}")
     if not facts.seccomp:
         found.append("No seccomp profile: the container runtime was built without seccomp")
     elif seccomp_profile(facts.architecture, ()) is None:

@@ -19,7 +19,7 @@ from controllers.containers.driver import (
 )
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.host_facts import read_host_facts
-from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as
+from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as, whole
 from controllers.containers.mount_sources import MountSourceError, make_missing_sources
 from controllers.containers.oci import Bundle, cgroup_path, notes, oci_spec
 from controllers.containers.oci_runtime import OCIRuntime, RuntimeFailure
@@ -68,10 +68,7 @@ class OCIDriver(LocalDriver):
         return await super().adopt()
 
     async def create_and_start(self, preparation: Preparation) -> RunningTask:
-        own = self.own(preparation)
-        with CancelScope(shield=True):
-            task = await self._create_and_start(own)
-        return task  # noqa: RET504 mypy: a cancel scope may swallow
+        return await whole(self._create_and_start(self.own(preparation)))
 
     async def release(self, preparation: Preparation) -> None:
         with CancelScope(shield=True), failing_as(StopError, "failed to unmount "):

@@ -151,8 +151,11 @@ def test_what_the_supervisor_has_not_got_is_left_out_and_said() -> None:
     }
     assert "oomScoreAdj" not in spec["process"]
     assert notes(facts) == (
-        "Not granted, as the supervisor itself has not got them: CAP_SYS_RESOURCE, CAP_BPF",
-        "OOM score not lowered to -600: the supervisor lacks CAP_SYS_RESOURCE",
+        "The supervisor itself has not got, and cannot grant, CAP_SYS_RESOURCE, CAP_BPF; "
+        "the OOM score is not lowered to -600",
+    )
+    assert notes(HostFacts(capabilities=capabilities.ALL - {"CAP_BPF"})) == (
+        "The supervisor itself has not got, and cannot grant, CAP_BPF",
     )
 
 
