@@ -318,14 +318,14 @@ class Writer(Reader[S]):
         """Tear down and destroy; ``False`` if somebody holds it: the controller will be told."""
         try:
             ready = not resource.finalizers
-            if not resource.tearing_down:
-                await seat.before_write()
-                ready = await seat.state.teardown(self._key, resource.id, owner=seat.name)
-            if ready:
-                await seat.before_write()
-                with seat.destroying(self.kind, resource.id):
+            with seat.destroying(self.kind, resource.id):
+                if not resource.tearing_down:
+                    await seat.before_write()
+                    ready = await seat.state.teardown(self._key, resource.id, owner=seat.name)
+                if ready:
+                    await seat.before_write()
                     await seat.state.destroy(self._key, resource.id, owner=seat.name)
-                return True
+                    return True
         except NotFound:
             return True
         except FinalizerConflict:

@@ -221,6 +221,11 @@ class Runtime:
         """How many failures there were in all."""
         return self._engine.failed
 
+    @property
+    def busy(self) -> int:
+        """How many pieces of work are in progress: passes, keys that are due, supervised tasks."""
+        return self._engine.activity.busy
+
     def latest_causes(self, controller: str) -> tuple[Cause, ...]:
         """Why the latest pass of a controller ran (of its latest key, if it is keyed).
 

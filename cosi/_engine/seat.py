@@ -162,7 +162,7 @@ class Seat(ABC):
 
     @contextmanager
     def destroying(self, kind: Kind[Any], id: str) -> Generator[None, None, None]:
-        """Inside, the end of this output is our own doing and wakes nobody."""
+        """Inside, the beginning and the end of its teardown are our own doing and wake nobody."""
         key = (kind.namespace, id)
         self._destroying.add(key)
         try:
@@ -238,8 +238,10 @@ class Seat(ABC):
         metadata = event.resource.metadata
         if metadata.owner != self.name:
             return
-        if event.type is EventType.DESTROYED:
-            if (metadata.namespace, metadata.id) not in self._destroying:
-                self.drained(event)
-        elif event.resource.tearing_down and not metadata.finalizers:
-            self.drained(event)
+        gone = event.type is EventType.DESTROYED
+        if not gone and (metadata.finalizers or not event.resource.tearing_down):
+            return
+        begins = event.old is not None and not event.old.tearing_down
+        if (gone or begins) and (metadata.namespace, metadata.id) in self._destroying:
+            return
+        self.drained(event)
