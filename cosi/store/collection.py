@@ -98,9 +98,11 @@ class Collection:
         if where.labels and where.id is None:
             if self._labels is None:
                 self._labels = LabelIndex(self._items.values())
-            candidates = self._labels.candidates(where)
-            if candidates is not None:
-                found = (self._items[id] for id in sorted(candidates))
+            if candidates := self._labels.candidates(where):
+                ids, exact = candidates
+                found = map(self._items.__getitem__, sorted(ids))
+                if exact:
+                    return tuple(found)
                 return tuple(r for r in found if where.matches_labels(r.metadata.labels))
         return tuple(r for r in self.list() if where.matches(r))
 

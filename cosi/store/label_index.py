@@ -33,15 +33,18 @@ class LabelIndex:
         for item in after.items() if after else ():
             self._ids.setdefault(item, set()).add(id)
 
-    def candidates(self, query: Query) -> set[str] | None:
-        """Ids among which all matches are; ``None`` if the index is of no help."""
+    def candidates(self, query: Query) -> tuple[set[str], bool] | None:
+        """Ids among which all matches are, and whether all of these match.
+
+        ``None`` if the index is of no help.
+        """
         found: set[str] = set()
         for branch in query.labels:
             sets = [ids for term in branch if (ids := self._having(term)) is not None]
             if not sets:
                 return None
             found |= min(sets, key=len)
-        return found
+        return found, all(len(branch) == 1 for branch in query.labels)
 
     def _having(self, term: LabelTerm) -> set[str] | None:
         if term.invert or term.op not in {LabelOp.EQUAL, LabelOp.IN}:
