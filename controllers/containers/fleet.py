@@ -51,12 +51,6 @@ class Fleet:
     def __iter__(self) -> Iterator[Supervisor]:
         return iter(tuple(self._members.values()))
 
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __contains__(self, id: str) -> bool:
-        return id in self._members
-
     def find(self, id: str) -> Supervisor | None:
         return self._members.get(id)
 

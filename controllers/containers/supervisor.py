@@ -81,6 +81,7 @@ class Supervisor:
         self._scope = anyio.CancelScope()
         self._inbox: Inbox[None] = Inbox()
         self._leaving = False
+        self._published = False
 
     # -- what the world wants -------------------------------------------------------------------
 
@@ -265,29 +266,36 @@ class Supervisor:
 
     async def _publish(self) -> None:
         """Make the state what the life says; several events of one moment are one write."""
-        said, self.life.said = self.life.said, []
-        now = self._clock()
-        events = [
-            ServiceEvent(text=s.text, phase=s.phase, timestamp=now, healthy=self.state.healthy)
-            for s in said
-        ]
-        for event in events:
-            _log.info("service[%s](%s): %s", self.id, event.phase, event.text)
-        latest = events[-1] if events else None
-        phase = latest.phase if latest else self.state.phase
+        events = self._take_events()
+        phase = events[-1].phase if events else self.state.phase
         if phase is ServicePhase.RUNNING and self.life.pid is None:
             # Its process is gone, and what it left is being taken away: nobody may count on it.
             phase = ServicePhase.STOPPING
-        self.state = self.state.evolve(
-            phase=phase,
-            message=latest.text if latest else self.state.message,
-            events=(*self.state.events, *events)[-EVENTS_KEPT:],
-            pid=self.life.pid,
-            exit_code=self.life.exit_code,
-            restarts=self.life.restarts,
-            request=self.life.wish.request,
-        )
+        changes: dict[str, object] = {
+            "phase": phase,
+            "pid": self.life.pid,
+            "exit_code": self.life.exit_code,
+            "restarts": self.life.restarts,
+            "request": self.life.wish.request,
+        }
+        if events:
+            changes["message"] = events[-1].text
+            changes["events"] = (*self.state.events, *events)[-EVENTS_KEPT:]
+        elif self._published and all(getattr(self.state, k) == v for k, v in changes.items()):
+            return
+        self.state = self.state.evolve(**changes)
+        self._published = True
         await self._publish_state(self.id, self.state)
+
+    def _take_events(self) -> list[ServiceEvent]:
+        said, self.life.said = self.life.said, []
+        now, healthy = self._clock(), self.state.healthy
+        for each in said:
+            _log.info("service[%s](%s): %s", self.id, each.phase, each.text)
+        return [
+            ServiceEvent(text=each.text, phase=each.phase, timestamp=now, healthy=healthy)
+            for each in said
+        ]
 
     _WORK: ClassVar[dict[Stage, Callable[[Supervisor], Awaitable[Outcome | None]]]] = {
         Stage.IDLE: _park,

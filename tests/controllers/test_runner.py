@@ -168,6 +168,16 @@ async def test_a_bug_in_a_driver_is_a_failure_of_its_service_alone(
     assert driver.left_behind == ()
 
 
+async def test_a_service_that_fails_disturbs_no_other(cosi: Harness) -> None:
+    """Race 1.4 talos@c680852 (c): one failing item must not stop the others."""
+    driver = FakeDriver()
+    driver.fail("ext-a", "prepare", "no", times=100)
+    await begin(cosi, driver)
+    await cosi.given("ext-b", A.evolve(name="b"))
+    await cosi.given("ext-b", OPEN)
+    assert list(driver.running) == ["ext-b"]
+
+
 class Blind(FakeDriver):
     """A driver that loses sight of what it has started."""
 

@@ -13,8 +13,8 @@ from controllers.containers.fake import FakeDriver, Run
 from controllers.dependency import DependencyController
 from controllers.runner import RunnerController
 from cosi.testing import Harness
-from cosi.testing.harness import running
 from cosi.testing.clock import virtual_time as anyio_backend
+from cosi.testing.harness import running
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec
 from resources.service_gate import ServiceGate

@@ -259,7 +259,10 @@ def test_the_second_run_begins_with_the_container_and_says_only_that_it_runs() -
 
 
 def test_a_failed_preparation_is_tried_again_from_the_beginning() -> None:
-    """Weak point 11.1/6: in Talos it is final whatever the policy says, and leaks the overlay."""
+    """Weak point 11.1/6: in Talos it is final whatever the policy says.
+
+    Weak point 11.1/7: and there it leaves the overlay mounted.
+    """
     life = in_stage(Stage.CREATING)
     life.handle(Failed("mkdir /var/foo: read-only file system"))
     assert life.stage is Stage.RELEASING
@@ -378,7 +381,7 @@ def test_a_stop_of_what_does_not_run_does_not_end_the_next_start() -> None:
 
 
 def test_a_persons_stop_is_undone_by_neither_a_config_change_nor_a_rescan() -> None:
-    """Weak point 11.1/9 (and 1)."""
+    """Weak point 11.1/9; weak point 11.1/1: a rescan starts everything that does not run."""
     life = in_stage(Stage.RUNNING)
     ask(life, STOP)
     bring_down(life)
