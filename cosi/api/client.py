@@ -17,8 +17,15 @@ from typing import Final
 
 import grpc.aio
 from google.protobuf.message import Message
-from grpc.aio import AioRpcError, Channel, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
+from grpc.aio import (
+    AioRpcError,
+    Channel,
+    UnaryStreamCall,
+    UnaryStreamMultiCallable,
+    UnaryUnaryMultiCallable,
+)
 
+from cosi.api.cancellation import reply
 from cosi.api.codec import decode, encode, parse
 from cosi.api.failure import error_of_call
 from cosi.api.proto import sealed_pb2, state_pb2
@@ -104,7 +111,7 @@ class RemoteState(State):
         request = state_pb2.ListRequest(namespace=at.namespace, type=at.type, options=options)
         call = self._streaming("List")(request.SerializeToString(), metadata=self._metadata)
         try:
-            return tuple([_received(at, data) async for data in call])
+            return await reply(_all(at, call))
         except AioRpcError as error:
             raise error_of_call(error, "List", None) from None
 
@@ -205,10 +212,16 @@ class RemoteState(State):
         method: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
             f"{SERVICE}{name}"
         )
-        return await method(request.SerializeToString(), timeout=seconds, metadata=self._metadata)
+        return await reply(
+            method(request.SerializeToString(), timeout=seconds, metadata=self._metadata)
+        )
 
     def _streaming(self, name: str) -> UnaryStreamMultiCallable[bytes, bytes]:
         return self._channel.unary_stream(f"{SERVICE}{name}")
+
+
+async def _all(kind: Kind[S], call: UnaryStreamCall[bytes, bytes]) -> tuple[Resource[S], ...]:
+    return tuple([_received(kind, data) async for data in call])
 
 
 def _received(kind: Kind[S], answer: bytes) -> Resource[S]:

@@ -14,11 +14,12 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import anyio
 from grpc.aio import EOF, AioRpcError, UnaryStreamCall
 
+from cosi.api.cancellation import reply
 from cosi.api.codec import decode, decode_tombstone, parse
 from cosi.api.failure import error_from, error_of_call
 from cosi.api.proto import sealed_pb2, state_pb2
@@ -80,7 +81,7 @@ class RemoteWatch(Watch[S]):
         self._start = start
         self._resuming = resuming
         self._stream: Stream | None = None
-        self._reading: asyncio.Future[Any] | None = None
+        self._arriving: asyncio.Task[sealed_pb2.WatchResponse | None] | None = None
         self._bookmark = start.bookmark
         self._contents: list[Event[S]] | None = [] if start.contents else None
         self._noop_due = start.bookmarked
@@ -98,6 +99,7 @@ class RemoteWatch(Watch[S]):
         if self._stream is not None:
             raise RuntimeError("a watch can be entered only once")
         self._stream = await self._open(self._bookmark)
+        self._follow()
         return self
 
     async def __aexit__(
@@ -111,18 +113,18 @@ class RemoteWatch(Watch[S]):
 
     async def _close(self, stream: Stream) -> None:
         stream.cancel()
-        if self._reading is not None:
-            reading, self._reading = self._reading, None
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
             with anyio.CancelScope(shield=True):  # a cancelled call ends at once
-                await asyncio.wait({reading})
-            if not reading.cancelled():
-                reading.exception()  # looked at, for asyncio: it is known how this one ended
+                await asyncio.wait({arriving})
+            if not arriving.cancelled():
+                arriving.exception()  # looked at, for asyncio: it is known how this one ended
 
     async def _open(self, bookmark: bytes | None) -> Stream:
         """A stream whose watch stands: its first message has arrived."""
         stream = self._open_stream(self._request(bookmark))
         try:
-            ready = await stream.read()
+            ready = await reply(stream.read())
         except AioRpcError as error:
             raise error_of_call(error, "Watch", self._pointer) from None
         except BaseException:
@@ -142,9 +144,10 @@ class RemoteWatch(Watch[S]):
             id_query=id_message(self._where),
             aggregated=True,
             start_from_bookmark=bookmark,
-            # Asked for whether or not our reader did: without a bookmark there is no way back.
-            bootstrap_bookmark=bookmark is None and not one,
-            progress=not one,
+            # Asked for whether or not our reader did: without a bookmark there is no way back,
+            # and one that is too old is none.
+            bootstrap_bookmark=not one and (bookmark is None or (start.bookmarked and fresh)),
+            progress=True,
         )
         request = state_pb2.WatchRequest(
             namespace=self._kind.namespace,
@@ -162,6 +165,8 @@ class RemoteWatch(Watch[S]):
         return self._shown if self._rest else self._bookmark
 
     async def batch(self) -> tuple[Event[S], ...]:
+        if rest := self.take_rest():
+            return rest
         while True:
             if self._over is not None:
                 raise self._over
@@ -172,35 +177,50 @@ class RemoteWatch(Watch[S]):
                 return events
 
     async def _message(self) -> sealed_pb2.WatchResponse | None:
-        """The next message; ``None`` if the stream broke and another one was opened."""
+        """The next message; ``None`` if the stream broke and another one was opened.
+
+        A reader that is cancelled here loses nothing, and neither does its stream: gRPC would
+        cancel the whole call, so the reading is a task of its own.
+        """
+        if self._arriving is None:
+            raise RuntimeError("this watch is not open: use `async with state.watch(...) as watch`")
+        arriving = self._arriving
+        await asyncio.wait({arriving})
         try:
-            data = await self._read()
+            message = None if arriving.cancelled() else arriving.result()
         except AioRpcError as error:
             await self._resume(error_of_call(error, "Watch", self._pointer))
             return None
-        if data is None:
+        if message is None:
             await self._resume(Unavailable("the server ended the watch", self._pointer))
             return None
-        self._failing_since = None
-        self._delays.reset()
-        return parse(sealed_pb2.WatchResponse, data)
+        self._follow()
+        return message
 
-    async def _read(self) -> bytes | None:
-        """Read one message; ``None`` at the end of the stream.
+    def _follow(self) -> None:
+        """Wait for the next message, of which one is held until it is read."""
+        if self._stream is not None:
+            self._arriving = asyncio.ensure_future(self._arrive(self._stream))
 
-        A reader that is cancelled here loses nothing, and neither does its stream: gRPC would
-        cancel the whole call, so the reading is a task of its own which the next one takes over.
+    async def _arrive(self, stream: Stream) -> sealed_pb2.WatchResponse | None:
+        """The next message for the reader; ``None`` at the end of the stream.
+
+        What is only for us is taken in at once, so that the bookmark stays fresh while there is
+        nothing to read.
         """
-        if self._stream is None:
-            raise RuntimeError("this watch is not open: use `async with state.watch(...) as watch`")
-        if self._reading is None:
-            self._reading = asyncio.ensure_future(self._stream.read())
-        await asyncio.wait({self._reading})
-        reading, self._reading = self._reading, None
-        if reading.cancelled():
-            return None
-        data: object = reading.result()
-        return data if isinstance(data, bytes) else None
+        while isinstance(data := await stream.read(), bytes):
+            self._failing_since = None
+            self._delays.reset()
+            message = parse(sealed_pb2.WatchResponse, data)
+            if not self._ours_alone(message):
+                return message
+            self._bookmark = message.event[-1].bookmark
+        return None
+
+    def _ours_alone(self, message: sealed_pb2.WatchResponse) -> bool:
+        if self._noop_due or self._start.progress or not message.event:
+            return False
+        return all(event.event_type == EventType.NOOP for event in message.event)
 
     # -- coming back --------------------------------------------------------------------------
 
@@ -219,6 +239,7 @@ class RemoteWatch(Watch[S]):
                 self._over = error
                 raise
             else:
+                self._follow()
                 return
 
     @property
@@ -259,8 +280,8 @@ class RemoteWatch(Watch[S]):
 
     def _wanted_noop(self) -> bool:
         """Whether our reader asked for it, or only we did."""
-        first, self._noop_due = self._noop_due, False
-        return first or self._start.progress
+        due, self._noop_due = self._noop_due, False
+        return due or self._start.progress
 
     def _event(self, message: sealed_pb2.Event) -> Event[S]:
         kind = EventType(message.event_type)
@@ -284,7 +305,6 @@ class RemoteWatch(Watch[S]):
         return decode(data, lambda _: self._kind.payload)  # type: ignore[arg-type,return-value]
 
     def _error(self, message: sealed_pb2.Event) -> CosiError:
-        text = f'namespace "{self._kind.namespace}" type "{self._kind.type}": {message.error}'
         if message.HasField("failure"):
-            return error_from(message.failure, text, self._pointer)
-        return WatchError(text, self._pointer)
+            return error_from(message.failure, message.error, self._pointer)
+        return WatchError(f"{self._kind}: {message.error}", self._pointer)

@@ -1,0 +1,19 @@
+"""A server in a process of its own: ``python -m tests.cosi.api.serve_memory SOCKET``."""
+
+import sys
+from pathlib import Path
+
+import anyio
+
+from cosi.api.server import UnixListener, serve
+from cosi.store.memory import InMemoryState
+
+
+async def main(socket: Path) -> None:
+    async with serve(InMemoryState(), UnixListener(socket)):
+        print("ready", flush=True)
+        await anyio.sleep_forever()
+
+
+if __name__ == "__main__":
+    anyio.run(main, Path(sys.argv[1]))

@@ -1,0 +1,39 @@
+"""Calls inside cancel scopes: a scope that ends a call is the one that catches it."""
+
+import anyio
+import anyio.lowlevel
+
+from cosi.api.client import RemoteState
+from cosi.resource import Resource
+from cosi.store.memory import InMemoryState
+from tests.cosi.api.things import Thing
+
+
+async def test_a_call_that_takes_too_long_is_ended_by_its_scope(
+    state: InMemoryState, remote: RemoteState
+) -> None:
+    await state.create(Resource.new("a", Thing(), finalizers=("F",)))
+
+    with anyio.move_on_after(0.02) as scope:
+        await remote.teardown_and_destroy(Thing, "a")
+
+    assert scope.cancelled_caught
+    assert (await remote.get(Thing, "a")).tearing_down
+
+
+async def test_at_whatever_moment_a_scope_is_cancelled(
+    state: InMemoryState, remote: RemoteState
+) -> None:
+    async def calls() -> None:
+        await remote.list(Thing)
+        async with remote.watch(Thing):
+            await remote.find(Thing, "a")
+
+    for step in range(40):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(calls)
+            for _ in range(step):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+    assert await remote.list(Thing) == ()
