@@ -39,6 +39,9 @@ class CosiError(Exception):
         super().__init__(message)
         self.pointer = pointer
 
+    def __reduce__(self) -> tuple[type[CosiError], tuple[str, Pointer | None]]:
+        return (type(self), (str(self), self.pointer))
+
 
 class NotFound(CosiError):
     """The resource does not exist."""

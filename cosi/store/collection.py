@@ -79,6 +79,17 @@ class Collection:
 
     # -- reading ------------------------------------------------------------------------------
 
+    @property
+    def unused(self) -> bool:
+        """Whether nothing was ever here, and nobody waits for it."""
+        return not (
+            self.history.end
+            or self._subscribers
+            or self._everything.watches
+            or self._filtered
+            or self._by_id
+        )
+
     def find(self, id: str) -> Resource[Any] | None:
         return self._items.get(id)
 

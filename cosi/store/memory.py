@@ -130,12 +130,7 @@ class InMemoryState(State):
         where: Query = EVERYTHING,
         start: Start = NOW,
     ) -> Watch[S]:
-        async def enter() -> Collection:
-            if self._unloaded is not None:
-                await self._load(self._unloaded)
-            return self._collection(kind)
-
-        return MemoryWatch(enter, id, where, start)
+        return MemoryWatch(self, kind, id, where, start)
 
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
@@ -145,6 +140,22 @@ class InMemoryState(State):
     def statistics(self) -> dict[str, KindStatistics]:
         """How much is there, by kind (``Type(namespace)``)."""
         return {str(c.kind): c.statistics() for c in self._collections.values()}
+
+    # -- for watches --------------------------------------------------------------------------
+
+    async def borrow(self, kind: KindLike[Any]) -> Collection:
+        """See :class:`~cosi.store.watching.Shelf`."""
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        return self._collection(kind)
+
+    def give_back(self, collection: Collection) -> None:
+        """See :class:`~cosi.store.watching.Shelf`."""
+        if not collection.unused:
+            return
+        # Remote clients may watch what never was, under any name: that must not add up.
+        del self._collections[collection.kind.namespace, collection.kind.type]
+        self._by_kind = {k: c for k, c in self._by_kind.items() if c is not collection}
 
     # -- inside -------------------------------------------------------------------------------
 

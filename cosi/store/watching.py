@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from cosi._engine.waker import Waker
 from cosi.errors import Unsupported, WatchError
 from cosi.query import EVERYTHING, Query
-from cosi.resource import S, Tombstone
+from cosi.resource import KindLike, S, Tombstone
 from cosi.store.collection import Collection
 from cosi.store.history import History, position_of
 from cosi.store.view import View
@@ -28,12 +27,25 @@ class WatchStatistics:
     position: int
 
 
+class Shelf(Protocol):
+    """Where a watch gets its collection, and leaves it."""
+
+    async def borrow(self, kind: KindLike[Any]) -> Collection:
+        """The collection of ``kind``, with its contents loaded."""
+        ...
+
+    def give_back(self, collection: Collection) -> None:
+        """It may be forgotten if nobody else uses it."""
+        ...
+
+
 class MemoryWatch(Watch[S]):
     """See :class:`~cosi.watch.Watch`; made by :meth:`~cosi.store.memory.InMemoryState.watch`."""
 
     def __init__(
         self,
-        collection: Callable[[], Awaitable[Collection]],
+        state: Shelf,
+        kind: KindLike[S],
         id: str | None,
         where: Query,
         start: Start,
@@ -46,7 +58,8 @@ class MemoryWatch(Watch[S]):
             raise Unsupported(
                 "cannot use BootstrapContents with TailEvents and StartFromBookmark options"
             )
-        self._enter = collection
+        self._state = state
+        self._kind = kind
         self._id = id
         self._where = where
         self._start = start
@@ -65,12 +78,13 @@ class MemoryWatch(Watch[S]):
     async def __aenter__(self) -> Self:
         if self._collection is not None:
             raise RuntimeError("a watch can be entered only once")
-        self._collection = await self._enter()
+        self._collection = await self._state.borrow(self._kind)
         view = self._collection.open_view(self._id, self._where)
         try:
             self._first = self._beginning(self._collection, view)
         except BaseException:
             self._collection.close_view(view)
+            self._state.give_back(self._collection)
             raise
         self._view = view
         self._cursor = view.log.end
@@ -86,6 +100,7 @@ class MemoryWatch(Watch[S]):
         collection, view = self._opened()
         view.parked.pop(self._waker, None)
         collection.close_view(view)
+        self._state.give_back(collection)
         self._view = None
 
     def _opened(self) -> tuple[Collection, View]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import anyio
 import pytest
 
-from cosi.errors import InvalidBookmark, InvalidResource, Unsupported
+from cosi.errors import InvalidBookmark, InvalidResource, NotFound, Unsupported
 from cosi.metadata import Metadata
 from cosi.query import LabelOp, LabelTerm, Query
 from cosi.resource import AnySpec, Kind, Resource, Spec, kind_of
@@ -160,13 +160,22 @@ async def test_a_watch_is_entered_once_and_read_while_it_is_open() -> None:
         await watch.batch()
 
 
+async def test_a_watch_of_what_is_followed_otherwise_forgets_nothing() -> None:
+    state = InMemoryState()
+    events: list[Event[Note]] = []
+    state.subscribe(KIND, events.append)
+    async with state.watch(Note):
+        pass
+    await state.create(Resource.new("a", Note()))
+    assert len(events) == 1
+
+
 async def test_a_watch_that_could_not_begin_leaves_nothing() -> None:
     state = InMemoryState()
     with pytest.raises(InvalidBookmark):
         async with state.watch(Note, start=Start(bookmark=b"?")):
             pass
-    (statistics,) = state.statistics().values()
-    assert statistics.watches == 0
+    assert state.statistics() == {}
 
 
 async def test_a_watch_of_an_id_takes_no_query() -> None:
@@ -269,7 +278,13 @@ async def test_an_unknown_kind_is_an_empty_one_and_costs_nothing() -> None:
     assert await state.list(Kind("no", "Such.thing", AnySpec)) == ()
     assert await state.list(Kind("no", "Such.thing", AnySpec), WEB) == ()
     assert await state.find(Kind("no", "Such.thing", AnySpec), "x") is None
+    with pytest.raises(NotFound):
+        await state.update(Resource.new("a", Note()))
+    async with state.watch(Note), state.watch(Note, "a"), state.watch(Note, where=WEB):
+        assert len(state.statistics()) == 1
     assert state.statistics() == {}
+    await state.create(Resource.new("a", Note()))
+    assert len(await state.list(Note)) == 1
 
 
 def test_a_state_survives_the_loop_that_it_was_used_in() -> None:
