@@ -8,7 +8,9 @@ services or ten thousand, and a failing one does not hold up the others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
+
+from typing_extensions import get_original_bases
 
 from cosi._engine.seated import Seated
 from cosi.requeue import Requeue
@@ -53,6 +55,18 @@ class QController(Seated, Generic[S]):
 
     concurrency: ClassVar[int] = 1
     """How many keys may be in work at once."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        primary = cls.__dict__.get("primary")
+        payload = next((part for base in get_original_bases(cls) for part in get_args(base)), Any)
+        if primary is None or payload is Any or isinstance(payload, TypeVar):
+            return
+        if primary.kind.payload is not payload:
+            raise TypeError(
+                f"{cls.__name__}.primary reads {primary.kind.payload.__name__}, "
+                f"but the class is of {payload.__name__}"
+            )
 
     async def reconcile(self, resource: Resource[S], /) -> Requeue | None:
         """Make it so, for this resource; it is running."""

@@ -222,6 +222,11 @@ class Runtime:
         return self._engine.failed
 
     @property
+    def watch_resyncs(self) -> int:
+        """How often a watch could not be resumed, and was listed again."""
+        return self._engine.feeds.resyncs
+
+    @property
     def busy(self) -> int:
         """How many pieces of work are in progress: passes, keys that are due, supervised tasks."""
         return self._engine.activity.busy
@@ -245,8 +250,8 @@ class Runtime:
         for name, statistics in self.statistics().items():
             keyed = isinstance(self._seats[name][0], QueueSeat)
             yield from controller_samples(name, statistics, keyed=keyed)
-        resyncs = self._engine.feeds.resyncs
-        yield Sample("watch_resyncs", "counter", "Watches that were listed again.", resyncs)
+        text = "Watches that had to be listed again."
+        yield Sample("watch_resyncs", "counter", text, self.watch_resyncs)
 
     @property
     def graph(self) -> Graph:

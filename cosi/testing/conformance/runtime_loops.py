@@ -195,7 +195,8 @@ class LoopCases(RuntimeCases):
     async def test_modify_with_result_controller(self, world: Harness) -> None:
         controller = ModifyWithResult()
         world.start(controller)
-        await world.settled()  # a pass that sees what a watch has yet to tell is followed by another
+        # A pass that sees what a watch has yet to tell is followed by another one.
+        await world.settled()
         await world.given("one", Int(value=1))
         await world.given("one", Int(value=2))
         stored = await world.resource(Str, "one")

@@ -113,7 +113,7 @@ def test_pre_empted_delays_do_not_pile_up() -> None:
 
 def test_nobody_works_twice_on_one_key_and_nothing_is_lost() -> None:
     """COSI's queue test: workers, keys and rounds, in a random order."""
-    chance = random.Random(1)  # noqa: S311  # a repeatable shuffle
+    chance = random.Random(1)  # a repeatable shuffle
     queue = Queue()
     in_work: dict[str, int] = {}
     seen: dict[str, int] = {}

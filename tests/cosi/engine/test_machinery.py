@@ -6,6 +6,7 @@ import gc
 from collections.abc import Awaitable
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio import to_thread
 
@@ -121,7 +122,7 @@ class TestOutcome:
         return str(request.param)
 
     async def test_a_success_is_none(self) -> None:
-        assert await outcome_of(anyio.sleep(0)) is None
+        assert await outcome_of(anyio.lowlevel.checkpoint()) is None
 
     async def test_a_failure_is_returned(self) -> None:
         error = ValueError("it")
@@ -168,7 +169,7 @@ class TestOutcome:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(life, waits())
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
         assert after == []
 

@@ -72,7 +72,7 @@ def fail(_: Recorder) -> None:
     raise ValueError("this pass fails")
 
 
-# -- wake-ups ---------------------------------------------------------------------------------------
+# -- wake-ups --
 
 
 async def test_many_changes_before_a_pass_are_one_pass(cosi: Harness) -> None:
@@ -146,7 +146,7 @@ async def test_a_wake_after_the_end_is_nothing(cosi: Harness) -> None:
         await recorder.numbers.list()
 
 
-# -- time -------------------------------------------------------------------------------------------
+# -- time --
 
 
 async def test_the_earliest_deadline_wins(cosi: Harness) -> None:
@@ -170,7 +170,7 @@ async def test_a_pass_for_another_reason_forgets_the_deadline(cosi: Harness) -> 
     assert len(recorder.passes) == 2
 
 
-# -- failures ---------------------------------------------------------------------------------------
+# -- failures --
 
 
 async def test_a_failed_pass_is_repeated_with_what_had_woken_it(cosi: Harness) -> None:
@@ -251,7 +251,7 @@ async def test_a_controller_without_a_reconcile_says_which(cosi: Harness) -> Non
     assert "Empty overrides neither" in str(failures[0].error)
 
 
-# -- reading and holding ----------------------------------------------------------------------------
+# -- reading and holding --
 
 
 async def test_a_bound_input_is_read_without_its_id(cosi: Harness, hands: Hands) -> None:
@@ -289,7 +289,7 @@ async def test_only_what_is_running_can_be_held(cosi: Harness, hands: Hands) -> 
         await hands.numbers.hold("never was")
 
 
-# -- writing ----------------------------------------------------------------------------------------
+# -- writing --
 
 
 async def test_apply_writes_only_what_differs(hands: Hands) -> None:
