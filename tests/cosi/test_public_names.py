@@ -1,0 +1,52 @@
+"""What is public, and which mistakes its types prevent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cosi
+import cosi.testing
+
+NAMES = """
+EVERY Conflict Controller CosiError FrozenMap Inbox InMemoryState Input Kind Mapped NotFound Output
+OwnerConflict Phase Pointer QController Query Requeue Resource Runtime Skip Spec State StrongInput
+TaskSet Value Wakeups idle transform
+""".split()
+
+TESTING = "ControllersFailed Harness feed load_fixtures running".split()
+
+
+def test_the_public_names_are_these_and_not_too_many() -> None:
+    assert sorted(cosi.__all__) == sorted(NAMES)
+    assert sorted(cosi.testing.__all__) == sorted(TESTING)
+    assert len(NAMES) <= 30
+    for name in NAMES:
+        assert getattr(cosi, name) is not None
+
+
+TYPING = Path(__file__).parent / "typing_tests"
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_mistakes_are_found_by_the_type_checkers(checker: str) -> None:
+    """Each line that ends in ``# error`` is one, and no other line is."""
+    files = [str(path) for path in sorted(TYPING.glob("*.py"))]
+    options = ["--strict", "--no-error-summary"] if checker == "mypy" else []
+    command = [sys.executable, "-m", checker, *options, *files]
+    found = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    wrong = {
+        f"{Path(file).name}:{number}"
+        for file in files
+        for number, line in enumerate(Path(file).read_text().splitlines(), 1)
+        if line.endswith("# error")
+    }
+    said = {
+        f"{Path(parts[0].strip()).name}:{parts[1]}"
+        for line in found.splitlines()
+        if len(parts := line.split(":")) > 2 and " error" in line
+    }
+    assert said == wrong, found
