@@ -101,4 +101,4 @@ async def _report(state: State) -> str:
     services = [shown(service) for service in await state.list(ServiceState)]
     now = datetime.now(UTC)
     blocks = [service_block(NODE, service, now) for service in services]
-    return "\n\n".join((service_table(NODE, services, now), *blocks))
+    return "\n\n".join((service_table([(NODE, service) for service in services], now), *blocks))

@@ -39,9 +39,9 @@ def shown(service: Resource[ServiceState]) -> ShownService:
     return ShownService(service.id, service.spec.phase, service.spec.healthy, events)
 
 
-def service_table(node: str, services: Iterable[ShownService], now: datetime) -> str:
-    """One line for each service, sorted as given (Talos 1.14: "services")."""
-    return table([HEADER, *(_line(node, service, now) for service in services)])
+def service_table(services: Iterable[tuple[str, ShownService]], now: datetime) -> str:
+    """One line for each service and the node it is on, as given (Talos 1.14: "services")."""
+    return table([HEADER, *(_line(node, service, now) for node, service in services)])
 
 
 def _line(node: str, service: ShownService, now: datetime) -> tuple[str, ...]:

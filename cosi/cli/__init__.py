@@ -24,14 +24,22 @@ USAGE = 2
 _ALIASES = {"g": "get"}  # talosctl's
 
 
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="cosi.commands")}
+
+
 class Commands(click.Group):
     """The commands that are installed; a broken one does not take the others with it."""
 
+    installed = staticmethod(_installed)
+    """What there is, by name."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_installed())
+        return sorted(self.installed())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = _installed().get(_ALIASES.get(cmd_name, cmd_name))
+        entry = self.installed().get(_ALIASES.get(cmd_name, cmd_name))
         if entry is None:
             return None
         try:
@@ -72,11 +80,6 @@ def _broken(name: str, reason: str) -> click.Command:
     anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
     settings = {"ignore_unknown_options": True}
     return click.Command(name, settings, fail, [anything], short_help=f"({reason})")
-
-
-@cache
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group="cosi.commands")}
 
 
 @click.group(

@@ -9,20 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-import anyio
-import click
-
-from cosi.backoff import Delays, exponential
-from cosi.errors import CosiError, InvalidBookmark, Overrun, Unavailable
+from cosi.cli.patience import Patience
+from cosi.errors import InvalidBookmark, Overrun, Unavailable
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, Resource
 from cosi.state import State
 from cosi.watch import Event, EventType, Start, Watch
-
-BUDGET_SECONDS: Final = 900.0
-"""For how long a server may be away."""
 
 Step = tuple[EventType, Resource[Any]]
 
@@ -37,35 +31,23 @@ class Following:
     where: Query = EVERYTHING
     _known: dict[str, Resource[Any]] = field(default_factory=dict[str, Resource[Any]])
     _established: bool = False
-    _failing_since: float | None = None
 
     async def run(self, show: Callable[[list[Step]], None]) -> None:
         """``show`` first all that is there (maybe nothing), then what happens; for ever."""
-        delays = Delays(lambda: exponential(0.1, maximum=5.0))
+        patience = Patience(str(self.kind))
         while True:
             try:
                 async with self._watch() as watch:
                     await self._first(watch, show)
-                    self._failing_since = None
-                    delays.reset()
+                    patience.answered()
                     await self._rest(watch, show)
             except (InvalidBookmark, Overrun, Unavailable) as error:
-                await self._again(error, delays.next())
+                await patience.wait(error)
 
     def _watch(self) -> Watch[Any]:
         if self.id is not None:
             return self.state.watch(self.kind, self.id)
         return self.state.watch(self.kind, where=self.where, start=Start(contents=True))
-
-    async def _again(self, error: CosiError, delay: float) -> None:
-        """Wait before the next attempt; raises ``error`` if there is to be none."""
-        now = anyio.current_time()
-        if self._failing_since is None:
-            self._failing_since = now
-            click.echo(f"cosi: reading {self.kind} again: {error}", err=True)
-        if not self._established or now - self._failing_since > BUDGET_SECONDS:
-            raise error
-        await anyio.sleep(delay)
 
     async def _first(self, watch: Watch[Any], show: Callable[[list[Step]], None]) -> None:
         events: list[Event[Any]] = []

@@ -23,7 +23,7 @@ def type_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
         definitions = await registered(connection.state)
         return sorted({name for one in definitions for name in names_of(one.spec)})
 
-    return _matching(_answers(ctx, names), incomplete)
+    return matching(answers(ctx, names), incomplete)
 
 
 def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -39,10 +39,10 @@ def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
         kind = Kind(namespace, definition.type, AnySpec)
         return [resource.id for resource in await connection.state.list(kind)]
 
-    return _matching(_answers(ctx, ids), incomplete)
+    return matching(answers(ctx, ids), incomplete)
 
 
-def _answers(
+def answers(
     ctx: click.Context, question: Callable[[Connection], Awaitable[list[str]]]
 ) -> list[str]:
     from cosi.cli.connection import ask
@@ -62,5 +62,5 @@ def _server(ctx: click.Context) -> Server:
     return server_of(socket=ctx.params.get("socket") or SOCKET, **given)
 
 
-def _matching(names: list[str], incomplete: str) -> list[str]:
+def matching(names: list[str], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]

@@ -15,6 +15,7 @@ from controllers.service_text import (
 from cosi import Resource
 from resources.service_state import ServiceEvent, ServicePhase, ServiceState
 
+NODE = "172.20.0.5"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -47,7 +48,7 @@ CONTAINERD = ShownService(
 def test_the_table_of_services() -> None:
     hello = ShownService(HELLO.id, "Running", None, (_event("Running", HELLO.events[-1].text, 98),))
     assert (
-        service_table("172.20.0.5", [CONTAINERD, hello], NOW)
+        service_table([(NODE, CONTAINERD), (NODE, hello)], NOW)
         == """\
 NODE         SERVICE           STATE     HEALTH   LAST CHANGE   LAST EVENT
 172.20.0.5   containerd        Running   OK       1m38s ago     Health check successful
@@ -58,14 +59,14 @@ Started task ext-hello-world (PID 1100) for container ext-hello-world"""
 
 def test_a_service_without_events_has_none() -> None:
     quiet = ShownService("udevd", "Initialized", False)
-    assert service_table("n", [quiet], NOW).splitlines()[1] == (
+    assert service_table([("n", quiet)], NOW).splitlines()[1] == (
         "n      udevd     Initialized   Fail      ago          <none>"
     )
 
 
 def test_the_block_of_a_service_has_its_newest_event_first() -> None:
     assert (
-        service_block("172.20.0.5", HELLO, NOW)
+        service_block(NODE, HELLO, NOW)
         == """\
 NODE     172.20.0.5
 ID       ext-hello-world

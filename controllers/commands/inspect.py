@@ -1,0 +1,61 @@
+"""`cosi inspect dependencies`: who reads and writes what, as a drawing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cosi.cli.connection import Connection, Server, ask, connects
+
+if TYPE_CHECKING:
+    from cosi.graph import Edge
+    from cosi.resource import Resource
+
+
+@click.group()
+def inspect() -> None:
+    """Look inside the running machine."""
+
+
+@inspect.command(
+    epilog="""\b
+    $ cosi inspect dependencies | dot -Tsvg > dependencies.svg
+    """
+)
+@click.option("--with-resources", is_flag=True, help="With the resources that exist now.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(("dot", "mermaid")),
+    default="dot",
+    show_default=True,
+    help="Graphviz, or what README files show.",
+)
+@connects
+def dependencies(server: Server, with_resources: bool, output: str) -> None:
+    """Draw which controllers read and write which types of resources."""
+    click.echo(ask(server, lambda connection: _drawn(connection, with_resources, output)))
+
+
+async def _drawn(connection: Connection, with_resources: bool, output: str) -> str:
+    from controllers.commands.machine import Machine
+    from cosi.cli import dot
+    from cosi.graph import Graph
+
+    edges = await Machine(connection).dependencies()
+    live = await _live(connection, edges) if with_resources else None
+    if output == "mermaid":
+        return Graph(edges, live).mermaid().rstrip("\n")
+    if live is None:
+        return dot.dependencies(edges)
+    return dot.dependencies_with_resources(edges, live)
+
+
+async def _live(
+    connection: Connection, edges: tuple[Edge, ...]
+) -> dict[tuple[str, str], tuple[Resource[Any], ...]]:
+    from cosi.resource import AnySpec, Kind
+
+    keys = sorted({(edge.namespace, edge.resource_type) for edge in edges})
+    return {key: await connection.state.list(Kind(*key, AnySpec)) for key in keys}

@@ -1,0 +1,40 @@
+"""`cosi version`: of this program, and of the machine that it asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cosi.cli.connection import Connection, Server, ask, connects
+
+if TYPE_CHECKING:
+    from controllers.commands.version_text import Version
+
+
+@click.command(
+    epilog="""\b
+    $ cosi version
+    Client:
+    \tTag:         v0.1.0
+    """
+)
+@click.option("--client", is_flag=True, help="Only of this program; no server is asked.")
+@click.option("--short", is_flag=True, help="Only the tags.")
+@connects
+def version(server: Server, client: bool, short: bool) -> None:
+    """Show the version of this program and of the server."""
+    from controllers.commands.version_text import client_version, version_block
+
+    own = client_version()
+    click.echo(f"Client {own.tag}" if short else f"Client:\n{version_block(own)}")
+    if client:
+        return
+    for found in ask(server, _asked):
+        click.echo(f"{found.node} {found.tag}" if short else f"Server:\n{version_block(found)}")
+
+
+async def _asked(connection: Connection) -> list[Version]:
+    from controllers.commands.machine import Machine
+
+    return await Machine(connection).version()
