@@ -11,13 +11,39 @@ import pytest
 import cosi
 import cosi.testing
 
-NAMES = """
-EVERY Conflict Controller CosiError FrozenMap Inbox InMemoryState Input Kind Mapped NotFound Output
-OwnerConflict Phase Pointer QController Query Requeue Resource Runtime Skip Spec State StrongInput
-TaskSet Value Wakeups idle transform
-""".split()
+NAMES = [
+    "EVERY",
+    "Conflict",
+    "Controller",
+    "CosiError",
+    "FrozenMap",
+    "Inbox",
+    "InMemoryState",
+    "Input",
+    "Kind",
+    "Mapped",
+    "NotFound",
+    "Output",
+    "OwnerConflict",
+    "Phase",
+    "Pointer",
+    "QController",
+    "Query",
+    "Requeue",
+    "Resource",
+    "Runtime",
+    "Skip",
+    "Spec",
+    "State",
+    "StrongInput",
+    "TaskSet",
+    "Value",
+    "Wakeups",
+    "idle",
+    "transform",
+]
 
-TESTING = "ControllersFailed Harness feed load_fixtures running".split()
+TESTING = ["ControllersFailed", "Harness", "feed", "load_fixtures", "running"]
 
 
 def test_the_public_names_are_these_and_not_too_many() -> None:
