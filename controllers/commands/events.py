@@ -26,11 +26,12 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
 
 
 @click.command(
+    short_help="Show what has happened, and what happens.",
     epilog="""\b
     $ cosi events --tail 1
     NODE    ID                     EVENT                                   ACTOR   SOURCE      MESSAGE
     alpha   d4c1h0kq1l5p0f0b2m3g   talos/runtime/machine.ServiceStateEvent         ext-hello   RUNNING: ...
-    """  # noqa: E501  # as it is shown
+    """,  # noqa: E501  # as it is shown
 )
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on as more happens.")
 @click.option(

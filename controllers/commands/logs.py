@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Print the output of a service.",
     epilog="""\b
     $ cosi logs ext-hello-world --tail 1
     172.20.0.5: hello, world
-    """
+    """,
 )
 @click.argument("id", shell_complete=log_ids)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on as more is written.")

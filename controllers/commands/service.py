@@ -14,6 +14,7 @@ STOP_SECONDS = 600.0
 
 
 @click.command(
+    short_help="Show, start, stop or restart a service.",
     epilog="""\b
     $ cosi service ext-hello-world
     NODE     172.20.0.5
@@ -22,7 +23,7 @@ STOP_SECONDS = 600.0
     HEALTH   ?
     EVENTS   [Running]: Started task ext-hello-world (PID 1100) for container ext-hello-world ...
              [Preparing]: Creating service runner (2m47s ago)
-    """
+    """,
 )
 @click.argument("id", required=False, shell_complete=service_ids)
 @click.argument("action", default="status", metavar="[status|start|stop|restart]")

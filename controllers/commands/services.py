@@ -8,12 +8,13 @@ from cosi.cli.connection import Connection, Server, ask, connects
 
 
 @click.command(
+    short_help="List the services.",
     epilog="""\b
     $ cosi services
     NODE         SERVICE           STATE     HEALTH   LAST CHANGE   LAST EVENT
     172.20.0.5   containerd        Running   OK       1m38s ago     Health check successful
     172.20.0.5   ext-hello-world   Running   ?        1m38s ago     Started task ext-hello-world ...
-    """
+    """,
 )
 @connects
 def services(server: Server) -> None:

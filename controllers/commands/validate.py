@@ -8,10 +8,11 @@ import click
 
 
 @click.command(
+    short_help="Check definition files.",
     epilog="""\b
     $ cosi validate usr/local/etc/containers
     usr/local/etc/containers/hello.yaml:3:3: error: unknown key "entrypiont"
-    """
+    """,
 )
 @click.argument(
     "paths",

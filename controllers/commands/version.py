@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Show the versions of program and server.",
     epilog="""\b
     $ cosi version
     Client:
     \tTag:         v0.1.0
-    """
+    """,
 )
 @click.option("--client", is_flag=True, help="Only of this program; no server is asked.")
 @click.option("--short", is_flag=True, help="Only the tags.")

@@ -15,10 +15,11 @@ MAX_CHARACTERS = 32 * 1024 * 1024
 
 
 @click.command(
+    short_help="Create or update resources from files.",
     epilog="""\b
     $ cosi apply -f network.yaml
     NetworkStatuses.net.talos.dev(network/status) created
-    """
+    """,
 )
 @click.option(
     "-f",

@@ -6,9 +6,10 @@ import click
 
 
 @click.command(
+    short_help="Say what a type and its fields mean.",
     epilog="""\b
     $ cosi explain servicegates.waitingFor
-    """
+    """,
 )
 @click.argument("name", metavar="TYPE[.FIELD...]")
 def explain(name: str) -> None:

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Show resources.",
     epilog="""\b
-    $ cosi get services
-    NODE    NAMESPACE   TYPE      ID                VERSION   RUNNING   HEALTHY   HEALTH UNKNOWN
-    alpha   runtime     Service   ext-hello-world   1         true      false     true
-    """
+    $ cosi get pathstatuses
+    NODE    NAMESPACE   TYPE         ID             VERSION   PRESENT
+    alpha   runtime     PathStatus   /dev/urandom   1         true
+    $ cosi get svc ext-hello-world -o jsonpath={.spec.phase}
+    Running
+    """,
 )
 @click.argument("type", shell_complete=type_names)
 @click.argument("id", required=False, shell_complete=resource_ids)

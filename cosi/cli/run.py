@@ -21,21 +21,24 @@ class RunCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # The applications decide which options there are, so they must be known before parsing.
-        self._named = tuple(arg for arg in args if _MODULE_AND_NAME.fullmatch(arg))
+        installed = installed_names()
+        self._named = tuple(
+            arg for arg in args if arg in installed or _MODULE_AND_NAME.fullmatch(arg)
+        )
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         taken = {name for parameter in own for name in parameter.opts}
         more: dict[str, click.Parameter] = {}
-        for name in (*self._named, *installed_names()):
+        for name in self._named or installed_names():  # what is not run is not loaded
             for option in options_of(find(name)):
                 if not taken.intersection(option.opts):
                     more.setdefault(option.opts[0], option)
         return [*own[:-1], *more.values(), *own[-1:]]  # --help stays last
 
 
-@click.command(cls=RunCommand)
+@click.command(short_help="Run applications.", cls=RunCommand)
 @click.argument("applications", nargs=-1, metavar="[APPLICATION]...")
 @click.option(
     "--fixtures",

@@ -6,11 +6,12 @@ import click
 
 
 @click.command(
+    short_help="Print a JSON Schema.",
     epilog="""\b
     $ cosi schema definition > definition.schema.json
     and on top of a file, for editors with the YAML language server:
     # yaml-language-server: $schema=definition.schema.json
-    """
+    """,
 )
 @click.argument("name", metavar="TYPE|NAME")
 def schema(name: str) -> None:
