@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     short_help="Show resources.",
     epilog="""\b
     $ cosi get pathstatuses
-    NODE    NAMESPACE   TYPE         ID             VERSION   PRESENT
+    NODE    NAMESPACE   TYPE         ID             VERSION   PRESENT   ERROR
     alpha   runtime     PathStatus   /dev/urandom   1         true
     $ cosi get svc ext-hello-world -o jsonpath={.spec.phase}
     Running
