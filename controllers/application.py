@@ -57,12 +57,14 @@ def extension_services(
 
 def application(
     *,
-    root: Annotated[Path, "Definitions, root filesystems, logs and run files lie below."] = Path("/"),
+    root: Annotated[Path, "Definitions, filesystems, logs and run files lie below."] = Path("/"),
     config: Annotated[
         tuple[Path, ...],
         "Machine configuration documents; may be repeated. [default: ROOT/etc/cosi/config.yaml]",
     ] = (),
-    runtime: Annotated[Literal["auto", "runc", "crun", "process"], "What runs containers."] = "auto",
+    runtime: Annotated[
+        Literal["auto", "runc", "crun", "process"], "What runs containers."
+    ] = "auto",
     on_exit: Annotated[Literal["stop", "leave"], "What becomes of containers at the end."] = "stop",
     time_sync: Annotated[Literal["auto", "disabled"], "Whether somebody sets the clock."] = "auto",
     once: bool = False,
