@@ -150,13 +150,11 @@ def test_what_the_supervisor_has_not_got_is_left_out_and_said() -> None:
         "CAP_SYS_MODULE",
     }
     assert "oomScoreAdj" not in spec["process"]
-    assert notes(facts) == (
-        "The supervisor itself has not got, and cannot grant, CAP_SYS_RESOURCE, CAP_BPF; "
-        "the OOM score is not lowered to -600",
-    )
-    assert notes(HostFacts(capabilities=capabilities.ALL - {"CAP_BPF"})) == (
-        "The supervisor itself has not got, and cannot grant, CAP_BPF",
-    )
+    text = "The supervisor itself has not got, and cannot grant, "
+    score = "the OOM score is not lowered to -600"
+    assert notes(facts) == (f"{text}CAP_SYS_RESOURCE, CAP_BPF; {score}",)
+    facts = HostFacts(capabilities=capabilities.ALL - {"CAP_BPF"})
+    assert notes(facts) == (f"{text}CAP_BPF",)
 
 
 def test_a_full_supervisor_has_nothing_to_say() -> None:
