@@ -6,7 +6,8 @@
         gate = await state.get(ServiceGate, "ext-hello")
 
 A ``RemoteState`` is a :class:`~cosi.state.State`: a ``Runtime`` runs over it unchanged. It needs
-asyncio, as does grpc.aio.
+asyncio, as does grpc.aio, and one event loop for the life of the process: what grpc reports of a
+call to a loop that is closed already is raised in the next one (grpcio 1.85).
 """
 
 from __future__ import annotations

@@ -127,9 +127,6 @@ class RemoteWatch(Watch[S]):
             ready = await reply(stream.read())
         except AioRpcError as error:
             raise error_of_call(error, "Watch", self._pointer) from None
-        except BaseException:
-            stream.cancel()
-            raise
         if ready is EOF:
             raise Unavailable("the server ended the watch before it began", self._pointer)
         return stream

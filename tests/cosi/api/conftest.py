@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from cosi.api.client import RemoteState, connect
@@ -10,9 +11,19 @@ from cosi.api.server import UnixListener, serve
 from cosi.store.memory import InMemoryState
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def anyio_backend() -> str:
     return "asyncio"  # grpc.aio knows no other
+
+
+@pytest.fixture(scope="package", autouse=True)
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """One event loop for all of these tests: grpc reports ends of calls to it when it likes.
+
+    What it reports to a closed one is raised in whatever runs then, hence the pause.
+    """
+    yield
+    await anyio.sleep(0.05)
 
 
 @pytest.fixture

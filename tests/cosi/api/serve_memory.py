@@ -11,7 +11,8 @@ from cosi.store.memory import InMemoryState
 
 async def main(socket: Path) -> None:
     async with serve(InMemoryState(), UnixListener(socket)):
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         await anyio.sleep_forever()
 
 
