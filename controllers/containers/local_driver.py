@@ -200,7 +200,7 @@ class LocalDriver(ABC):
         # Without its specification it can still be watched, and stopped.
         known = spec or ContainerSpec(name=directory.id.partition("-")[2], entrypoint="?")
         preparation = LocalPreparation(directory.id, known)
-        output = Output(directory, self.logs)
+        output = Output(directory, self.logs, resumed=True)
         task = self.run(preparation, state.process(), state.pid, output)
         return Adopted(task, preparation, spec.digest if spec else "")
 

@@ -54,6 +54,16 @@ class LogFile:
             self._written(data)
         return data
 
+    def tail(self, count: int) -> bytes:
+        """The last bytes of the file, as far as it can be read."""
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - count))
+                return file.read(count)
+        except OSError:
+            return b""
+
     def close(self) -> None:
         """Let go of the file; it is opened again when there is something to write."""
         if self._fd >= 0:

@@ -66,6 +66,11 @@ class ServiceLog:
         while taken < _DRAIN_LIMIT and (count := self.take(fifo)):
             taken += count
 
+    def resume(self) -> None:
+        """Remember the end of what an earlier life has written, in a life that begins."""
+        if self.end == 0 and (end := self._file.tail(PORTION)):
+            self.remember(end)
+
     def remember(self, data: bytes) -> None:
         """Keep something in memory only."""
         with self._lock:

@@ -16,14 +16,19 @@ _CLOSED: Final = -1
 
 
 class Output:
-    """Made before a container is; what its process writes goes to the service's log."""
+    """Made before a container is; what its process writes goes to the service's log.
 
-    def __init__(self, directory: RunDirectory, logs: Logs) -> None:
+    `resumed`: the container is there already, and the end of its log is what it has written.
+    """
+
+    def __init__(self, directory: RunDirectory, logs: Logs, *, resumed: bool = False) -> None:
         self._directory = directory
         self._logs = logs
         self._fifo = directory.open_fifo()
         self._log: ServiceLog = logs.register(directory.id)
         self._begin = self._log.end
+        if resumed:
+            self._log.resume()
         self._console: Console | None = None
 
     @contextmanager
