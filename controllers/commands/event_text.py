@@ -29,7 +29,7 @@ def event_row(node: str, event: machine_pb2.Event) -> tuple[str, ...] | None:
         source, message = text(message_class.FromString(event.data.value))
     except DecodeError:
         return None
-    message = " ".join(message.split("\n")).strip()
+    message = " ".join(message.split())  # one line
     return node, event.id, event.data.type_url, event.actor_id, source, message
 
 
