@@ -10,10 +10,16 @@ import json
 import os
 import pkgutil
 import platform
+import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import tests.benchmarks
+from cosi._engine.gc_tuning import THRESHOLDS
+from tests.benchmarks.go_program import go_version
 from tests.benchmarks.measure import Benchmark, Result, Scale, measure
 
 VERSIONS = ("pydantic", "pydantic-core", "anyio", "grpcio", "protobuf")
@@ -21,13 +27,15 @@ VERSIONS = ("pydantic", "pydantic-core", "anyio", "grpcio", "protobuf")
 
 def main() -> None:
     options = _arguments()
-    chosen = [b for b in benchmarks() if options.only is None or options.only in b.name]
+    chosen = [each for each in benchmarks() if options.only is None or each.has(options.only)]
     if not chosen:
         sys.exit(f"no benchmark has {options.only!r} in its name")
-    for line in _machine():
-        print(line)  # noqa: T201  # this is a program
+    print("\n".join(machine()))
+    print()
+    began = time.monotonic()
     results = list(_measured(chosen, Scale(quick=options.quick)))
-    print(table(results))  # noqa: T201  # this is a program
+    _progress(f"{time.monotonic() - began:.0f} s in all")
+    print(table(results))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:  # noqa: PTH123  # as the user said
             json.dump([result.as_json() for result in results], file, indent=2)
@@ -35,7 +43,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", metavar="NAME", help="those with NAME in their name")
+    parser.add_argument("--only", metavar="NAME", help="those with NAME in name or comparison")
     parser.add_argument("--json", metavar="FILE", help="write the results there, too")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, under a minute")
     return parser.parse_args()
@@ -51,23 +59,55 @@ def benchmarks() -> Iterator[Benchmark]:
 
 def _measured(chosen: list[Benchmark], scale: Scale) -> Iterator[Result]:
     for number, benchmark in enumerate(chosen, 1):
-        label = f"[{number}/{len(chosen)}] {benchmark.name}"
+        label = f"[{number}/{len(chosen)}] {benchmark.title}"
         if reason := benchmark.missing():
-            print(f"{label}: left out, {reason}", file=sys.stderr)  # noqa: T201  # progress
+            _progress(f"{label}: left out, {reason}")
             continue
-        print(f"{label} ...", file=sys.stderr, flush=True)  # noqa: T201  # progress
-        yield measure(benchmark, scale)
+        _progress(f"{label} ...")
+        began = time.monotonic()
+        try:
+            result = measure(benchmark, scale)
+        except Exception as error:  # the others are worth having
+            _progress(f"    failed: {error!r}")
+            continue
+        _progress(f"    {time.monotonic() - began:.1f} s: {' | '.join(_row(result)[1:])}")
+        yield result
 
 
-def _machine() -> Iterator[str]:
-    versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
-    yield f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    yield f"{versions}; gc thresholds {gc.get_threshold()}, frozen {gc.get_freeze_count()}"
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def machine() -> Iterator[str]:
+    """What it was measured on, and with what."""
+    yield f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.platform()}, {os.cpu_count()} cores"
+    versions = " ".join(f"{name} {_version(name)}" for name in VERSIONS)
+    yield f"Python {platform.python_version()}; {versions}"
+    go = go_version()
+    others = [f"Go {go[0]}.{go[1]}"] if go else ["no Go"]
+    others += [_first_line(name) for name in ("runc", "containerd")]
+    yield "; ".join(others)
+    yield f"gc thresholds {gc.get_threshold()}; {THRESHOLDS} and frozen while a runtime runs"
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _first_line(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        return f"no {program}"
+    said = subprocess.run([path, "--version"], check=False, capture_output=True, text=True)
+    return next(iter(said.stdout.splitlines()), program)
 
 
 def table(results: list[Result]) -> str:
     """The results as a Markdown table, the losses among the wins."""
-    rows = [("name", "ours", "other", "unit", "ratio", "target", "met", "spread")]
+    rows = [("name", "ours", "other", "unit", "ratio", "target", "met", "spread", "other's")]
     rows += [_row(result) for result in results]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
@@ -79,20 +119,21 @@ def table(results: list[Result]) -> str:
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    name = result.benchmark.name
-    if result.benchmark.against:
-        name = f"{name}, against {result.benchmark.against}"
-    low, high = result.ours_spread
     return (
-        name,
+        result.benchmark.title,
         f"{result.ours:.4g}",
         "" if result.other is None else f"{result.other:.4g}",
         result.benchmark.unit,
         "" if result.ratio is None else f"{result.ratio:.3g}x",
         str(result.benchmark.limit or ""),
         {True: "yes", False: "NO", None: ""}[result.met],
-        f"{low:.4g}..{high:.4g}",
+        _spread(result.ours_spread),
+        _spread(result.other_spread) if result.other_spread else "",
     )
+
+
+def _spread(figures: tuple[float, float]) -> str:
+    return f"{figures[0]:.4g}..{figures[1]:.4g}"
 
 
 if __name__ == "__main__":

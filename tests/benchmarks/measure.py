@@ -86,6 +86,15 @@ class Benchmark:
     missing: Callable[[], str | None] = lambda: None
     repeats: int = REPEATS
 
+    @property
+    def title(self) -> str:
+        """The name, and what it is compared with."""
+        return f"{self.name}, against {self.against}" if self.against else self.name
+
+    def has(self, text: str) -> bool:
+        """Whether somebody who asks for ``text`` means this one."""
+        return text.casefold() in self.title.casefold()
+
 
 @dataclass(frozen=True)
 class Result:
