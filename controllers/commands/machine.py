@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
+from grpc import StatusCode
 from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from controllers.commands.event_following import Happened, Show, Tail
@@ -18,6 +19,7 @@ from controllers.service_text import ShownEvent, ShownService
 from cosi.api.client import TIMEOUT_SECONDS
 from cosi.api.failure import error_of_call
 from cosi.cli.connection import Connection
+from cosi.errors import CosiError, Unsupported
 from cosi.graph import Edge, EdgeType
 
 M = TypeVar("M", bound=Message)
@@ -118,7 +120,7 @@ class Machine:
         try:
             data = await call(request.SerializeToString(), timeout=seconds)
         except AioRpcError as error:
-            raise error_of_call(error, _name(method), None) from None
+            raise _failure(error, method) from None
         return response.FromString(data)
 
     async def _stream(self, method: str, request: Message, take: Callable[[bytes], None]) -> None:
@@ -128,7 +130,7 @@ class Machine:
             async for data in call:
                 take(data)
         except AioRpcError as error:
-            raise error_of_call(error, _name(method), None) from None
+            raise _failure(error, method) from None
         finally:
             call.cancel()
 
@@ -137,8 +139,11 @@ class Machine:
         return message.metadata.hostname or self._node
 
 
-def _name(method: str) -> str:
-    return method.rpartition("/")[2]
+def _failure(error: AioRpcError, method: str) -> CosiError:
+    service, name = method.strip("/").split("/")
+    if error.code() is StatusCode.UNIMPLEMENTED:
+        return Unsupported(f"the server does not offer {name} of {service}: {error.details()}")
+    return error_of_call(error, name, None)
 
 
 def _service(info: machine_pb2.ServiceInfo) -> ShownService:

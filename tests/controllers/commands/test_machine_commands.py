@@ -13,10 +13,13 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from click.testing import CliRunner, Result
 
+from controllers.commands.machine import Machine
 from controllers.machine.proto import common_pb2, inspect_pb2, machine_pb2
 from cosi import InMemoryState
 from cosi.api.server import UnixListener, serve
 from cosi.cli import program
+from cosi.cli.connection import Server, connect
+from cosi.errors import Unsupported
 from tests.controllers.commands.scripted import ScriptedInspection, ScriptedMachine, event, info
 
 NODE = socket.gethostname()
@@ -202,3 +205,20 @@ def test_dependencies_are_drawn(served: Served, options: tuple[str, ...], begin:
     assert result.stdout.startswith(begin), result.stderr
     if not options:
         assert 'n1->n2[style="solid"];' in result.stdout
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"  # gRPC
+
+
+async def test_a_server_that_is_no_machine_says_what_it_does_not_offer(tmp_path: Path) -> None:
+    socket = tmp_path / "cosi.sock"
+    async with (
+        serve(InMemoryState(), UnixListener(socket)),
+        connect(Server(f"unix:{socket}", "n")) as connection,
+    ):
+        with pytest.raises(Unsupported, match=r"not offer ServiceList of machine\.MachineService"):
+            await Machine(connection).services()
+        with pytest.raises(Unsupported, match=r"not offer Logs of machine\.MachineService"):
+            await Machine(connection).logs("x", bytearray().extend, follow=False, tail=-1)
