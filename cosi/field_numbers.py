@@ -32,7 +32,7 @@ RESERVED = range(19_000, 20_000)
 
 
 def checked(owner: str, proto: Mapping[str, ProtoField]) -> FrozenMap[str, ProtoField]:
-    """Return ``proto`` frozen; raises :class:`TypeError` on a number that cannot be, or is twice."""
+    """Return ``proto`` frozen; raises :class:`TypeError` for a number that is none, or twice."""
     seen: dict[int, str] = {}
     for key, declared in proto.items():
         number = declared[0] if isinstance(declared, tuple) else declared
