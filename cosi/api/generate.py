@@ -42,8 +42,18 @@ def generate(sources: Sequence[Path], destination: Path, root: Path = ROOT) -> N
 
 
 def _complete_types(stub: Path) -> None:
-    """Say what protoc's stubs leave out and strict type checkers ask for: ``Mapping`` of what."""
+    """Make protoc's stubs such that strict type checkers take them.
+
+    They do not say of what a ``Mapping`` is, import what they do not use, and take a field called
+    ``bytes`` for the type.
+    """
     text = re.sub(r"\b_Mapping(?=[\],])", "_Mapping[str, object]", stub.read_text())
+    for line, name in re.findall(r"(?m)^(from .* import .* as (\w+)\n)", text):
+        if text.count(name) == 1:
+            text = text.replace(line, "")
+    if re.search(r"(?m)^    bytes: bytes$", text):
+        text = re.sub(r"(: |\[)bytes\b", r"\1_builtins.bytes", text)
+        text = f"import builtins as _builtins\n{text}"
     stub.write_text(text)
 
 

@@ -1,3 +1,4 @@
+import builtins as _builtins
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -43,5 +44,5 @@ class Data(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     metadata: Metadata
-    bytes: bytes
-    def __init__(self, metadata: _Optional[_Union[Metadata, _Mapping[str, object]]] = ..., bytes: _Optional[bytes] = ...) -> None: ...
+    bytes: _builtins.bytes
+    def __init__(self, metadata: _Optional[_Union[Metadata, _Mapping[str, object]]] = ..., bytes: _Optional[_builtins.bytes] = ...) -> None: ...

@@ -1,7 +1,6 @@
 import datetime
 
 from google.protobuf import any_pb2 as _any_pb2
-from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from controllers.machine.proto import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers

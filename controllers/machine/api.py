@@ -1,0 +1,61 @@
+"""``machine.MachineService`` and ``inspect.InspectService``, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from controllers.machine.dependencies import Dependencies
+from controllers.machine.events import Events
+from controllers.machine.logs import LogStore, MachineLogs
+from controllers.machine.services import Services
+from controllers.machine.version import MachineVersion
+from cosi.api.access import OPERATORS, READERS
+from cosi.api.rpc import Service, Streaming, Unary
+from cosi.graph import Graph
+from cosi.state import State
+
+
+def machine_services(
+    state: State, logs: LogStore, graph: Callable[[], Graph]
+) -> tuple[Service, Service]:
+    """What to serve beside ``state``; ``graph`` tells who reads and writes what at that moment."""
+    return MachineService(state, logs), InspectService(graph)
+
+
+class MachineService:
+    """Services, their logs and their events. Roles: Talos 1.14, "Roles"."""
+
+    name = "machine.MachineService"
+
+    def __init__(self, state: State, logs: LogStore) -> None:
+        self._services = Services(state)
+        self._logs = MachineLogs(logs)
+        self._events = Events(state)
+        self._version = MachineVersion()
+
+    @property
+    def methods(self) -> Mapping[str, Unary | Streaming]:
+        return {
+            "Version": Unary(self._version.answer, READERS, many_nodes=True),
+            "ServiceList": Unary(self._services.list, READERS, many_nodes=True),
+            "ServiceStart": Unary(self._services.start, OPERATORS, many_nodes=True),
+            "ServiceStop": Unary(self._services.stop, OPERATORS, many_nodes=True),
+            "ServiceRestart": Unary(self._services.restart, OPERATORS, many_nodes=True),
+            "Logs": Streaming(self._logs.read, READERS, many_nodes=True),
+            "LogsContainers": Unary(self._logs.ids, READERS, many_nodes=True),
+            "Events": Streaming(self._events.follow, READERS, many_nodes=True),
+        }
+
+
+class InspectService:
+    """What runs inside of the machine."""
+
+    name = "inspect.InspectService"
+
+    def __init__(self, graph: Callable[[], Graph]) -> None:
+        self._dependencies = Dependencies(graph)
+
+    @property
+    def methods(self) -> Mapping[str, Unary | Streaming]:
+        answer = Unary(self._dependencies.answer, READERS, many_nodes=True)
+        return {"ControllerRuntimeDependencies": answer}
