@@ -77,10 +77,20 @@ async def _follow(connection: Connection, wanted: Tail) -> None:
 
 
 async def _past(connection: Connection, wanted: Tail) -> None:
+    """What is past can be aligned: it is all there before anything is printed."""
     from controllers.commands.event_following import past
+    from controllers.commands.event_text import HEADER
     from controllers.commands.machine import Machine
+    from cosi.cli.tabwriter import table
 
-    await past(Machine(connection), wanted, _printer(), QUIET_SECONDS)
+    rows: list[tuple[str, ...]] = [HEADER]
+
+    def keep(event: Happened) -> None:
+        if event.row is not None:
+            rows.append(event.row)
+
+    await past(Machine(connection), wanted, keep, QUIET_SECONDS)
+    click.echo(table(rows))
 
 
 def _printer() -> Callable[[Happened], None]:

@@ -9,13 +9,14 @@ from typing import Any, Final, TypeVar, cast
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from grpc import StatusCode
-from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
+from grpc.aio import EOF, AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from controllers.commands.event_following import Happened, Show, Tail
 from controllers.commands.event_text import event_row
 from controllers.commands.version_text import Version
 from controllers.machine.proto import common_pb2, inspect_pb2, machine_pb2
 from controllers.service_text import ShownEvent, ShownService
+from cosi.api.cancellation import reply
 from cosi.api.client import TIMEOUT_SECONDS
 from cosi.api.failure import error_of_call
 from cosi.cli.connection import Connection
@@ -118,7 +119,7 @@ class Machine:
     ) -> M:
         call: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
         try:
-            data = await call(request.SerializeToString(), timeout=seconds)
+            data = await reply(call(request.SerializeToString(), timeout=seconds))
         except AioRpcError as error:
             raise _failure(error, method) from None
         return response.FromString(data)
@@ -127,8 +128,8 @@ class Machine:
         open_stream: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method)
         call = open_stream(request.SerializeToString())
         try:
-            async for data in call:
-                take(data)
+            while (data := await reply(call.read())) is not EOF:
+                take(cast("bytes", data))
         except AioRpcError as error:
             raise _failure(error, method) from None
         finally:
