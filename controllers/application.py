@@ -6,16 +6,18 @@ parameters are the options there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from controllers.config_documents import ConfigDocumentsController
 from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
 from controllers.containers.choose import RuntimeUnavailable, choose_driver
 from controllers.containers.driver import Driver
+from controllers.containers.local_driver import LocalDriver
 from controllers.dependency import DependencyController
 from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController
@@ -25,9 +27,12 @@ from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
 from controllers.service_text import service_block, service_table, shown
 from controllers.time_status import TimePolicy, TimeStatusController
-from cosi import State
+from cosi import Runtime, State
 from cosi.cli.application import Application, CannotStart
 from resources.service_state import ServiceState
+
+if TYPE_CHECKING:
+    from cosi.api.rpc import Service
 
 NODE = "localhost"
 
@@ -90,7 +95,15 @@ def application(
             time=TimePolicy(disabled=time_sync == "disabled"),
         ),
         report=_report,
+        services=partial(_services, driver),
     )
+
+
+def _services(driver: LocalDriver, runtime: Runtime) -> Iterable[Service]:
+    """The machine API; without gRPC nobody asks for it, and it is not imported."""
+    from controllers.machine.api import machine_services
+
+    return machine_services(runtime.state, driver.logs, lambda: runtime.graph)
 
 
 def _console(id: str, line: str) -> None:

@@ -92,17 +92,16 @@ class Events:
         request = parse(machine_pb2.EventsRequest, data)
         wanted = tail(request)
         answers = metadata_of(call)
-        for metadata in answers:
-            hello = machine_pb2.Event(metadata=metadata, data=AnyMessage())
-            await call.send(hello.SerializeToString())
         async with aclosing(self._happening(wanted)) as happening:
             async for happened in happening:
                 # Nothing here happens on behalf of an actor; who asks for one's hears nothing.
-                for metadata in () if request.with_actor_id else answers:
-                    await call.send(_message(happened, metadata))
+                if happened is None or not request.with_actor_id:
+                    for metadata in answers:
+                        await call.send(_message(happened, metadata))
 
-    async def _happening(self, wanted: Tail) -> AsyncGenerator[Happened]:
-        """What is ``wanted`` of the past, then what happens.
+    async def _happening(self, wanted: Tail) -> AsyncGenerator[Happened | None]:
+        """``None`` as soon as nothing can be missed any more, what is ``wanted`` of the past, then
+        what happens.
 
         A client that is too slow for the history of the state is brought up to date from what the
         states remember, which is longer.
@@ -111,9 +110,12 @@ class Events:
         while True:
             try:
                 async with self._state.watch(ServiceState, start=Start(contents=True)) as watch:
-                    for happened in wanted(await _contents(watch, history)):
+                    past = wanted(await _contents(watch, history))
+                    if wanted is not _everything:
+                        wanted = _everything
+                        yield None
+                    for happened in past:
                         yield happened
-                    wanted = _everything
                     async for event in watch:
                         for happened in _news(event, history):
                             yield happened
@@ -188,7 +190,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _message(happened: Happened, metadata: Metadata | None) -> bytes:
+def _message(happened: Happened | None, metadata: Metadata | None) -> bytes:
+    if happened is None:  # hello: the stream stands
+        return machine_pb2.Event(metadata=metadata, data=AnyMessage()).SerializeToString()
     event = happened.event
     running = event.phase is ServicePhase.RUNNING
     state = machine_pb2.ServiceStateEvent(

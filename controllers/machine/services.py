@@ -1,7 +1,7 @@
 """Services: which there are, and what people want of them (Talos 1.14, "API operations").
 
-A wish is written down, as a ``ServiceRequest``, and the answer is sent when the service's state
-shows that it was granted. Only the ``ext-`` services are the runner's; to wishes about others nobody
+A wish is written down, as a ``ServiceRequest``, and answered when the state of the service shows
+that it was granted. Only the ``ext-`` services are the runner's; to wishes about others nobody
 would listen, so they are refused, in Talos's words.
 """
 

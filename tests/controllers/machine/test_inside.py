@@ -1,0 +1,53 @@
+"""The machine itself through its API: version, dependencies, and who may ask."""
+
+import re
+
+from google.protobuf.empty_pb2 import Empty
+
+from controllers.machine.api import MachineService
+from controllers.machine.proto import inspect_pb2, machine_pb2
+from controllers.machine.version import tag
+from cosi.api.access import OPERATORS, READERS
+from cosi.graph import EdgeType
+from tests.controllers.machine.conftest import Machine
+
+SEMANTIC = re.compile(r"v\d+\.\d+\.\d+")
+
+
+async def test_the_version_is_a_semantic_one(machine: Machine) -> None:
+    method, response = "/machine.MachineService/Version", machine_pb2.VersionResponse
+
+    (one,) = (await machine.ask(method, Empty(), response)).messages
+    (named,) = (await machine.ask(method, Empty(), response, "10.0.0.1")).messages
+
+    assert SEMANTIC.fullmatch(one.version.tag)
+    assert (one.version.os, one.features.rbac) == ("linux", True)
+    assert named.metadata.hostname == "10.0.0.1"
+    assert SEMANTIC.fullmatch(tag())
+
+
+async def test_dependencies_are_those_of_the_runtime(machine: Machine) -> None:
+    method = "/inspect.InspectService/ControllerRuntimeDependencies"
+    response = inspect_pb2.ControllerRuntimeDependenciesResponse
+
+    (answer,) = (await machine.ask(method, Empty(), response)).messages
+
+    edges = {
+        (edge.resource_type.partition(".")[0], inspect_pb2.DependencyEdgeType.Name(edge.edge_type))
+        for edge in answer.edges
+        if edge.controller_name == "RunnerController"
+    }
+    assert ("ContainerSpecs", "INPUT_STRONG") in edges
+    assert ("ServiceGates", "INPUT_WEAK") in edges
+    assert ("Services", "OUTPUT_SHARED") in edges
+    assert len(answer.edges) == len(machine.runtime.graph.edges)
+    assert {edge.type for edge in machine.runtime.graph.edges} <= set(EdgeType)
+
+
+def test_roles_are_those_of_talos(machine: Machine) -> None:
+    methods = MachineService(machine.state, machine.logs).methods
+
+    changing = {name for name, method in methods.items() if method.roles == OPERATORS}
+    reading = {name for name, method in methods.items() if method.roles == READERS}
+    assert changing == {"ServiceStart", "ServiceStop", "ServiceRestart"}
+    assert reading == set(methods) - changing
