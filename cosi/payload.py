@@ -17,6 +17,9 @@ from cosi.frozen import EMPTY, FrozenMap
 _MUTABLE = (abc.MutableSequence, abc.MutableSet, abc.MutableMapping)
 _MAYBE = {abc.Sequence, abc.Set, abc.Mapping, abc.Collection, abc.Iterable, abc.Container}
 """pydantic keeps whatever it is given for these: a list stays a list."""
+_WIDE = 8
+"""More fields than these take longer to validate than one field to assign."""
+_set = object.__setattr__  # a payload is frozen, also for its own methods
 
 
 class Value(BaseModel):
@@ -55,12 +58,37 @@ class Value(BaseModel):
 
     def evolve(self, **changes: Any) -> Self:
         """Return a copy with ``changes``, **validated** (``model_copy(update=...)`` is not)."""
-        fields = type(self).model_fields
-        current = self.__dict__
+        cls = type(self)
+        fields = cls.__pydantic_fields__
+        current = dict(self.__dict__)
         if len(current) != len(fields):  # a cached_property has left its value there
             current = {name: current[name] for name in fields}
+        if len(changes) == 1 and len(fields) > _WIDE and cls._fields_stand_alone(changes):
+            return self._assigned(current, *changes.items())
         # By name alone, without trying the alias first: measured at half the time.
-        return type(self).model_validate({**current, **changes}, by_name=True, by_alias=False)
+        evolved: Self = cls.__pydantic_validator__.validate_python(
+            {**current, **changes}, by_name=True, by_alias=False
+        )
+        return evolved
+
+    @classmethod
+    def _fields_stand_alone(cls, changes: Mapping[str, Any]) -> bool:
+        """Whether looking at the changed fields is enough: no rule is about several of them."""
+        rules = cls.__pydantic_decorators__
+        several = rules.model_validators or rules.root_validators or rules.field_validators
+        more = several or cls.__private_attributes__ or cls.__pydantic_post_init__
+        return not more and changes.keys() <= cls.__pydantic_fields__.keys()
+
+    def _assigned(self, current: dict[str, Any], change: tuple[str, Any]) -> Self:
+        """A copy with one field validated; with twenty fields in half the time of all of them."""
+        cls = type(self)
+        copy = cls.__new__(cls)
+        _set(copy, "__dict__", current)  # not changed: the last line puts another one in its place
+        _set(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
+        _set(copy, "__pydantic_extra__", None)
+        _set(copy, "__pydantic_private__", None)
+        cls.__pydantic_validator__.validate_assignment(copy, *change)
+        return copy
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self

@@ -5,10 +5,10 @@ import pickle
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from cosi.errors import InvalidResource
 from cosi.frozen import FrozenMap
@@ -178,3 +178,55 @@ def test_a_payload_may_cache_what_it_computes() -> None:
     three = Sum(parts=(1, 2))
     assert three.total == 3
     assert three.evolve(parts=(1,)).total == 1
+
+
+class Wide(Spec, type="Wides.tests.example.org"):
+    """More fields than are validated together when one of them changes."""
+
+    a: int = 0
+    b: int = 0
+    c: int = 0
+    d: int = 0
+    e: int = 0
+    f: int = 0
+    g: int = 0
+    h: int = 0
+    port: Port = Port(number=80)
+
+    @cached_property
+    def sum(self) -> int:
+        return self.a + self.b
+
+
+class WideWithRule(Wide, type="WideWithRules.tests.example.org"):
+    @model_validator(mode="after")
+    def rule(self) -> Self:
+        if self.a > self.b:
+            raise ValueError("a is more than b")
+        return self
+
+
+def test_one_field_of_a_wide_payload_is_changed_and_nothing_else() -> None:
+    wide = Wide(a=1)
+    assert wide.sum == 1
+    changed = wide.evolve(b=2)
+    assert changed == Wide(a=1, b=2)
+    assert hash(changed) == hash(Wide(a=1, b=2))
+    assert changed.sum == 3
+    assert changed.port is wide.port
+    assert changed.model_dump_json() == Wide(a=1, b=2).model_dump_json()
+    assert wide == Wide(a=1)
+    assert wide.evolve(port={"number": 81}).port == Port(number=81)
+    with pytest.raises(ValidationError, match="frozen"):
+        changed.a = 1
+
+
+def test_one_field_of_a_wide_payload_is_validated_with_all_that_speaks_of_it() -> None:
+    wide = Wide()
+    with pytest.raises(ValidationError, match="b"):
+        wide.evolve(b="x")
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        wide.evolve(bb=1)
+    with pytest.raises(ValidationError, match="a is more than b"):
+        WideWithRule().evolve(a=1)
+    assert wide == Wide()
