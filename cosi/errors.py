@@ -14,6 +14,7 @@
      ├─ AccessDenied             an access rule said no
      ├─ Unsupported              this state cannot do that
      ├─ Unavailable              the state is remote, and cannot be asked just now
+     ├─ StoreError               a durable store could not read what it has, or keep a change
      ├─ WatchError
      │   ├─ InvalidBookmark      of another process, too old, or not a bookmark
      │   └─ Overrun              the watcher was slower than the history is long
@@ -90,6 +91,10 @@ class Unsupported(CosiError):
 
 class Unavailable(CosiError):
     """The state is remote and could not be reached, or broke off: nothing is known."""
+
+
+class StoreError(CosiError):
+    """A durable store could not read what it has, or could not keep a change: nothing changed."""
 
 
 class WatchError(CosiError):
