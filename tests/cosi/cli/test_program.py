@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -127,14 +126,6 @@ def test_types_and_ids_are_completed_from_the_server(house: Machine) -> None:
     assert complete("get", "lamp", "d") == ["desk"]
 
 
-def test_the_program_is_soon_there() -> None:
+def test_the_program_is_soon_there(house: Machine) -> None:
     """`cosi --help` in under 300 ms; of processor time, for this machine may be busy."""
-
-    def seconds() -> float:
-        process = subprocess.Popen([*PROGRAM, "--help"], stdout=subprocess.DEVNULL, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-        assert status == 0
-        return usage.ru_utime + usage.ru_stime
-
-    assert min(seconds() for _ in range(3)) < 0.3
+    assert any(house.seconds("--help") < 0.3 for _ in range(5))
