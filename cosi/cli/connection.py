@@ -64,11 +64,12 @@ class Server:
     security: Security | None = None
 
     def check(self) -> None:
-        """Raise :class:`NoServer` if nobody listens on the socket; costs no time."""
+        """Raise :class:`NoServer` if nobody listens on the socket."""
         if self.security is not None:
             return
         path = self.address.removeprefix("unix:")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(ANSWER_SECONDS)  # a server that is too busy lets us wait
             try:
                 probe.connect(path)
             except OSError as error:

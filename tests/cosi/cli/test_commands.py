@@ -23,6 +23,14 @@ def test_help_has_a_line_for_every_command() -> None:
     assert {"apply", "delete", "explain", "gen", "get", "run", "schema", "validate"} < set(commands)
 
 
+@pytest.mark.parametrize("name", sorted(Commands.installed()))
+def test_every_command_has_help_of_its_own(name: str) -> None:
+    result = _cosi(name, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+    assert "cannot be loaded" not in result.stdout
+
+
 def test_get_is_known_as_g() -> None:
     assert "g [OPTIONS] TYPE [ID]" in _cosi("g", "--help").stdout
 
