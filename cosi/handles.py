@@ -25,7 +25,8 @@ from cosi.errors import (
     RegistrationError,
     VersionConflict,
 )
-from cosi.frozen import FrozenMap
+from cosi.frozen import EMPTY, FrozenMap
+from cosi.metadata import Metadata
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, KindLike, Resource, S, Spec, kind_of
 
@@ -50,8 +51,8 @@ class Reader(Generic[S]):
         self.kind = kind
         payload = kind.payload
         default = issubclass(payload, Spec) and kind_of(payload) == kind
-        # A state finds its collection faster by the class than by the hash of a Kind.
-        self._key: KindLike[S] = payload if default else kind
+        self.key: KindLike[S] = payload if default else kind
+        """The same for a state, which finds a class faster than the hash of a Kind."""
 
     @property
     def ids(self) -> frozenset[str] | None:
@@ -91,25 +92,25 @@ class Reader(Generic[S]):
         """
         seat = self._bound()
         seat.statistics.reads += 1
-        return await seat.state.get(self._key, self._one(id))
+        return await seat.state.get(self.key, self._one(id))
 
     async def find(self, id: str | None = None) -> Resource[S] | None:
         """Return the resource, or ``None``; otherwise as :meth:`get`."""
         seat = self._bound()
         seat.statistics.reads += 1
-        return await seat.state.find(self._key, self._one(id))
+        return await seat.state.find(self.key, self._one(id))
 
     async def list(self, where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         """Return all that match, sorted by id; only the bound ones where the input names ids."""
         seat = self._bound()
         seat.statistics.reads += 1
-        found = await seat.state.list(self._key, where)
+        found = await seat.state.list(self.key, where)
         ids = self._ids
         return found if ids is None else tuple(each for each in found if each.id in ids)
 
     def until_teardown(self, id: str) -> AbstractAsyncContextManager[anyio.CancelScope]:
         """A cancel scope that ends with the resource: ``async with jobs.until_teardown(id)``."""
-        return self._bound().state.until_teardown(self._key, self._one(id))
+        return self._bound().state.until_teardown(self.key, self._one(id))
 
     def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
         """Point the input at other ids (``None``: all), and, or, at another namespace.
@@ -139,14 +140,14 @@ class StrongReader(Reader[S]):
         """
         seat = self._bound()
         await seat.before_write()
-        return await seat.state.add_finalizer(self._key, self._one(id), seat.name)
+        return await seat.state.add_finalizer(self.key, self._one(id), seat.name)
 
     async def release(self, id: str | None = None) -> None:
         """Take the finalizer away again; a resource that is gone is released."""
         seat = self._bound()
         await seat.before_write()
         try:
-            await seat.state.remove_finalizer(self._key, self._one(id), seat.name)
+            await seat.state.remove_finalizer(self.key, self._one(id), seat.name)
         except NotFound:
             return
 
@@ -183,7 +184,7 @@ class Writer(Reader[S]):
         conflict: Conflict | None = None
         for _ in range(_ATTEMPTS):
             seat.statistics.reads += 1
-            current = await seat.state.find(self._key, id)
+            current = await seat.state.find(self.key, id)
             try:
                 if current is None:
                     return await self._create(seat, id, spec, labels, annotations)
@@ -208,9 +209,16 @@ class Writer(Reader[S]):
         labels: Mapping[str, str] | None,
         annotations: Mapping[str, str] | None,
     ) -> Resource[S]:
-        resource = Resource.new(id, spec, kind=self.kind, labels=labels, annotations=annotations)
+        # Not Resource.new: the kind is known here, and the state looks at the name.
+        metadata = Metadata(
+            self.kind.namespace,
+            self.kind.type,
+            id,
+            labels=FrozenMap(labels) if labels else EMPTY,
+            annotations=FrozenMap(annotations) if annotations else EMPTY,
+        )
         await seat.before_write()
-        return await seat.state.create(resource, owner=seat.name)
+        return await seat.state.create(Resource(metadata, spec), owner=seat.name)
 
     async def _update(
         self,
@@ -245,7 +253,7 @@ class Writer(Reader[S]):
         seat = self._bound()
         seat.statistics.reads += 1
         await seat.before_write()
-        return await seat.state.modify(self._key, id, change, default=default, owner=seat.name)
+        return await seat.state.modify(self.key, id, change, default=default, owner=seat.name)
 
     async def remove(self, id: str) -> bool:
         """Take it away; return whether it is gone.
@@ -256,7 +264,7 @@ class Writer(Reader[S]):
         """
         seat = self._bound()
         seat.statistics.reads += 1
-        current = await seat.state.find(self._key, id)
+        current = await seat.state.find(self.key, id)
         if current is None:
             return True
         self._check_owner(seat, current)
@@ -321,10 +329,10 @@ class Writer(Reader[S]):
             with seat.destroying(self.kind, resource.id):
                 if not resource.tearing_down:
                     await seat.before_write()
-                    ready = await seat.state.teardown(self._key, resource.id, owner=seat.name)
+                    ready = await seat.state.teardown(self.key, resource.id, owner=seat.name)
                 if ready:
                     await seat.before_write()
-                    await seat.state.destroy(self._key, resource.id, owner=seat.name)
+                    await seat.state.destroy(self.key, resource.id, owner=seat.name)
                     return True
         except NotFound:
             return True

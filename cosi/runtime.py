@@ -12,7 +12,7 @@ from cosi._engine.engine import Engine
 from cosi._engine.feed import Feeds
 from cosi._engine.gc_tuning import tuned_gc
 from cosi._engine.loop_seat import LoopSeat
-from cosi._engine.loop_thread import LoopThread
+from cosi._engine.loop_thread import LoopThread, loop_clock
 from cosi._engine.queue_seat import QueueSeat
 from cosi._engine.rate_limit import RateLimit
 from cosi._engine.seat import Seat
@@ -171,6 +171,7 @@ class Runtime:
         with tuned_gc(self._tune_gc):
             async with anyio.create_task_group() as feeds:
                 self._engine.thread = LoopThread()
+                self._engine.clock = loop_clock()
                 self._engine.feeds.open(feeds)
                 feeds.start_soon(self._engine.timers.run, name="cosi timers")
                 try:

@@ -10,7 +10,7 @@ from typing import Generic, Self, TypeVar
 import anyio
 
 from cosi._engine.activity import Token
-from cosi._engine.cancellation import outcome_of
+from cosi._engine.cancellation import outcome_of_life
 from cosi._engine.seat import current_seat
 from cosi.backoff import Backoff, Delays, exponential
 
@@ -188,7 +188,7 @@ class TaskSet(Generic[T]):
             while True:
                 if token is not None:
                     token.resume()
-                error = await outcome_of(self._run(id, spec))
+                error = await outcome_of_life(self._run(id, spec))
                 if error is None:
                     # It may have swallowed the cancellation by which it is replaced.
                     return task.scope.cancel_called or task.spec is not spec

@@ -40,19 +40,27 @@ async def outcome_of(call: Awaitable[object]) -> BaseException | None:
     """Await what a controller gave; return what went wrong, raise only what is not the
     controller's.
 
-    A cancellation that nobody asked of it is a failure like any other. One that was asked of it,
-    and that it swallowed, is raised here. ``KeyboardInterrupt`` and its like pass through.
+    A cancellation that nobody asked of it is a failure like any other. ``KeyboardInterrupt`` and
+    its like pass through. A cancellation that it swallowed is not looked for (that costs more than
+    a short pass does): whoever goes on afterwards waits or makes a checkpoint soon, and meets it
+    there.
     """
-    outcome: BaseException | None = None
     try:
         await call
-    except Exception as error:  # a controller may raise anything; it is tried again
-        outcome = error
+    except Exception as error:
+        return error  # a controller may raise anything; it is tried again
     except anyio.get_cancelled_exc_class() as error:
         if being_cancelled():
             raise
         outcome = StrayCancellation()
         outcome.__cause__ = error
+        return outcome
+    return None
+
+
+async def outcome_of_life(call: Awaitable[object]) -> BaseException | None:
+    """:func:`outcome_of` for what ends when it returns: a swallowed cancellation is raised."""
+    outcome = await outcome_of(call)
     if being_cancelled():
         await checkpoint()
     return outcome

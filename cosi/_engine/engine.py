@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import anyio
 
 from cosi._engine.activity import Activity
 from cosi._engine.feed import Feeds
@@ -30,6 +33,7 @@ class Engine:
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
     failed: int = 0  # how many failures there were in all
     thread: LoopThread | None = None  # of the event loop, once the runtime runs
+    clock: Callable[[], float] = anyio.current_time
 
     def report(self, failure: Failure) -> None:
         """Keep a failure for whoever asks."""

@@ -41,7 +41,8 @@ class KeyedPass:
         if seat.log.isEnabledFor(logging.DEBUG):
             because = ", ".join(str(cause) for cause in self.causes())
             seat.log.debug("%s woken by %s", self.id, because, extra=fields(self))
-        resource = await seat.primary.find(self.id)
+        seat.statistics.reads += 1
+        resource = await seat.state.find(seat.primary.key, self.id)
         if resource is None:
             return
         if not seat.strong:

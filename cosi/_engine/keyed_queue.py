@@ -31,7 +31,8 @@ class KeyedQueue(Generic[K, V]):
 
     def __init__(self) -> None:
         self._ready: deque[K] = deque()
-        self._values: dict[K, V] = {}  # of the ready keys
+        self.due: dict[K, V] = {}
+        """The keys that are due, as of the last call that told the time; for looking only."""
         self._delayed: dict[K, tuple[float, int, V]] = {}
         self._heap: list[tuple[float, int, K]] = []  # may hold entries that no longer count
         self._working: set[K] = set()
@@ -40,12 +41,12 @@ class KeyedQueue(Generic[K, V]):
 
     def __len__(self) -> int:
         """How many keys wait, whether due or delayed or parked; those in work do not count."""
-        return len(self._values) + len(self._delayed) + len(self._parked)
+        return len(self.due) + len(self._delayed) + len(self._parked)
 
     @property
-    def ready(self) -> int:
-        """How many keys are due, as of the last call that told the time."""
-        return len(self._values)
+    def delayed(self) -> bool:
+        """Whether it needs to know the time: any key may wait for its own."""
+        return bool(self._heap)
 
     @property
     def working(self) -> int:
@@ -53,15 +54,14 @@ class KeyedQueue(Generic[K, V]):
         return len(self._working)
 
     def __contains__(self, key: K) -> bool:
-        return key in self._values or key in self._delayed or key in self._parked
+        return key in self.due or key in self._delayed or key in self._parked
 
     def waiting_value(self, key: K) -> V | None:
         """The value with which ``key`` waits; a caller may merge it into the next ``put``."""
-        if key in self._values:
-            return self._values[key]
-        if key in self._delayed:
+        value = self.due.get(key)
+        if value is None and self._delayed and key in self._delayed:
             return self._delayed[key][2]
-        return self._parked.get(key)
+        return self._parked.get(key) if value is None and self._parked else value
 
     def put(self, key: K, value: V, now: float) -> None:
         """Make ``key`` due now, or as soon as it is no longer in work."""
@@ -71,9 +71,9 @@ class KeyedQueue(Generic[K, V]):
         if self._heap:
             self.promote(now)
             self._delayed.pop(key, None)
-        if key not in self._values:
+        if key not in self.due:
             self._ready.append(key)
-        self._values[key] = value
+        self.due[key] = value
 
     def take(self, now: float) -> tuple[K, V] | None:
         """Begin work on the next due key; ``None`` if nothing is due."""
@@ -81,9 +81,9 @@ class KeyedQueue(Generic[K, V]):
             self.promote(now)
         while self._ready:
             key = self._ready.popleft()
-            if key in self._values:
+            if key in self.due:
                 self._working.add(key)
-                return key, self._values.pop(key)
+                return key, self.due.pop(key)
         return None
 
     def done(self, key: K, value: V, now: float, again_at: float | None = None) -> None:
@@ -100,7 +100,7 @@ class KeyedQueue(Generic[K, V]):
 
     def forget(self, key: K) -> None:
         """Drop ``key`` from wherever it waits."""
-        self._values.pop(key, None)
+        self.due.pop(key, None)
         self._delayed.pop(key, None)
         self._parked.pop(key, None)
 
@@ -119,7 +119,7 @@ class KeyedQueue(Generic[K, V]):
             if self._counts(entry):
                 key = entry[2]
                 self._ready.append(key)
-                self._values[key] = self._delayed.pop(key)[2]
+                self.due[key] = self._delayed.pop(key)[2]
 
     def _compact(self) -> None:
         # Pre-empted delays leave their entries behind; an hour's requeue on a busy key, thousands.

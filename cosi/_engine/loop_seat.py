@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from cosi._engine.cancellation import outcome_of
+from cosi._engine.cancellation import outcome_of_life
 from cosi._engine.engine import Engine
 from cosi._engine.seat import Link, Seat
 from cosi._engine.timers import Timer
@@ -87,7 +87,7 @@ class LoopSeat(Seat):
 
     def wake_after(self, seconds: float) -> None:
         """Ask for a pass in ``seconds``; the earliest deadline wins."""
-        at = anyio.current_time() + seconds
+        at = self.engine.clock() + seconds
         if self._timer is None or at < self._timer.at:
             self._forget_timer()
             self._timer = self.engine.timers.at(at, self._time_is_up)
@@ -142,20 +142,20 @@ class LoopSeat(Seat):
         self._forget_timer()
         self._pass, self._dirty = self._dirty, {}
         self._in_pass = True
-        self._began = anyio.current_time()
+        self._began = self.engine.clock()
         if self.log.isEnabledFor(logging.DEBUG):
             because = ", ".join(str(cause) for cause in self.woken_by)
             self.log.debug("woken by %s", because, extra={"controller": self.name})
 
     def _end_pass(self) -> None:
         self._in_pass = False
-        self.statistics.reconcile_busy += anyio.current_time() - self._began
+        self.statistics.reconcile_busy += self.engine.clock() - self._began
 
     async def work(self) -> None:
         self.log.debug("controller starting", extra={"controller": self.name})
         self._mark((_DRAINS, What.STARTED), What.STARTED)
         while True:
-            error = await outcome_of(self.controller.run(Wakeups(self)))
+            error = await outcome_of_life(self.controller.run(Wakeups(self)))
             if error is None:
                 self.log.info("controller finished", extra={"controller": self.name})
                 return

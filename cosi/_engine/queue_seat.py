@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from cosi._engine.activity import Token
-from cosi._engine.cancellation import outcome_of
+from cosi._engine.cancellation import outcome_of, outcome_of_life
 from cosi._engine.engine import Engine
 from cosi._engine.keyed_pass import KeyedPass, Outcome
 from cosi._engine.keyed_queue import KeyedQueue
@@ -30,6 +30,8 @@ from cosi.watch import Event, EventType
 if TYPE_CHECKING:
     from cosi.handles import Reader
 
+_DESTROYED: Final = EventType.DESTROYED  # looked up slowly on the enumeration (Python 3.11)
+_LATER: Final = {What.TIMER: What.TIMER}
 _FAIR_SHARE = 16  # passes that a worker makes before it lets others run
 _SHUTDOWN_SECONDS = 10.0
 _STABLE_SECONDS = 60.0  # a background hook that lived this long begins its backoff anew
@@ -50,6 +52,7 @@ class QueueSeat(Seat):
         self.strong = isinstance(self.primary, StrongReader)
         self.holding: dict[str, Resource[Any]] = {}  # primaries on which we place our finalizer now
         self.known: dict[str, None] = {}  # primaries that exist, as far as we were told
+        self._allowed = self.primary.ids
         self._backlog = Token(engine.activity)
         self._sleepers: list[Waker] = []
         self._timer: Timer | None = None
@@ -106,7 +109,7 @@ class QueueSeat(Seat):
 
     def _primary_changed(self, event: Event[Any]) -> None:
         id = event.resource.metadata.id
-        if event.type is EventType.DESTROYED:
+        if event.type is _DESTROYED:
             self.known.pop(id, None)
             self._delays.pop(id, None)
         elif event.old is not None and event.old is self.holding.get(id):
@@ -179,28 +182,33 @@ class QueueSeat(Seat):
 
     def enqueue(self, id: str, what: Any, why: Event[Any] | What) -> None:
         """Make a key due, because of ``why``; news about the same ``what`` replaces older news."""
-        if self.closed or (self.primary.ids is not None and id not in self.primary.ids):
+        if self.closed or (self._allowed is not None and id not in self._allowed):
             return
         waiting = self.queue.waiting_value(id)
         if waiting is None:
             self.statistics.wakeups += 1
             waiting = {}
         waiting[what] = why
-        self.queue.put(id, waiting, anyio.current_time())
+        self.queue.put(id, waiting, self._now())
         self._call_worker()
 
+    def _now(self) -> float:
+        """What time it is, if the queue needs to know."""
+        return self.engine.clock() if self.queue.delayed else 0.0
+
     def _call_worker(self) -> None:
-        if self.queue.ready:
+        if self.queue.due:
             self._backlog.resume()
             if self._sleepers:
                 self._sleepers.pop().wake()
 
     def _time_is_up(self) -> None:
         self._timer = None
-        self.queue.promote(anyio.current_time())
-        for _ in range(min(self.queue.ready, len(self._sleepers) or 1)):
+        self.queue.promote(self.engine.clock())
+        for _ in range(min(len(self.queue.due), len(self._sleepers) or 1)):
             self._call_worker()
-        self._set_timer()
+        if self.queue.delayed:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         release = self.queue.next_release()
@@ -264,7 +272,7 @@ class QueueSeat(Seat):
 
     async def _next(self, token: Token, waker: Waker) -> None:
         """Make the next pass; wait for one if there is none."""
-        taken = self.queue.take(anyio.current_time())
+        taken = self.queue.take(self._now())
         while taken is None:
             self._sleepers.append(waker)
             try:
@@ -272,9 +280,9 @@ class QueueSeat(Seat):
             finally:
                 if waker in self._sleepers:
                     self._sleepers.remove(waker)
-            taken = self.queue.take(anyio.current_time())
+            taken = self.queue.take(self._now())
         token.resume()
-        if not self.queue.ready:
+        if not self.queue.due:
             self._backlog.park()
         await self._make_pass(*taken)
         token.park()
@@ -284,18 +292,23 @@ class QueueSeat(Seat):
         self._latest = current
         _running.set(current)
         self.statistics.processed += 1
-        began = anyio.current_time()
+        began = self.engine.clock()
         error = await outcome_of(current.run())
-        now = anyio.current_time()
+        now = self.engine.clock()
         self.statistics.reconcile_busy += now - began
         again = self._settle(current, error)
         again_at = None if again is None else now + again
-        self.queue.done(id, {What.TIMER: What.TIMER}, now, again_at)
+        self.queue.done(id, dict(_LATER) if again_at else {}, now, again_at)
         self._call_worker()
-        self._set_timer()
+        if self.queue.delayed:
+            self._set_timer()
 
     def _settle(self, current: KeyedPass, error: BaseException | None) -> float | None:
         """Note how a pass ended; return the seconds until the next try, if any is wanted."""
+        if error is None and current.asked is None:
+            if self._delays:
+                self._delays.pop(current.id, None)
+            return None
         outcome = Outcome.of(current, error)
         if outcome.error is None:
             self._delays.pop(current.id, None)
@@ -322,14 +335,14 @@ class QueueSeat(Seat):
         token.adopt()
         while True:
             token.resume()
-            began = anyio.current_time()
+            began = self.engine.clock()
             try:
-                error = await outcome_of(self.controller.background())
+                error = await outcome_of_life(self.controller.background())
             finally:
                 token.park()
             if error is None:
                 return
-            if anyio.current_time() - began > _STABLE_SECONDS:
+            if self.engine.clock() - began > _STABLE_SECONDS:
                 delays.reset()
             delay = delays.next()
             self.failed(error, 1, delay)

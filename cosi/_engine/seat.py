@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -18,6 +18,7 @@ from cosi._engine.rate_limit import Bucket
 from cosi.causes import Cause
 from cosi.failure import Failure
 from cosi.graph import Edge
+from cosi.metadata import Phase
 from cosi.metrics import ControllerStatistics
 from cosi.resource import Kind, Pointer
 from cosi.watch import Event, EventType
@@ -25,6 +26,10 @@ from cosi.watch import Event, EventType
 if TYPE_CHECKING:
     from cosi.handles import Reader, Writer
 
+
+# An attribute of an enumeration is looked up slowly (Python 3.11), and every write asks for these.
+_DESTROYED: Final = EventType.DESTROYED
+_RUNNING: Final = Phase.RUNNING
 
 current_seat: ContextVar[Seat | None] = ContextVar("cosi_seat", default=None)
 
@@ -57,7 +62,7 @@ class Seat(ABC):
         self.started = False
         self.running = False  # its task has been asked for
         self.closed = False
-        self._bucket = Bucket(engine.rate_limit) if engine.rate_limit else None
+        self.bucket = Bucket(engine.rate_limit) if engine.rate_limit else None
         self._links: dict[Reader[Any], Link] = {}
         self._drains: dict[Kind[Any], Link] = {}
         self._destroying: set[tuple[str, str]] = set()
@@ -157,8 +162,8 @@ class Seat(ABC):
     async def before_write(self) -> None:
         """Count a write, and wait for its turn if writes are limited."""
         self.statistics.writes += 1
-        if self._bucket is not None:
-            await self._bucket.take()
+        if self.bucket is not None:
+            await self.bucket.take()
 
     @contextmanager
     def destroying(self, kind: Kind[Any], id: str) -> Generator[None, None, None]:
@@ -236,10 +241,10 @@ class Seat(ABC):
     def _output_changed(self, event: Event[Any]) -> None:
         """COSI's destroy-ready filter, per resource and with the owner check it documents."""
         metadata = event.resource.metadata
-        if metadata.owner != self.name:
+        gone = event.type is _DESTROYED
+        if not gone and (metadata.phase is _RUNNING or metadata.finalizers):
             return
-        gone = event.type is EventType.DESTROYED
-        if not gone and (metadata.finalizers or not event.resource.tearing_down):
+        if metadata.owner != self.name:
             return
         begins = event.old is not None and not event.old.tearing_down
         if (gone or begins) and (metadata.namespace, metadata.id) in self._destroying:

@@ -63,6 +63,11 @@ class InMemoryState(State):
             await self._load(self._unloaded)
         return self._known(kind).get(id)
 
+    async def find(self, kind: KindLike[S], id: str) -> Resource[S] | None:
+        if self._unloaded is not None:
+            await self._load(self._unloaded)
+        return self._known(kind).find(id)
+
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         if self._unloaded is not None:
             await self._load(self._unloaded)

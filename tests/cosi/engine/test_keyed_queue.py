@@ -35,7 +35,7 @@ def test_a_key_in_work_is_on_hold() -> None:
     queue.put("a", 3, 0)
     assert queue.waiting_value("a") == 3
     assert queue.take(0) is None
-    assert (len(queue), queue.working, queue.ready) == (1, 1, 0)
+    assert (len(queue), queue.working, len(queue.due)) == (1, 1, 0)
     queue.done("a", 1, 0)
     assert queue.take(0) == ("a", 3)
 

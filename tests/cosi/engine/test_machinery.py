@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 from anyio import to_thread
 
-from cosi._engine.cancellation import StrayCancellation, outcome_of
+from cosi._engine.cancellation import StrayCancellation, outcome_of, outcome_of_life
 from cosi._engine.gc_tuning import THRESHOLDS, tuned_gc
 from cosi._engine.loop_thread import LoopThread
 from cosi._engine.rate_limit import Bucket, RateLimit
@@ -165,7 +165,7 @@ class TestOutcome:
                     raise
 
         async def life(call: Awaitable[object]) -> None:
-            after.append(await outcome_of(call))
+            after.append(await outcome_of_life(call))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(life, waits())
