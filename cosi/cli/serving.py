@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,17 +70,15 @@ async def serving(
     # Made before anything runs: a service reads the runtime whenever it is asked.
     services = [one for app in applications if app.services for one in app.services(runtime)]
     listeners = _listeners(where)
-    try:
-        server = serve(runtime.state, *listeners, services=services)
-        addresses = await server.__aenter__()
-    except (CosiError, OSError) as error:
-        raise CannotStart(str(error)) from error
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            server = serve(runtime.state, *listeners, services=services)
+            addresses = await stack.enter_async_context(server)
+        except (CosiError, OSError) as error:
+            raise CannotStart(str(error)) from error
         for address in addresses:
             _log.info("serving on %s", address)
         yield
-    finally:
-        await server.__aexit__(None, None, None)
 
 
 def _listeners(where: Listening) -> list[Listener]:
