@@ -174,8 +174,9 @@ class LoopSeat(Seat):
         )
         await self._pause(delay)
         # What the failed pass was about is not dealt with; newer news of the same thing prevails.
-        self._dirty = {**self._pass, **self._dirty}
+        unfinished = {key: why for key, why in self._pass.items() if key not in self._dirty}
         self._mark((_DRAINS, What.RESTARTED), What.RESTARTED)
+        self._dirty = {**unfinished, **self._dirty}
 
     async def _pause(self, delay: float) -> None:
         """Wait for the restart: idle, whatever happens meanwhile."""

@@ -144,8 +144,8 @@ class LoopCases(RuntimeCases):
         with world.failing():
             world.start(Sum("sum", "default", "target"), Hopeless())
             await world.given("one", Int(value=1))
-        assert await texts(world) == {"one": "1"}
-        assert await number(world, "sum", "target") == 1
+            assert await texts(world) == {"one": "1"}
+            assert await number(world, "sum", "target") == 1
 
     async def test_int_doubler_controller(self, world: Harness) -> None:
         world.start(IntDoubler())
@@ -172,7 +172,7 @@ class LoopCases(RuntimeCases):
         await world.given("one", Int(value=1))
         with world.failing():
             await world.given("minus", Int(value=-1))
-        assert await texts(world) == {"one": "2"}
+            assert await texts(world) == {"one": "2"}
 
     async def test_an_output_is_created_again_after_it_has_drained(self, world: Harness) -> None:
         """Race 1.4 cosi-project/runtime PR#202: stuck in tearing-down, never created again."""
@@ -212,8 +212,11 @@ class LoopCases(RuntimeCases):
         assert (statistics.wakeups, statistics.reads, statistics.writes) == (1, 3, 1)
         with world.failing():
             await world.given("one", Int(value=1))
-        statistics = world.runtime.statistics()["Measured"]
-        assert (statistics.wakeups, statistics.reads, statistics.crashes) == (2, 4, 1)
+            statistics = world.runtime.statistics()["Measured"]
+            # More of each, if the next try was sooner than we are.
+            assert statistics.crashes >= 1
+            assert statistics.wakeups == statistics.crashes + 1
+            assert statistics.reads == statistics.crashes + 3
 
     async def test_every_pass_knows_why_it_was_woken(self, world: Harness) -> None:
         world.start(IntDoubler())

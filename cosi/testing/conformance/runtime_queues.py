@@ -63,16 +63,13 @@ class QueueCases(RuntimeCases):
         with world.failing() as failures:
             for id in ("fail", "bug", "requeue", "requeue with error"):
                 await world.given(id, Str(value=id))
-        assert {failure.resource.id for failure in failures if failure.resource} == {
-            "fail",
-            "bug",
-            "requeue with error",
-        }
-        assert await world.list(Int) == {"good": Int(value=4)}
-        # A fresh change pre-empts the delay, be it a backoff or an hour.
-        for id in ("fail", "bug", "requeue", "requeue with error"):
-            await world.given(id, Str(value="ok"))
-            assert await world.get(Int, id) == Int(value=2)
+            assert await world.list(Int) == {"good": Int(value=4)}
+            # A fresh change pre-empts the delay, be it a backoff or an hour.
+            for id in ("fail", "bug", "requeue", "requeue with error"):
+                await world.given(id, Str(value="ok"))
+                assert await world.get(Int, id) == Int(value=2)
+        failed = {failure.resource.id for failure in failures if failure.resource}
+        assert failed == {"fail", "bug", "requeue with error"}
 
     async def test_q_int_to_str_sleeping_controller(self, world: Harness) -> None:
         """One worker sleeps over a number; tearing that down ends the sleep, and all go on."""
@@ -127,7 +124,7 @@ class QueueCases(RuntimeCases):
         with world.failing():
             await world.given("bad", Str(value="fail"))
             await world.given("good", Str(value="good"))
-        assert list(await world.list(Int)) == ["good"]
+            assert list(await world.list(Int)) == ["good"]
 
     async def test_a_destroyed_output_of_another_kind_of_owner_wakes_nobody(
         self, world: Harness

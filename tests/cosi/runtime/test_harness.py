@@ -20,9 +20,13 @@ class Broken(Controller):
     numbers = Input(Number)
     texts = Output(Text)
 
+    def __init__(self) -> None:
+        self.complained_of: set[str] = set()
+
     async def reconcile(self) -> None:
         for number in await self.numbers.list():
-            if number.spec.value < 0:
+            if number.spec.value < 0 and str(number) not in self.complained_of:
+                self.complained_of.add(str(number))
                 raise ValueError(f"{number} is negative")
 
 
@@ -94,7 +98,12 @@ async def test_fixtures_come_from_a_file(cosi: Harness, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"\xff", "not UTF-8"), (b"metadata: {", ":1:"), (None, "No such file")],
+    [
+        (b"\xff", "not UTF-8"),
+        (b"metadata: {", ":1:"),
+        (None, "No such file"),
+        (b" " * (16 * 1024 * 1024 + 1), "larger than 16777216 bytes"),
+    ],
 )
 def test_a_bad_fixture_names_its_file(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "bad.yaml"
