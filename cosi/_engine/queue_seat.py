@@ -278,7 +278,7 @@ class QueueSeat(Seat):
             try:
                 await waker.wait()
             finally:
-                if waker in self._sleepers:
+                if self._sleepers and waker in self._sleepers:
                     self._sleepers.remove(waker)
             taken = self.queue.take(self._now())
         token.resume()

@@ -28,6 +28,7 @@ from cosi import (
     StrongInput,
     transform,
 )
+from cosi._engine.waker import Waker
 from cosi.resource import kind_of
 from cosi.runtime import Registrable
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
@@ -176,13 +177,12 @@ async def their_throughput(count: int) -> float:
 
 async def our_latency(count: int) -> float:
     """Median microseconds from a creation to the end of its chain, one at a time."""
-    ended = asyncio.Event()
+    ended = Waker()
     async with our_chain(Planner(), Tasker()) as runtime:
-        stop = runtime.state.subscribe(kind_of(Task), lambda _: ended.set())
+        stop = runtime.state.subscribe(kind_of(Task), lambda _: ended.wake())
         times = []
         for id in range(count):
             resource = Resource.new(str(id), Service(**fields(id)))
-            ended.clear()
             began = time.perf_counter_ns()
             await runtime.state.create(resource)
             await ended.wait()
