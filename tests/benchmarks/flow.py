@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import itertools
 import logging
 import math
+import resource
 import shutil
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
@@ -94,7 +100,12 @@ def seconds_for(count: int) -> float:
         return anyio.run(seconds_to_running, paths, count)
 
 
-@benchmark("flow: definitions to all running, 10,000 in chains of ten", unit="s", limit=AtMost(30))
+@benchmark(
+    "flow: definitions to all running, 10,000 in chains of ten",
+    unit="s",
+    limit=AtMost(30),
+    repeats=3,
+)
 @contextmanager
 def start(scale: Scale) -> Iterator[Pair]:
     count = scale.of(MANY)
@@ -102,37 +113,100 @@ def start(scale: Scale) -> Iterator[Pair]:
         yield Pair(lambda: anyio.run(seconds_to_running, paths, count))
 
 
-@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1))
+@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1), repeats=3)
 @contextmanager
 def growth(scale: Scale) -> Iterator[Pair]:
-    counts = (scale.of(1_000, 300), scale.of(MANY, 1_200))
+    """The slope of a line through 100, 1,000 and 10,000, where both axes are logarithmic."""
+    counts = (100, 300, 1_000) if scale.quick else (100, 1_000, MANY)
     seconds_for(100)  # whatever is done once
 
     def exponent() -> float:
-        few, many = (seconds_for(count) for count in counts)
-        return math.log(many / few) / math.log(counts[1] / counts[0])
+        times = [statistics.median(seconds_for(n) for _ in range(3)) for n in counts[:-1]]
+        times.append(seconds_for(counts[-1]))
+        line = statistics.linear_regression(
+            [math.log(count) for count in counts], [math.log(seconds) for seconds in times]
+        )
+        return line.slope
 
     yield Pair(exponent)
 
 
-async def replace_one(paths: Paths, number: int, entrypoint: str) -> tuple[float, int]:
-    """Edit one definition; return the milliseconds until its new container runs, and the passes."""
-    async with running(paths) as (runtime, driver):
+@benchmark("flow: peak memory with 10,000 services", unit="MB", repeats=1)
+@contextmanager
+def peak(scale: Scale) -> Iterator[Pair]:
+    """Of a process of its own, the interpreter and all modules included."""
+    command = [sys.executable, "-m", "tests.benchmarks.flow", str(scale.of(MANY))]
+
+    def megabytes() -> float:
+        return float(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    yield Pair(megabytes)
+
+
+def peak_megabytes(count: int) -> float:
+    """In a process of its own: what it has needed at most, to run so many services."""
+    seconds_for(count)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Machine:
+    """A machine on which all services run, for as many edits as one likes."""
+
+    def __init__(self, runner: asyncio.Runner, paths: Paths) -> None:
+        self._run = runner.run
+        self._paths = paths
+        self._entrypoints = (f"./hello{number}" for number in itertools.count())
+        self._over = asyncio.Event()
+        self._run(self._begin())
+
+    async def _begin(self) -> None:
+        ready = asyncio.Event()
+        self._life = asyncio.create_task(self._live(ready))
+        await ready.wait()
+
+    async def _live(self, ready: asyncio.Event) -> None:
+        async with running(self._paths) as (self._runtime, self._driver):
+            ready.set()
+            await self._over.wait()
+
+    async def _end(self) -> None:
+        self._over.set()
+        await self._life
+
+    def edit(self, number: int) -> tuple[float, int]:
+        """Edit one definition; the milliseconds until its new container runs, and the passes."""
+        return self._run(self._edit(number))
+
+    async def _edit(self, number: int) -> tuple[float, int]:
         id = f"ext-s{number}"
-        before, passes = driver.running[id], _passes(runtime)
-        async with runtime.state.watch(ServiceState, id) as events:
+        before, passes = self._driver.running[id], self._passes()
+        async with self._runtime.state.watch(ServiceState, id) as events:
             begin = time.perf_counter()
-            (paths.definitions / f"s{number}.yaml").write_text(definition(number, entrypoint))
+            text = definition(number, next(self._entrypoints))
+            (self._paths.definitions / f"s{number}.yaml").write_text(text)
             async for event in events:
                 if event.resource.spec.pid not in {None, before}:
                     break
             taken = time.perf_counter() - begin
-        await runtime.settled()
-        return taken * 1000, _passes(runtime) - passes
+        await self._runtime.settled()
+        return taken * 1000, self._passes() - passes
+
+    def _passes(self) -> int:
+        return sum(each.processed for each in self._runtime.statistics().values())
+
+    def close(self) -> None:
+        self._run(self._end())
 
 
-def _passes(runtime: Runtime) -> int:
-    return sum(each.processed for each in runtime.statistics().values())
+@contextmanager
+def machines(*counts: int) -> Iterator[list[Machine]]:
+    with ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner())
+        made: list[Machine] = []
+        for count in counts:
+            made.append(Machine(runner, stack.enter_context(machine_with(count))))
+            stack.callback(made[-1].close)
+        yield made
 
 
 @benchmark(
@@ -140,23 +214,22 @@ def _passes(runtime: Runtime) -> int:
     unit="ms",
     against="on a machine with one service",
     limit=AtMost(2.0),
+    repeats=15,
 )
 @contextmanager
 def edit(scale: Scale) -> Iterator[Pair]:
-    with machine_with(scale.of(MANY)) as many, machine_with(1) as one:
-        entrypoints = (f"./hello{n}" for n in range(1_000))
-
-        def milliseconds(paths: Paths) -> float:
-            return anyio.run(replace_one, paths, 0, next(entrypoints))[0]
-
-        yield Pair(lambda: milliseconds(many), lambda: milliseconds(one))
+    with machines(scale.of(MANY)) as [many], machines(1) as [one]:
+        yield Pair(lambda: many.edit(0)[0], lambda: one.edit(0)[0])
 
 
-@benchmark("flow: one edit among 10,000, passes it takes", unit="", limit=AtMost(10), repeats=2)
+@benchmark("flow: one edit among 10,000, passes it takes", unit="", limit=AtMost(10))
 @contextmanager
 def edit_passes(scale: Scale) -> Iterator[Pair]:
+    """Of one that nobody depends on: every dependent looks at its gate again, rightly."""
     last = scale.of(MANY) - 1
-    with machine_with(last + 1) as paths:
-        entrypoints = (f"./hello{n}" for n in range(1_000))
-        # One that nobody depends on: every dependent looks at its gate again, rightly.
-        yield Pair(lambda: anyio.run(replace_one, paths, last, next(entrypoints))[1])
+    with machines(last + 1) as [many]:
+        yield Pair(lambda: many.edit(last)[1])
+
+
+if __name__ == "__main__":
+    print(peak_megabytes(int(sys.argv[1])))

@@ -27,6 +27,19 @@ _QUIET = "/var/tmp"  # nothing is written there
 REST_SECONDS = 2.0  # idle is what comes after the last threads of the start have gone to sleep
 
 
+@contextmanager
+def idle_machine() -> Iterator[int]:
+    """Its process id."""
+    command = [*_ALONE, sys.executable, "-m", "tests.benchmarks.idle", str(SERVICES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
+        assert machine.stdin
+        assert machine.stdout
+        machine.stdout.readline()  # it has settled
+        time.sleep(REST_SECONDS)
+        yield machine.pid
+        machine.stdin.close()
+
+
 @benchmark(
     "idle machine with 1,000 waiting services",
     unit="wake-ups/s",
@@ -35,15 +48,29 @@ REST_SECONDS = 2.0  # idle is what comes after the last threads of the start hav
 )
 @contextmanager
 def idle(scale: Scale) -> Iterator[Pair]:
-    seconds = scale.of(30, 5)
-    command = [*_ALONE, sys.executable, "-m", "tests.benchmarks.idle", str(SERVICES)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
-        assert machine.stdin
-        assert machine.stdout
-        machine.stdout.readline()  # it has settled
-        time.sleep(REST_SECONDS)
-        yield Pair(lambda: wakeups(machine.pid, seconds) / seconds)
-        machine.stdin.close()
+    seconds = scale.of(20, 2)
+    with idle_machine() as pid:
+        yield Pair(lambda: wakeups(pid, seconds) / seconds)
+
+
+@benchmark("idle machine with 1,000 waiting services, CPU", unit="ms/s", repeats=2)
+@contextmanager
+def idle_cpu(scale: Scale) -> Iterator[Pair]:
+    seconds = scale.of(10, 2)
+    with idle_machine() as pid:
+
+        def spent() -> float:
+            before = cpu_seconds(pid)
+            time.sleep(seconds)
+            return (cpu_seconds(pid) - before) * 1000 / seconds
+
+        yield Pair(spent)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all its threads: what the kernel's scheduler has counted, in nanoseconds."""
+    schedstats = (task / "schedstat" for task in Path(f"/proc/{pid}/task").iterdir())
+    return sum(int(each.read_text().split()[0]) for each in schedstats) / 1e9
 
 
 def wakeups(pid: int, seconds: float) -> int:
