@@ -7,6 +7,8 @@ path (a mount source, an environment file) is the host's and is not moved below 
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,13 @@ class Paths:
     def __init__(self, root: str | Path = "/") -> None:
         # Resolved once: runc and /proc/self/mountinfo want absolute paths without symlinks.
         object.__setattr__(self, "root", Path(root).resolve())
+
+    @property
+    def tree(self) -> str:
+        """What tells this tree from others on the same machine; "" for the machine's own, `/`."""
+        if self.root == Path("/"):
+            return ""
+        return f"cosi-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]}"
 
     @property
     def definitions(self) -> Path:

@@ -21,7 +21,7 @@ from controllers.containers.console import Show
 from controllers.containers.driver import DriverError
 from controllers.containers.host_facts import HostFacts, read_host_facts
 from controllers.containers.local_driver import LocalDriver
-from controllers.containers.oci import Bundle, oci_spec
+from controllers.containers.oci import Bundle, cgroup_path, oci_spec
 from controllers.containers.oci_driver import OCIDriver
 from controllers.containers.oci_runtime import said
 from controllers.containers.process_driver import ProcessDriver
@@ -95,7 +95,7 @@ def why_not(runtime: str) -> str:
 def _try(runtime: str) -> str:
     """Run the host's `true` in a container as services get it; return what went wrong."""
     version = subprocess.run((runtime, "--version"), capture_output=True, check=False)  # noqa: S603
-    facts = read_host_facts(version.stdout.decode(errors="replace"))
+    facts = read_host_facts(version.stdout.decode(errors="replace"), f"{_TRIAL}-{os.getpid()}")
     with tempfile.TemporaryDirectory(prefix="cosi-") as directory:
         return _run(runtime, Path(directory), facts)
 
@@ -119,7 +119,7 @@ def _run(runtime: str, directory: Path, facts: HostFacts) -> str:
         subprocess.run((*flags, "delete", "--force", name), capture_output=True, check=False)  # noqa: S603
         return f"nothing happened within {_TRIAL_SECONDS} seconds"
     finally:
-        Cgroups().remove_empty(f"{facts.cgroup_root}/system/extensions/{name}")
+        Cgroups().remove_empty(cgroup_path(name, facts))
     return "" if done.returncode == 0 else said(log) or f"exit code {done.returncode}"
 
 

@@ -33,21 +33,27 @@ class HostFacts:
     in_container: bool = False
     """Whether :data:`IN_CONTAINER` is there."""
     cgroup_root: str = ""
-    """What cgroup paths are put below: where the supervisor is, if the machine is a container."""
+    """What cgroup paths are put below: where the supervisor is, if the machine is a container, and
+    one of its own for a tree that is not the machine's."""
     selinux_label: str = ""
     """Talos's label for extension services, where SELinux is enabled."""
 
 
-def read_host_facts(runtime_version: str) -> HostFacts:
-    """Look at this host; `runtime_version` is what `runc --version` prints."""
+def read_host_facts(runtime_version: str, tree: str = "") -> HostFacts:
+    """Look at this host; `runtime_version` is what `runc --version` prints.
+
+    `tree` names whose services they are, when they are not the machine's own: two trees may have
+    services of the same name, and must not have a cgroup in common.
+    """
     in_container = IN_CONTAINER.exists()
+    root = _unified_cgroup(Path("/proc/self/cgroup").read_text()) if in_container else ""
     return HostFacts(
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         oci_version=_oci_version(runtime_version),
         capabilities=capabilities.named(_bounding_set(Path("/proc/self/status").read_text())),
         seccomp=bool(re.search(r"libseccomp|\+SECCOMP", runtime_version)),
         in_container=in_container,
-        cgroup_root=_unified_cgroup(Path("/proc/self/cgroup").read_text()) if in_container else "",
+        cgroup_root=f"{root}/{tree}" if tree else root,
         selinux_label=_selinux_label(),
     )
 

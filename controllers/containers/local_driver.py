@@ -148,6 +148,8 @@ class LocalDriver(ABC):
     def forget(self, id: str, pid: int) -> None:
         """Look after it no more; its run directory goes."""
         self._tasks.pop(id, None)
+        # What is a zombie by now would be nobody's afterwards.
+        self._reaper.reap()
         self._reaper.sessions.discard(pid)
         self.directory(id).end_run()
 

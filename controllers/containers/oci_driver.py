@@ -48,7 +48,7 @@ class OCIDriver(LocalDriver):
         super().__init__(paths, console=console, environment=environment)
         self._program = program
         self._runtime = OCIRuntime(program, paths.runtime)
-        self._facts = read_host_facts(self._runtime.version())
+        self._facts = read_host_facts(self._runtime.version(), paths.tree)
         self._notes = notes(self._facts)
         self._cgroups = Cgroups()
 

@@ -25,6 +25,8 @@ class Stat:
     """What `/proc/PID/stat` says (proc_pid_stat(5))."""
 
     pid: int
+    name: str
+    """What it runs, cut to 15 characters; runc's first steps in a container are `runc:[...`."""
     state: str
     parent: int
     session: int
@@ -41,12 +43,15 @@ class Stat:
 def read_stat(pid: int) -> Stat | None:
     """Look at a process, which may be a zombie; `None` if there is none of that id."""
     try:
-        # The name, in parentheses, may itself hold blanks and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return None
+    # The name, in parentheses, may itself hold blanks and parentheses.
+    before, _, after = text.rpartition(")")
+    fields = after.split()
     return Stat(
         pid=pid,
+        name=before.partition("(")[2],
         state=fields[0],
         parent=int(fields[1]),
         session=int(fields[3]),

@@ -5,7 +5,8 @@ command, leaves behind becomes a child of the supervisor instead of process 1's,
 status can be had and it does not stay as a zombie where process 1 does not care.
 
 Children of other code in this process must keep their exit status for it: only processes of a
-session that a service has opened are waited for here; as process 1 all that are not of our own.
+session that a service has opened are waited for here, and what runc could not make a container of;
+as process 1 all that are not of our own session.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Final
 
 from controllers.containers import syscalls
 from controllers.containers.processes import Stat, read_stat
+
+_UNBORN: Final = "runc:["
+"""Of a process that runc has made, and that died before it became a container: runc leaves it."""
 
 
 class Reaper:
@@ -54,6 +59,8 @@ class Reaper:
         if stat.session in self.sessions:
             # The task of its leader waits for that itself, and wants to know how it ended.
             return stat.pid != stat.session
+        if stat.name.startswith(_UNBORN):
+            return True
         return os.getpid() == 1 and stat.session != os.getsid(0)
 
 

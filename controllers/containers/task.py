@@ -57,7 +57,9 @@ class RunningTask:
         signalled: set[int] = set()
         try:
             while new := set(self._means.members()) - signalled:
-                for pid in new:
+                # The main one first: a shell whose child ends before it gets the signal itself
+                # takes that for the end of a command, and goes on, or ends without its trap.
+                for pid in sorted(new, key=lambda pid: (pid != self.pid, pid)):
                     _signal(pid, number)
                 signalled |= new
             if self.pid not in signalled:

@@ -9,6 +9,7 @@ from typing import Any
 
 from anyio import CancelScope
 
+from controllers.containers.cgroups import Cgroups
 from controllers.containers.choose import choose_driver
 from controllers.containers.driver import Exit, Task
 from controllers.containers.local_driver import LocalDriver
@@ -83,7 +84,12 @@ class Runs:
         root = str(self.paths.root)
         mounts = [f"mount {path}" for path in mounted_overlays() if str(path).startswith(root)]
         runs = [str(path) for path in self.paths.run.rglob("*")] if self.paths.run.exists() else []
-        return mounts + runs + [f"process {pid}" for pid in self.processes()]
+        return mounts + runs + self.cgroups("*") + [f"process {pid}" for pid in self.processes()]
+
+    def cgroups(self, name: str) -> list[str]:
+        """The cgroups of services of this tree."""
+        trees = Cgroups().directories(self.paths.tree)
+        return [str(path) for tree in trees for path in tree.glob(f"system/extensions/{name}/")]
 
     def processes(self) -> list[int]:
         """Who has something of this tree open or as its root, zombies of ours included."""

@@ -68,6 +68,18 @@ async def test_a_signal_reaches_all_processes(driver: LocalDriver, runs: Runs) -
     assert {"child", "parent", "up"} <= set(runs.log().split())
 
 
+async def test_a_signal_reaches_the_main_process_before_its_children(
+    driver: LocalDriver, runs: Runs
+) -> None:
+    """Else a shell sees the end of its command before its own signal, and ends without its trap."""
+    script = "trap 'exit 7' TERM; sh -c 'echo up; exec sleep 1000'; exit 1"
+    for _ in range(10):
+        async with runs.running(driver, runs.shell(script)) as task:
+            await runs.says(driver, "up")
+            await task.signal(signal.SIGTERM)
+            assert (await task.wait()).code == 7
+
+
 async def test_a_signal_to_what_is_over_is_no_error(driver: LocalDriver, runs: Runs) -> None:
     async with runs.running(driver, runs.shell("true")) as task:
         await task.wait()
