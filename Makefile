@@ -18,10 +18,10 @@ run: .venv/.run ## the example machine in the foreground; Ctrl-C stops it in ord
 	@$(BIN)/cosi run --root examples/rootfs --fixtures examples/online.yaml
 
 test: .venv/.dev ## the whole test suite
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 coverage: .venv/.dev ## the suite once more, with the 95 % promise of cosi/ checked
-	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter
 	$(BIN)/ruff check .
