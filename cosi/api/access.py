@@ -62,16 +62,15 @@ def local_caller(context: ServicerContext[bytes, bytes]) -> Caller:
 
 def anonymous_caller(context: ServicerContext[bytes, bytes]) -> Caller:
     """Anyone, on a listener without a client CA: may read."""
-    return Caller(context.peer(), frozenset({Role.READER}), anonymous=True)
+    return Caller("somebody", frozenset({Role.READER}), anonymous=True)
 
 
 def certified_caller(context: ServicerContext[bytes, bytes]) -> Caller:
     """The holder of the client certificate, which the TLS layer has verified against the CA."""
     certificates = list(context.auth_context().get("x509_pem_cert", ()))
     if not certificates:
-        return Caller(context.peer(), frozenset())
-    name, roles = _subject(certificates[0])
-    return Caller(f"{name} at {context.peer()}", roles)
+        return Caller("somebody", frozenset())
+    return Caller(*_subject(certificates[0]))
 
 
 @lru_cache(maxsize=1024)

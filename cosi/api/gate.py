@@ -1,95 +1,98 @@
-"""Who may connect to a Unix socket: peer credentials, checked before a byte is read.
+"""Who may connect: peer credentials are checked, and connections counted, before a byte is read.
 
-gRPC accepts its connections itself and does not show them. So the public socket is ours: we ask the
-kernel who is at the other end (``SO_PEERCRED``), and pass the bytes of those who may come in on to
-gRPC's own socket, in a directory that nobody else can enter. A call takes 4 % longer for it.
+gRPC accepts its connections itself and does not show them. So the public sockets are ours: for a
+Unix socket we ask the kernel who is at the other end (``SO_PEERCRED``), and pass the bytes of those
+who may come in on to gRPC's own socket. A call takes 4 % longer for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
-import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from cosi.errors import CosiError
+from cosi.api.endpoint import Endpoint
+from cosi.api.sockets import peer_of
 
 MAX_CONNECTIONS: Final = 4_096
-"""One more is closed at once."""
+"""On one listener; one more is closed at once."""
 _BUFFER = 64 * 1024
-_UCRED = struct.Struct("3i")  # pid, uid, gid
+
+Admit = Callable[[socket.socket], str | None]
+"""Why a connection is refused; ``None`` if it is not."""
 
 _log = logging.getLogger(__name__)
 
 
-class ListenError(CosiError):
-    """An address that cannot be listened on."""
+def anyone(connection: socket.socket) -> None:
+    """Whoever comes; TLS will ask him."""
+
+
+def only(uids: frozenset[int]) -> Admit:
+    """Processes of these users."""
+
+    def admit(connection: socket.socket) -> str | None:
+        pid, uid = peer_of(connection)
+        return None if uid in uids else f"of process {pid}, user {uid}: not authorized"
+
+    return admit
 
 
 @asynccontextmanager
-async def gate(path: Path, inner: str, uids: frozenset[int]) -> AsyncGenerator[None]:
-    """Let ``uids`` through from the socket ``path``, mode 0600, to the one at ``inner``.
-
-    A socket that a dead server has left behind is replaced; raises :class:`ListenError` if somebody
-    still listens there. On leaving, the file is removed and every connection closed.
-    """
-    connections: set[_Outside] = set()
-    loop = asyncio.get_running_loop()
-    listening, inode = _bind(path)
-    server = await loop.create_unix_server(
-        lambda: _Outside(inner, uids, connections), sock=listening
-    )
+async def gate(
+    sockets: Sequence[socket.socket], endpoint: Endpoint, admit: Admit
+) -> AsyncGenerator[None]:
+    """Let those whom ``admit`` admits through from ``sockets`` to ``endpoint``."""
+    house = _House(endpoint, admit)
+    servers = [await _serve(house, listening) for listening in sockets]
     try:
         yield
     finally:
-        server.close()
-        for connection in tuple(connections):
-            connection.abort()
-        _remove(path, inode)
+        for server in servers:
+            server.close()
+        for guest in tuple(house.guests):
+            guest.abort()
 
 
-def _remove(path: Path, inode: int) -> None:
-    """Remove the socket file, unless somebody has put another one in its place."""
-    if path.exists() and path.stat().st_ino == inode:
-        path.unlink()
+async def _serve(house: _House, listening: socket.socket) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    serve: Any = (
+        loop.create_unix_server if listening.family == socket.AF_UNIX else loop.create_server
+    )
+    # asyncio listens again, with a backlog of 100 unless told otherwise.
+    server = await serve(lambda: _Outside(house), sock=listening, backlog=socket.SOMAXCONN)
+    return cast("asyncio.Server", server)
 
 
-def _bind(path: Path) -> tuple[socket.socket, int]:
-    """A listening socket and its inode; the file is there with its mode or not at all."""
-    if _alive(path):
-        raise ListenError(f"{path}: another server listens there; stop it, or choose another path")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listening.bind(str(unfinished))
-        unfinished.chmod(0o600)
-        listening.listen(socket.SOMAXCONN)
-        inode = unfinished.stat().st_ino
-        unfinished.rename(path)
-    except OSError as error:
-        listening.close()
-        unfinished.unlink(missing_ok=True)
-        raise ListenError(f"cannot listen on {path}: {error}") from error
-    return listening, inode
+class _House:
+    """What all connections of a gate share."""
 
+    def __init__(self, endpoint: Endpoint, admit: Admit) -> None:
+        self.endpoint = endpoint
+        self.guests: set[_Outside] = set()
+        self._admit = admit
 
-def _alive(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
+    def refuses(self, connection: socket.socket) -> str | None:
+        if len(self.guests) >= MAX_CONNECTIONS:
+            return "as there are too many"
+        return self._admit(connection)
+
+    async def enter(self) -> _Half:
+        """A connection to gRPC; raises :class:`OSError` if there is none even after a revival."""
+        path = self.endpoint.path
         try:
-            probe.connect(str(path))
-        except BlockingIOError:
-            return True  # its backlog is full
+            return await _connect(path)
         except OSError:
-            return False
-    return True
+            await self.endpoint.revive(path)
+            return await _connect(self.endpoint.path)
+
+
+async def _connect(path: str) -> _Half:
+    _, inside = await asyncio.get_running_loop().create_unix_connection(_Half, path)
+    return inside
 
 
 class _Half(asyncio.BufferedProtocol):
@@ -128,31 +131,24 @@ class _Half(asyncio.BufferedProtocol):
 class _Outside(_Half):
     """The side of the client."""
 
-    def __init__(self, inner: str, uids: frozenset[int], connections: set[_Outside]) -> None:
+    def __init__(self, house: _House) -> None:
         super().__init__()
-        self._inner = inner
-        self._uids = uids
-        self._connections = connections
+        self._house = house
         self._opening: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        pid, uid = _peer(self.transport)
-        if uid not in self._uids:
-            _log.warning("refused a connection of process %d, user %d: not authorized", pid, uid)
+        if reason := self._house.refuses(self.transport.get_extra_info("socket")):
+            _log.warning("refused a connection %s", reason)
             self.transport.abort()
-        elif len(self._connections) >= MAX_CONNECTIONS:
-            _log.warning("refused a connection of process %d: there are too many", pid)
-            self.transport.abort()
-        else:
-            self._connections.add(self)
-            self.transport.pause_reading()
-            self._opening = asyncio.get_running_loop().create_task(self._open())
+            return
+        self._house.guests.add(self)
+        self.transport.pause_reading()
+        self._opening = asyncio.get_running_loop().create_task(self._open())
 
     async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            _, inside = await loop.create_unix_connection(_Half, self._inner)
+            inside = await self._house.enter()
         except OSError as error:
             _log.warning("cannot pass a connection on: %s", error)
             self.transport.abort()
@@ -166,17 +162,9 @@ class _Outside(_Half):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._connections.discard(self)
+        self._house.guests.discard(self)
 
     def abort(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
         self.transport.abort()
-
-
-def _peer(transport: asyncio.Transport) -> tuple[int, int]:
-    """The process and the user at the other end."""
-    connection: socket.socket = transport.get_extra_info("socket")
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    pid, uid, _ = _UCRED.unpack(credentials)
-    return pid, uid

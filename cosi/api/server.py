@@ -15,50 +15,33 @@ import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import anyio
-import grpc.aio
+import grpc
 from grpc.aio import Server
 
 from cosi.api.access import anonymous_caller, certified_caller, local_caller
 from cosi.api.certificates import server_credentials
-from cosi.api.gate import ListenError, gate
+from cosi.api.endpoint import Bind, Endpoint
+from cosi.api.gate import anyone, gate, only
 from cosi.api.rpc import Identify, Service, handlers
+from cosi.api.sockets import tcp_sockets, unix_socket
 from cosi.api.state import StateService
 from cosi.state import State
 from cosi.type_lookup import EVERY_TYPE, TypeRegistry
 
-MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
-"""The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
-MAX_CALLS: Final = 20_000
-"""Calls and watches at one time on one listener; one more is refused with RESOURCE_EXHAUSTED."""
-GRACE_SECONDS: Final = 0.5
-"""How long calls may go on when the server stops; watches never end by themselves."""
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", -1),
-    # A peer that vanished without a word is found out and its watches end.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    # Clients (Go's and ours) look after idle watches in the same way.
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # Two servers on one port would share its connections.
-    ("grpc.so_reuseport", 0),
-)
-
 
 class Listener(Protocol):
-    """One address, and how those who come through it are known."""
+    """One address: who may come, how they are known, and where they get to."""
 
-    @property
-    def identify(self) -> Identify: ...
+    def listening(self, services: Sequence[Service]) -> AbstractAsyncContextManager[str]:
+        """Serve inside the block; yields the address for clients.
 
-    def listening(self, server: Server) -> AbstractAsyncContextManager[str]:
-        """Bind, start ``server``; yields the address for clients. Raises :class:`ListenError`."""
+        Raises :class:`~cosi.api.sockets.ListenError`.
+        """
         ...
 
 
@@ -68,17 +51,15 @@ class UnixListener:
 
     path: Path
     uids: frozenset[int] | None = None
-    identify: Identify = local_caller
 
     @asynccontextmanager
-    async def listening(self, server: Server) -> AsyncGenerator[str]:
+    async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
         uids = frozenset({0, os.geteuid()}) if self.uids is None else self.uids
-        # gRPC cannot tell who is at the other end of a socket; so it listens where only we get in.
-        with tempfile.TemporaryDirectory(prefix="cosi-") as private:
-            inner = f"{private}/grpc.sock"
-            server.add_insecure_port(f"unix:{inner}")
-            await server.start()
-            async with gate(self.path, inner, uids):
+        with unix_socket(self.path) as listening:
+            async with (
+                _endpoint(partial(_bind, services, local_caller, None)) as endpoint,
+                gate([listening], endpoint, only(uids)),
+            ):
                 yield f"unix:{self.path}"
 
 
@@ -95,20 +76,17 @@ class TLSListener:
     key: Path
     client_ca: Path | None = None
 
-    @property
-    def identify(self) -> Identify:
-        return anonymous_caller if self.client_ca is None else certified_caller
-
     @asynccontextmanager
-    async def listening(self, server: Server) -> AsyncGenerator[str]:
+    async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
         credentials = server_credentials(self.certificate, self.key, self.client_ca)
-        host = self.address.rpartition(":")[0]
-        try:
-            port = server.add_secure_port(self.address, credentials)
-        except RuntimeError as error:
-            raise ListenError(f"cannot listen on {self.address}: {error}") from error
-        await server.start()
-        yield f"{host}:{port}"
+        identify = anonymous_caller if self.client_ca is None else certified_caller
+        with tcp_sockets(self.address) as listening:
+            port = listening[0].getsockname()[1]
+            async with (
+                _endpoint(partial(_bind, services, identify, credentials)) as endpoint,
+                gate(listening, endpoint, anyone),
+            ):
+                yield f"{self.address.rpartition(':')[0]}:{port}"
 
 
 @asynccontextmanager
@@ -121,25 +99,39 @@ async def serve(
     """Serve ``state``, and further ``services``, inside the block; yields the addresses.
 
     ``types`` says which class the payloads of a type are; see
-    :class:`~cosi.api.state.StateService`. Raises :class:`ListenError`.
+    :class:`~cosi.api.state.StateService`. Raises :class:`~cosi.api.sockets.ListenError` and
+    :class:`~cosi.api.certificates.CertificateError`.
     """
     served = (StateService(state, types), *services)
     async with AsyncExitStack() as stack:
-        addresses: list[str] = []
-        for listener in listeners:
-            server = await stack.enter_async_context(_stopped_at_the_end())
-            for service in served:
-                methods = handlers(service, listener.identify)
-                server.add_registered_method_handlers(service.name, methods)
-            addresses.append(await stack.enter_async_context(listener.listening(server)))
+        addresses = [
+            await stack.enter_async_context(listener.listening(served)) for listener in listeners
+        ]
         yield tuple(addresses)
 
 
 @asynccontextmanager
-async def _stopped_at_the_end() -> AsyncGenerator[Server]:
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-    try:
-        yield server
-    finally:
-        with anyio.CancelScope(shield=True):
-            await server.stop(GRACE_SECONDS)
+async def _endpoint(bind: Bind) -> AsyncGenerator[Endpoint]:
+    with tempfile.TemporaryDirectory(prefix="cosi-") as private:
+        endpoint = Endpoint(private, bind)
+        try:
+            await endpoint.start()
+            yield endpoint
+        finally:
+            with anyio.CancelScope(shield=True):
+                await endpoint.stop()
+
+
+def _bind(
+    services: Sequence[Service],
+    identify: Identify,
+    credentials: grpc.ServerCredentials | None,
+    server: Server,
+    address: str,
+) -> None:
+    for service in services:
+        server.add_registered_method_handlers(service.name, handlers(service, identify))
+    if credentials is None:
+        server.add_insecure_port(address)
+    else:
+        server.add_secure_port(address, credentials)

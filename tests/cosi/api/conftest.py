@@ -1,6 +1,8 @@
-"""A server on a Unix socket and a client of it, in one process."""
+"""Servers on a Unix socket, in this process and in another one, and a client."""
 
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
@@ -49,3 +51,19 @@ async def remote(address: str) -> AsyncIterator[RemoteState]:
     """A client."""
     async with connect(address) as state:
         yield state
+
+
+@pytest.fixture(scope="package")
+def server_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a server in a process of its own; beside it, what that says: ``stderr``."""
+    socket = tmp_path_factory.mktemp("run") / "cosi.sock"
+    command = [sys.executable, "-m", "tests.cosi.api.serve_memory", socket]
+    with (
+        socket.with_name("stderr").open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield socket
+        assert process.poll() is None
+        process.terminate()

@@ -1,5 +1,6 @@
 """A server in a process of its own: ``python -m tests.cosi.api.serve_memory SOCKET``."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -17,4 +18,5 @@ async def main(socket: Path) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig()
     anyio.run(main, Path(sys.argv[1]))

@@ -1,8 +1,6 @@
 """The suites over a state that is somewhere else: in this process, and in another one."""
 
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,6 @@ from cosi.runtime import Runtime
 from cosi.state import State
 from cosi.testing.conformance.runtime import RuntimeConformance
 from cosi.testing.conformance.state import StateConformance
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A server in a process of its own."""
-    socket = tmp_path_factory.mktemp("run") / "cosi.sock"
-    command = [sys.executable, "-m", "tests.cosi.api.serve_memory", socket]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield socket
-        process.terminate()
 
 
 class TestRemote(StateConformance):
@@ -42,8 +28,8 @@ class TestAcrossProcesses(StateConformance):
     knows_incarnations = False
 
     @pytest.fixture
-    async def state(self, server: Path) -> AsyncIterator[State]:
-        async with connect(f"unix:{server}") as state:
+    async def state(self, server_process: Path) -> AsyncIterator[State]:
+        async with connect(f"unix:{server_process}") as state:
             yield state
 
 

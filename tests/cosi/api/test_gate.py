@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from cosi.api.client import connect
-from cosi.api.gate import ListenError
 from cosi.api.server import UnixListener, serve
+from cosi.api.sockets import ListenError
 from cosi.errors import Unavailable
 from cosi.resource import Resource
 from cosi.store.memory import InMemoryState

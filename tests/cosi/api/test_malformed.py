@@ -12,10 +12,11 @@ from grpc.aio import AioRpcError
 
 from cosi.api.client import RemoteState, open_channel
 from cosi.api.codec import encode
+from cosi.api.endpoint import MAX_MESSAGE_BYTES
 from cosi.api.failure import TRAILER
 from cosi.api.proto import resource_pb2, state_pb2
 from cosi.api.proto.resource_pb2 import LabelQuery, LabelTerm
-from cosi.api.server import MAX_MESSAGE_BYTES, UnixListener, serve
+from cosi.api.server import UnixListener, serve
 from cosi.resource import Resource
 from cosi.store.memory import InMemoryState
 from tests.cosi.api.things import Thing

@@ -23,8 +23,8 @@ from cosi.api.certificates import (
     server_credentials,
 )
 from cosi.api.client import RemoteState, connect
-from cosi.api.gate import ListenError
 from cosi.api.server import TLSListener, UnixListener, serve
+from cosi.api.sockets import ListenError
 from cosi.errors import AccessDenied, NotFound, Unavailable
 from cosi.meta import register_types
 from cosi.resource import AnySpec, Kind, Resource
