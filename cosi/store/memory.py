@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import anyio
@@ -16,6 +17,7 @@ from cosi.state import State
 from cosi.store.backing import BackingStore
 from cosi.store.collection import Collection, KindStatistics
 from cosi.store.history import HistorySize
+from cosi.store.to_the_end import to_the_end
 from cosi.store.watching import MemoryWatch
 from cosi.watch import NOW, Event, Start, Watch
 
@@ -86,8 +88,7 @@ class InMemoryState(State):
             return stored
         async with self._exclusively(resource.pointer):
             stored = collection.created(resource, owner)
-            await self._store.put(stored)
-            collection.put(stored)
+            await to_the_end(self._store.put(stored), partial(collection.put, stored))
             return stored
 
     async def update(
@@ -107,8 +108,7 @@ class InMemoryState(State):
             return stored
         async with self._exclusively(resource.pointer):
             stored = collection.updated(resource, owner, expected_phase)
-            await self._store.put(stored)
-            collection.put(stored)
+            await to_the_end(self._store.put(stored), partial(collection.put, stored))
             return stored
 
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
@@ -122,8 +122,7 @@ class InMemoryState(State):
         pointer = collection.kind.pointer(id)
         async with self._exclusively(pointer):
             collection.destroyable(id, owner)
-            await self._store.destroy(pointer)
-            collection.remove(id)
+            await to_the_end(self._store.destroy(pointer), partial(collection.remove, id))
 
     # -- following ----------------------------------------------------------------------------
 

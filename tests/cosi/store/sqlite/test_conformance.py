@@ -1,0 +1,49 @@
+"""The state suite over a state with a file: plain records, and ones with every layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosi.api.records import ProtobufMarshaler
+from cosi.resource import Kind
+from cosi.state import State
+from cosi.store.compression import Compression
+from cosi.store.encryption import Encryption, KeyRing
+from cosi.store.marshal import Marshaler, YamlMarshaler
+from cosi.store.memory import InMemoryState
+from cosi.store.sqlite import Durability, SQLiteStore
+from cosi.testing.conformance.state import StateConformance
+
+
+class InAFile(StateConformance):
+    """What a restart would find is, at the end of every case, what the state has."""
+
+    marshaler: Marshaler = YamlMarshaler()
+
+    @pytest.fixture
+    async def state(self, file_in_memory: Path) -> AsyncGenerator[State]:
+        async with SQLiteStore(
+            file_in_memory, marshaler=self.marshaler, durability=Durability.NORMAL
+        ) as store:
+            state = InMemoryState(store=store)
+            yield state
+            kept = await store.load()
+            for resource in kept:
+                kind: Kind[Any] = Kind(resource.namespace, resource.type, type(resource.spec))
+                assert resource == await state.get(kind, resource.id)
+            assert len(kept) == sum(kind.resources for kind in state.statistics().values())
+
+
+class TestSQLite(InAFile):
+    pass
+
+
+class TestSealed(InAFile):
+    marshaler = Encryption(
+        Compression(ProtobufMarshaler(), min_size=0), KeyRing("a", {"a": os.urandom(32)})
+    )
