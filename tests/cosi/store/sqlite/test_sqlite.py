@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -272,7 +273,7 @@ async def test_a_record_that_cannot_be_read_fails_the_load_and_is_named(file: Pa
         for _ in range(2):
             with pytest.raises(StoreError, match="failed to unmarshal resource Notes") as caught:
                 await state.get(Note, "a")
-        assert caught.value.pointer == note("b").pointer
+            assert caught.value.pointer == note("b").pointer
 
 
 # -- rewriting ----------------------------------------------------------------------------------
