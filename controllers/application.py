@@ -17,6 +17,7 @@ from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
 from controllers.containers.choose import RuntimeUnavailable, choose_driver
 from controllers.containers.driver import Driver
+from controllers.containers.memories import LastingMemories
 from controllers.containers.local_driver import LocalDriver
 from controllers.dependency import DependencyController
 from controllers.network_status import NetworkStatusController
@@ -56,7 +57,7 @@ def extension_services(
         ProbeController(),
         DependencyController(requires=driver.requires),
         ContainerController(),
-        RunnerController(driver, on_exit=on_exit),
+        RunnerController(driver, on_exit=on_exit, memories=LastingMemories(paths.services)),
     ]
 
 

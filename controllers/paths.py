@@ -84,6 +84,11 @@ class Paths:
         return self.root / "run/cosi"
 
     @property
+    def services(self) -> Path:
+        """What is remembered of services that do not run; see `controllers/lifecycle/memory.py`."""
+        return self.run / "services"
+
+    @property
     def containers(self) -> Path:
         """One directory per running container, named by its service id."""
         return self.run / "containers"

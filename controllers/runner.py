@@ -12,6 +12,7 @@ import anyio
 
 from controllers.containers.driver import Adopted, Driver
 from controllers.containers.fleet import Fleet
+from controllers.containers.memories import Memories
 from controllers.containers.supervisor import Clock, Supervisor, utc_now
 from cosi import CosiError, Mapped, Output, QController, Requeue, Resource, StrongInput, idle
 from resources.container_spec import ContainerSpec
@@ -43,7 +44,7 @@ class RunnerController(QController[ContainerSpec]):
     *Flow.* Every ContainerSpec has a supervisor, a task that lives as long as the service is wanted
     or anything of it is there. A pass only tells it what is wanted now, and never waits for it.
 
-    *Guarantees.* Never two containers of one service. A ContainerSpec is not destroyed before its
+    *Guarantees.* What was over, or stopped by a person, when this was killed stays so. Never two containers of one service. A ContainerSpec is not destroyed before its
     container and its root filesystem are gone. At the end everything stops in order and within
     ``stop_seconds``, or is left running if ``on_exit`` says so; a later life takes that over.
     """
@@ -60,11 +61,13 @@ class RunnerController(QController[ContainerSpec]):
         on_exit: OnExit = OnExit.STOP,
         stop_seconds: float = STOP_SECONDS,
         clock: Clock = utc_now,
+        memories: Memories | None = None,
     ) -> None:
         self.driver = driver
         self.on_exit = on_exit
         self.stop_seconds = stop_seconds
         self._clock = clock
+        self._memories = memories or Memories()
         self._fleet = Fleet(self._live, self._ended)
         self._ready = False
         self._unclaimed: set[str] = set()
@@ -116,9 +119,12 @@ class RunnerController(QController[ContainerSpec]):
             state=_history(known.spec) if known and known.owner == self.name else None,
             clock=self._clock,
             at_rest=self._at_rest,
+            remember=self._memories.keep,
         )
         if adopted:
             supervisor.take_over(adopted)
+        if memory := self._memories.find(id):
+            supervisor.recall(memory)
         self._fleet.begin(supervisor)
         return supervisor
 
@@ -181,11 +187,14 @@ class RunnerController(QController[ContainerSpec]):
                     await self._fleet.leave()
                 else:
                     await self._fleet.stop(self.stop_seconds)
+                    # An end in order is like that of the machine: next time everything starts.
+                    self._memories.keep_only(())
 
     @asynccontextmanager
     async def _supervising(self) -> AsyncGenerator[None]:
         self._fleet = Fleet(self._live, self._ended)
         async with self._fleet.running():
+            self._memories.recall()
             await self._take_over(await self.driver.adopt())
             self._ready = True
             for container in await self.primary.list():
@@ -216,6 +225,7 @@ class RunnerController(QController[ContainerSpec]):
                 _log.info("%s: nobody defines it any more", id)
                 supervisor.update(None, None, None)
         self._unclaimed.clear()
+        self._memories.keep_only([member.id for member in self._fleet])
         await self.states.prune(keep=[member.id for member in self._fleet])
 
     async def _live(self, id: str, supervisor: Supervisor) -> None:
@@ -243,6 +253,7 @@ class RunnerController(QController[ContainerSpec]):
 
     async def _forget(self, id: str) -> None:
         self._unpublished.discard(id)
+        self._memories.keep(id, None)
         try:
             await self.states.remove(id)
         except CosiError as error:

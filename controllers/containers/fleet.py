@@ -15,8 +15,8 @@ from controllers.lifecycle.stop_order import StopOrder
 from cosi import TaskSet
 from resources.go_text import quote
 
-KILL_SECONDS: Final = 10.0
-"""How long what was killed may take to be gone before it is given up and named."""
+UNDO_SECONDS: Final = 5.0
+"""Of the time to stop: for what was killed to be gone and taken away, before it is named."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,25 +85,25 @@ class Fleet:
         """Stop every service, dependents first, within ``seconds`` (Talos 1.14: "Shutdown").
 
         In time for the last ones to be stopped politely, those that still wait for their dependents
-        are told to stop all the same; at the end of the time what still runs is killed. Whoever
-        that concerned is named in the log.
+        are told to stop all the same; then what still runs is killed, and at the end of the time
+        what is still there, or hangs in being taken away, is left. Whoever that concerned is named
+        in the log.
         """
         order = StopOrder({member.id: member.needs for member in self})
         self._just_ended.clear()
         living = {member.id for member in self if not member.life.at_rest}
         self._killed.clear()
         deadline = anyio.current_time() + seconds
-        with anyio.move_on_at(deadline - GRACE_SECONDS):
+        kill_at = deadline - UNDO_SECONDS
+        with anyio.move_on_at(kill_at - GRACE_SECONDS):
             await self._stop_in(order)
         self._stop_out_of(order)
-        with anyio.move_on_at(deadline):
+        with anyio.move_on_at(kill_at):
             await self._empty()
         for member in self:
             member.kill()
-        with anyio.move_on_after(KILL_SECONDS):
-            await self._empty()
-        for member in self:
-            _log.error("%s is still there after SIGKILL; it is left alone", member.id)
+        await self._leave_at(deadline)
+        self._killed += [member.id for member in self if member.life.killed]
         if killed := sorted(living.intersection(self._killed)):
             _log.warning("had to be killed: %s", ", ".join(killed))
 
@@ -111,8 +111,14 @@ class Fleet:
         """End, and let running containers run; what is being started or stopped is undone first."""
         for member in self:
             member.leave()
-        with anyio.move_on_after(GRACE_SECONDS + KILL_SECONDS):
+        await self._leave_at(anyio.current_time() + GRACE_SECONDS + UNDO_SECONDS)
+
+    async def _leave_at(self, deadline: float) -> None:
+        with anyio.move_on_at(deadline):
             await self._empty()
+        for member in self:
+            _log.error("%s is still there (%s); it is left alone", member.id, member.doing)
+            member.give_up()
 
     async def _stop_in(self, order: StopOrder) -> None:
         while self._members:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
@@ -15,6 +16,7 @@ import anyio
 
 from controllers.containers.driver import Adopted, Driver, DriverError, Exit, Preparation, Task
 from controllers.lifecycle.machine import Lifecycle
+from controllers.lifecycle.memory import Memory
 from controllers.lifecycle.policy import RESTART_SECONDS
 from controllers.lifecycle.stages import (
     Done,
@@ -41,6 +43,7 @@ CLEAN_UP_SECONDS: Final = 30.0
 
 Clock = Callable[[], datetime]
 Publish = Callable[[str, ServiceState], Awaitable[None]]
+Remember = Callable[[str, Memory | None], object]
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +68,12 @@ class Supervisor:
         state: ServiceState | None = None,
         clock: Clock = utc_now,
         at_rest: Callable[[str], object] = lambda _: None,
+        remember: Remember = lambda _, __: None,
     ) -> None:
         self.id = id
         self.state = state or ServiceState()
+        self._remember_it = remember
+        self._remembered: Memory | None = None
         self.life = Lifecycle(id, self.state.request)
         self.requested: ServiceRequest | None = None
         """The request as it was told last."""
@@ -80,6 +86,8 @@ class Supervisor:
         self._working_on: Stage | None = None
         self._scope = anyio.CancelScope()
         self._inbox: Inbox[None] = Inbox()
+        self._undoing = anyio.CancelScope()
+        self._given_up = False
         self._leaving = False
         self._published = False
 
@@ -90,6 +98,11 @@ class Supervisor:
         """The ids of the services that it depends on, as far as its gate has said."""
         gate = self.life.wish.gate
         return () if gate is None else gate.services
+
+    @property
+    def doing(self) -> str:
+        """What is being done for it now, in one word."""
+        return self.life.stage.name.lower()
 
     def update(
         self,
@@ -108,6 +121,23 @@ class Supervisor:
         container = adopted.preparation.container if adopted.preparation else None
         self.life.took_over(container, adopted.digest, adopted.task.pid)
 
+    def recall(self, memory: Memory) -> None:
+        """Begin with what an earlier life has remembered; after :meth:`take_over`."""
+        self._remembered = memory
+        self.life.recall(memory)
+        if not self.life.at_rest or not memory.text:
+            return
+        event = ServiceEvent(
+            text=memory.text, phase=memory.phase, timestamp=memory.at or self._clock()
+        )
+        known = bool(self.state.events) and self.state.events[-1].text == event.text
+        self.state = self.state.evolve(
+            phase=event.phase,
+            message=event.text,
+            exit_code=memory.exit_code,
+            events=self.state.events if known else (*self.state.events, event)[-EVENTS_KEPT:],
+        )
+
     def hold(self) -> None:
         """Stop, until somebody asks for a start."""
         self.life.hold()
@@ -122,6 +152,12 @@ class Supervisor:
         """Do not wait any longer for a stop that is under way."""
         self.life.kill()
         self._poke()
+
+    def give_up(self) -> None:
+        """Undo nothing any more: the time for it is over."""
+        self._given_up = True
+        self._undoing.cancel()
+        self._scope.cancel()
 
     def leave(self) -> None:
         """End, but let the container run; what does not run yet is undone."""
@@ -153,6 +189,8 @@ class Supervisor:
         """Live; returns when the service is over, or was left."""
         resting = False
         while True:
+            # Before anybody is told, and before what it is about is begun or taken away.
+            self._remember()
             await self._publish()
             if self.life.over or self._leaving:
                 return
@@ -160,6 +198,15 @@ class Supervisor:
                 self._at_rest(self.id)
             resting = self.life.at_rest
             await self._work()
+
+    def _remember(self) -> None:
+        memory = self.life.memory
+        if memory:
+            before = self._remembered
+            memory = replace(memory, at=before.at if before else self._clock())
+        if memory != self._remembered:
+            self._remembered = memory
+            self._remember_it(self.id, memory)
 
     async def _work(self) -> None:
         """Do the work of the current stage, unless the life moves on meanwhile."""
@@ -251,9 +298,10 @@ class Supervisor:
     ) -> Outcome:
         """Undo something whatever else happens, but not for ever."""
         if undo is not None:
-            with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True) as scope:
+            seconds = 0.0 if self._given_up else CLEAN_UP_SECONDS
+            with anyio.move_on_after(seconds, shield=True) as self._undoing:
                 await undo()
-            if scope.cancelled_caught:
+            if self._undoing.cancelled_caught:
                 return Failed(f"gave up on cleaning up {what} after {CLEAN_UP_SECONDS:g} s")
         return Done()
 

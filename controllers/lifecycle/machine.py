@@ -38,6 +38,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from controllers.lifecycle import texts
+from controllers.lifecycle.memory import Memory
 from controllers.lifecycle.policy import (
     FINISHED,
     Ending,
@@ -88,6 +89,7 @@ class Lifecycle:
         self._impatient = False
         self._prepared = False
         self._ending = FINISHED
+        self._ended: Ending | None = None
         self._noted: tuple[str, ...] = ()
         self._complaint = ""
 
@@ -127,6 +129,29 @@ class Lifecycle:
         self.container, self._digest, self._prepared = container, digest, container is not None
         self.pid = pid
         self._enter(Stage.RUNNING, ServicePhase.RUNNING, texts.took_over(self.id, pid))
+
+    def recall(self, memory: Memory) -> None:
+        """Begin with what an earlier life has remembered, after :meth:`took_over` if need be."""
+        self.wish.held = memory.held
+        if not memory.digest:
+            return
+        taken_over = self.stage is Stage.RUNNING
+        if taken_over and memory.digest != self._digest:
+            return  # something else runs by now
+        self._digest, self.exit_code = memory.digest, memory.exit_code
+        self._ended = self._ending = Ending(memory.phase, memory.text)
+        if taken_over:
+            # It is over, and what it left was not taken away any more.
+            self.said.clear()
+            self.stage, self.pid = Stage.REAPING, None
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the next life must know if this one is killed now, besides what runs."""
+        if ended := self._ended:
+            held, code = self.wish.held, self.exit_code
+            return Memory(held, self._digest, ended.phase, ended.text, code)
+        return Memory(held=True) if self.wish.held else None
 
     @property
     def over(self) -> bool:
@@ -175,7 +200,7 @@ class Lifecycle:
         self.wish.start_asked = self._stopping = self._impatient = self.killed = False
         self._take_wanted()
         self.restarts, self.exit_code = 0, None
-        self._described, self._noted, self._complaint = None, (), ""
+        self._described, self._noted, self._complaint, self._ended = None, (), "", None
         self._enter(Stage.WAITING, ServicePhase.STARTING, texts.STARTING)
         return True
 
@@ -250,6 +275,8 @@ class Lifecycle:
             self._ending = after_success(self._policy, self.id)
         else:
             self._ending = after_failed_run(self._policy, self.id, texts.failed_task(self.id, end))
+        if not self._stopping and not self._ending.again:
+            self._ended = self._ending
         self.stage = Stage.REAPING
 
     def _when_reaped(self, _: Outcome) -> None:
@@ -277,6 +304,8 @@ class Lifecycle:
 
     def _settle(self) -> None:
         ending = FINISHED if self._stopping and self._ending.again else self._ending
+        if not ending.again and (self.wish.held or not self._stopping):
+            self._ended = ending
         self._stopping = False
         stage = Stage.PAUSED if ending.again else Stage.IDLE
         self._enter(stage, ending.phase, ending.text)

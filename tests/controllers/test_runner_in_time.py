@@ -69,8 +69,28 @@ async def test_the_end_comes_though_everything_hangs(caplog: pytest.LogCaptureFi
     began = anyio.current_time()
     async with running() as cosi:
         await begin(cosi, driver)
-    assert anyio.current_time() - began < 120
-    assert "ext-a is still there after SIGKILL; it is left alone" in caplog.text
+    assert anyio.current_time() - began == pytest.approx(30, abs=0.5)
+    assert "ext-a is still there (reaping); it is left alone" in caplog.text
+    assert "had to be killed: ext-a" in caplog.text
+
+
+@pytest.mark.parametrize("hanging", ["prepare", "create_runner", "signal", "clean_up", "release"])
+async def test_one_deadline_bounds_the_end_of_all_services_whatever_hangs(
+    caplog: pytest.LogCaptureFixture, hanging: str
+) -> None:
+    driver = FakeDriver()
+    for id in ("ext-a", "ext-b", "ext-c"):
+        driver.delay(id, hanging, 1000)  # type: ignore[arg-type]
+    began = anyio.current_time()
+    async with running() as cosi:
+        cosi.start(RunnerController(driver))
+        for id, needs in (("ext-a", ()), ("ext-b", ("ext-a",)), ("ext-c", ("ext-b",))):
+            await cosi.given(id, A.evolve(name=id[4:]))
+            await cosi.given(id, ServiceGate(services=needs))
+    assert anyio.current_time() - began < 30.5
+    if hanging in {"clean_up", "release"}:
+        for id in ("ext-a", "ext-b", "ext-c"):
+            assert f"{id} is still there" in caplog.text
 
 
 async def test_a_service_that_runs_well_is_not_touched_for_a_day(cosi: Harness) -> None:

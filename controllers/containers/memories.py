@@ -1,0 +1,116 @@
+"""What supervisors remember of their services, for the next ones of the same boot."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from controllers.containers.go_errors import os_error_text
+from controllers.containers.processes import boot_id
+from controllers.lifecycle.memory import Memory
+from resources.service_state import ServicePhase
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Memories:
+    """By service id, as long as this object lives."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Memory] = {}
+
+    def recall(self) -> None:
+        """Begin with what earlier lives have kept; nobody else keeps anything from now on."""
+
+    def find(self, id: str) -> Memory | None:
+        return self._known.get(id)
+
+    def keep(self, id: str, memory: Memory | None) -> None:
+        """Remember this and nothing else of one service; ``None``: nothing."""
+        if memory is None:
+            self._known.pop(id, None)
+        else:
+            self._known[id] = memory
+
+    def keep_only(self, ids: Collection[str]) -> None:
+        """Forget all services but these."""
+        for id in set(self._known).difference(ids):
+            self.keep(id, None)
+
+
+class LastingMemories(Memories):
+    """One file for each service, in a directory that is made when it is needed.
+
+    They end with the boot, as everything does that Talos knows of a service. One that cannot be
+    written is a line in the log, and is still known in this life.
+    """
+
+    def __init__(self, directory: Path, boot: Callable[[], str] = boot_id) -> None:
+        super().__init__()
+        self._directory = directory
+        self._boot = boot
+
+    def recall(self) -> None:
+        self._known = dict(self._read())
+
+    def keep(self, id: str, memory: Memory | None) -> None:
+        super().keep(id, memory)
+        with self._complaining(id):
+            if memory is None:
+                self._file(id).unlink(missing_ok=True)
+            else:
+                self._write(id, memory)
+
+    def keep_only(self, ids: Collection[str]) -> None:
+        super().keep_only(ids)
+        # It is in the way of nobody while something is in it.
+        with self._complaining("services"):
+            if self._directory.is_dir() and not any(self._directory.iterdir()):
+                self._directory.rmdir()
+
+    def _file(self, id: str) -> Path:
+        return self._directory / f"{id}.json"
+
+    def _write(self, id: str, memory: Memory) -> None:
+        at = memory.at.isoformat() if memory.at else None
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Whole or not at all: who is killed in between must not leave half a truth.
+        temporary = self._directory / f".{id}"
+        temporary.write_text(json.dumps({"boot_id": self._boot(), **asdict(memory), "at": at}))
+        temporary.replace(self._file(id))
+
+    def _read(self) -> Iterator[tuple[str, Memory]]:
+        if self._directory.is_dir():
+            boot = self._boot()
+            for file in self._directory.glob("*.json"):
+                if memory := _parse(file, boot):
+                    yield file.stem, memory
+                else:
+                    file.unlink(missing_ok=True)
+
+    @contextmanager
+    def _complaining(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            text = "%s: what became of it may be forgotten: %s"
+            _log.warning(text, what, os_error_text(error))
+
+
+def _parse(file: Path, boot: str) -> Memory | None:
+    """What a file says, unless it is of another boot or of another version of this program."""
+    try:
+        fields: dict[str, Any] = json.loads(file.read_text())
+        if fields.pop("boot_id") != boot:
+            return None
+        fields["phase"] = ServicePhase(fields["phase"])
+        fields["at"] = datetime.fromisoformat(fields["at"]) if fields["at"] else None
+        return Memory(**fields)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
