@@ -11,24 +11,31 @@ General layout:
 * the *runtime* (:class:`Runtime`) wakes them, restarts them, and knows when all have settled.
 
 Further public names are in the modules of this package; ``cosi._engine`` is machinery.
+
+A name is imported when it is first asked for, as pydantic and anyio do it: ``import cosi`` and the
+modules below it cost nothing that they do not need (a tenth of a second with everything).
 """
 
-from cosi._engine.activity import idle
-from cosi.controller import Controller, Wakeups
-from cosi.declarations import EVERY, Input, Mapped, Output, StrongInput
-from cosi.errors import Conflict, CosiError, NotFound, OwnerConflict
-from cosi.frozen import FrozenMap
-from cosi.inbox import Inbox
-from cosi.metadata import Phase
-from cosi.qcontroller import QController
-from cosi.query import Query
-from cosi.requeue import Requeue, Skip
-from cosi.resource import Kind, Pointer, Resource, Spec, Value
-from cosi.runtime import Runtime
-from cosi.state import State
-from cosi.store.memory import InMemoryState
-from cosi.task_set import TaskSet
-from cosi.transform import transform
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from cosi._engine.activity import idle
+    from cosi.controller import Controller, Wakeups
+    from cosi.declarations import EVERY, Input, Mapped, Output, StrongInput
+    from cosi.errors import Conflict, CosiError, NotFound, OwnerConflict
+    from cosi.frozen import FrozenMap
+    from cosi.inbox import Inbox
+    from cosi.metadata import Phase
+    from cosi.qcontroller import QController
+    from cosi.query import Query
+    from cosi.requeue import Requeue, Skip
+    from cosi.resource import Kind, Pointer, Resource, Spec, Value
+    from cosi.runtime import Runtime
+    from cosi.state import State
+    from cosi.store.memory import InMemoryState
+    from cosi.task_set import TaskSet
+    from cosi.transforms import transform
 
 __all__ = [
     "EVERY",
@@ -61,3 +68,34 @@ __all__ = [
     "idle",
     "transform",
 ]
+
+_HOMES: Final = {
+    "cosi._engine.activity": "idle",
+    "cosi.controller": "Controller Wakeups",
+    "cosi.declarations": "EVERY Input Mapped Output StrongInput",
+    "cosi.errors": "Conflict CosiError NotFound OwnerConflict",
+    "cosi.frozen": "FrozenMap",
+    "cosi.inbox": "Inbox",
+    "cosi.metadata": "Phase",
+    "cosi.qcontroller": "QController",
+    "cosi.query": "Query",
+    "cosi.requeue": "Requeue Skip",
+    "cosi.resource": "Kind Pointer Resource Spec Value",
+    "cosi.runtime": "Runtime",
+    "cosi.state": "State",
+    "cosi.store.memory": "InMemoryState",
+    "cosi.task_set": "TaskSet",
+    "cosi.transforms": "transform",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = next((home for home, names in _HOMES.items() if name in names.split()), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

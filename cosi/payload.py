@@ -35,7 +35,7 @@ class Value(BaseModel):
         extra="forbid",
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # for this class and the next; see below
     )
 
     # The class keywords are consumed below; pydantic's metaclass hands them to both hooks.
@@ -154,6 +154,13 @@ class Spec(Value):
             singular=singular,
             automatic_aliases=automatic_aliases,
         )
+
+
+# Without fields there is nothing to validate and nothing to describe. The first schema that pydantic
+# builds makes it look for plugins, and descriptions are read from source: 50 milliseconds, which
+# only who has payloads must spend. What is derived from the two inherits this:
+for _abstract in (Value, Spec):
+    _abstract.model_config |= ConfigDict(defer_build=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)

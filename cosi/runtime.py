@@ -29,7 +29,7 @@ from cosi.metrics import ControllerStatistics, Sample, controller_samples
 from cosi.qcontroller import QController
 from cosi.resource import AnySpec, Kind, Resource
 from cosi.state import State
-from cosi.transform import Transform, seatable
+from cosi.transforms import Transform, seatable
 
 Registrable = Controller | QController[Any] | Transform[Any, Any]
 

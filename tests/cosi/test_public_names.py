@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,29 @@ def test_the_public_names_are_these_and_not_too_many() -> None:
     assert len(NAMES) <= 30
     for name in NAMES:
         assert getattr(cosi, name) is not None
+
+
+def test_every_public_name_comes_from_where_type_checkers_look_for_it() -> None:
+    tree = ast.parse(Path(cosi.__file__).read_text())
+    checked = {
+        (name.name, found.module)
+        for found in ast.walk(tree)
+        if isinstance(found, ast.ImportFrom) and found.module and found.module.startswith("cosi.")
+        for name in found.names
+    }
+    homes = {(name, home) for home, names in cosi._HOMES.items() for name in names.split()}
+    assert checked == homes
+    assert {name for name, _ in homes} == set(NAMES) <= set(dir(cosi))
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        cosi.Nothing  # noqa: B018  # it is what is tested
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, cosi; print([m for m in ('pydantic', 'anyio', 'asyncio') if m in sys.modules])"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 TYPING = Path(__file__).parent / "typing_tests"
