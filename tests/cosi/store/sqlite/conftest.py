@@ -14,13 +14,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
-@pytest.fixture
-def file_in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A file for suites of many cases that are not about disks, which may be slow."""
+def file(tmp_path: Path) -> Iterator[Path]:
+    """A file that is not on a disk if possible: those may be slow, and few tests are about them."""
     memory = Path("/dev/shm")
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as directory:
         yield Path(directory) / "state.db"

@@ -26,9 +26,9 @@ class InAFile(StateConformance):
     marshaler: Marshaler = YamlMarshaler()
 
     @pytest.fixture
-    async def state(self, file_in_memory: Path) -> AsyncGenerator[State]:
+    async def state(self, file: Path) -> AsyncGenerator[State]:
         async with SQLiteStore(
-            file_in_memory, marshaler=self.marshaler, durability=Durability.NORMAL
+            file, marshaler=self.marshaler, durability=Durability.NORMAL
         ) as store:
             state = InMemoryState(store=store)
             yield state

@@ -132,8 +132,9 @@ anyio.run(main)
 """
 
 
-def test_a_killed_process_has_lost_nothing_that_was_acknowledged(file: Path) -> None:
+def test_a_killed_process_has_lost_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """kill -9 amid concurrent writes: every record is whole, and none is older than said."""
+    file = tmp_path / "state.db"  # on a disk
     acknowledged: dict[str, int] = {}
     with subprocess.Popen(
         (sys.executable, "-c", WRITER, file), stdout=subprocess.PIPE, text=True
