@@ -130,7 +130,7 @@ class Writer:
         while jobs := self._next_jobs():
             try:
                 self._connection = self._connection or self._connect()
-            except Exception as error:  # whatever it is, somebody waits to hear of it
+            except BaseException as error:  # whatever it is: somebody waits to hear of it
                 self._fail(jobs, error)
             else:
                 self._serve(self._connection, jobs)
@@ -170,7 +170,7 @@ class Writer:
             self._flush_on_commit(connection, any(change.durable for change in made))
             with transaction(connection):
                 write(connection, records)
-        except Exception as error:
+        except BaseException as error:
             if len(made) == 1:
                 self._fail(made, error)
                 return
@@ -180,7 +180,7 @@ class Writer:
     def _make(self, change: _Change, records: dict[Address, bytes | None]) -> bool:
         try:
             records[change.address] = change.record() if change.record else None
-        except Exception as error:
+        except BaseException as error:
             self._fail((change,), error)
             return False
         return True
@@ -190,7 +190,7 @@ class Writer:
             self._flush_on_commit(connection, errand.durable)
             with transaction(connection):
                 errand.result = errand.work(connection)
-        except Exception as error:
+        except BaseException as error:
             self._fail((errand,), error)
 
     def _flush_on_commit(self, connection: sqlite3.Connection, durable: bool) -> None:
@@ -198,7 +198,7 @@ class Writer:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
 
-    def _fail(self, jobs: Iterable[_Job], error: Exception) -> None:
+    def _fail(self, jobs: Iterable[_Job], error: BaseException) -> None:
         for job in jobs:
             if isinstance(error, StoreError) and error.pointer is not None:
                 job.error = error

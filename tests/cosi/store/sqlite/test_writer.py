@@ -167,3 +167,15 @@ def test_a_loop_that_has_ended_is_not_woken(file: Path, anyio_backend: str) -> N
     gate.open.set()
     anyio.run(stores[0].close, backend=anyio_backend)
     assert rows(file) == ["a"]
+
+
+async def test_nothing_that_is_raised_in_the_thread_leaves_a_caller_waiting(file: Path) -> None:
+    def leave() -> bytes:
+        raise SystemExit("bye")
+
+    writer = Writer("state.db", partial(open_file, file, 0))
+    with anyio.fail_after(5), pytest.raises(StoreError, match=r"state\.db: bye"):
+        await writer.put(note("a").pointer, leave, durable=True)
+    await writer.put(note("a").pointer, lambda: b"record", durable=True)
+    await writer.close()
+    assert rows(file) == ["a"]
