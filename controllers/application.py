@@ -17,8 +17,8 @@ from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
 from controllers.containers.choose import RuntimeUnavailable, choose_driver
 from controllers.containers.driver import Driver
-from controllers.containers.memories import LastingMemories
 from controllers.containers.local_driver import LocalDriver
+from controllers.containers.memories import LastingMemories
 from controllers.dependency import DependencyController
 from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController

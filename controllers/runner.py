@@ -44,9 +44,10 @@ class RunnerController(QController[ContainerSpec]):
     *Flow.* Every ContainerSpec has a supervisor, a task that lives as long as the service is wanted
     or anything of it is there. A pass only tells it what is wanted now, and never waits for it.
 
-    *Guarantees.* What was over, or stopped by a person, when this was killed stays so. Never two containers of one service. A ContainerSpec is not destroyed before its
+    *Guarantees.* Never two containers of one service. A ContainerSpec is not destroyed before its
     container and its root filesystem are gone. At the end everything stops in order and within
-    ``stop_seconds``, or is left running if ``on_exit`` says so; a later life takes that over.
+    ``stop_seconds``, or is left running if ``on_exit`` says so; a later life takes that over, and
+    knows from ``memories`` what was over, or was stopped by a person.
     """
 
     primary = StrongInput(ContainerSpec)

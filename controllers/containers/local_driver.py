@@ -216,6 +216,9 @@ class LocalDriver(ABC):
             await process.wait()
             process.close()
         await kill_members(NO_SESSION, directory.fifo)
+        if directory.fifo.exists():
+            # It may have run for a while: what it said is not lost with it.
+            await Output(directory, self.logs, resumed=True).close()
         await self._destroy_left_over(directory)
         directory.remove()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -95,7 +95,7 @@ class LastingMemories(Memories):
                     file.unlink(missing_ok=True)
 
     @contextmanager
-    def _complaining(self, what: str) -> Iterator[None]:
+    def _complaining(self, what: str) -> Generator[None]:
         try:
             yield
         except OSError as error:

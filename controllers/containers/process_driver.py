@@ -21,7 +21,7 @@ from controllers.containers.driver import (
 )
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as
-from controllers.containers.members import kill_members, members
+from controllers.containers.members import NO_SESSION, kill_members, members
 from controllers.containers.output import Output
 from controllers.containers.processes import Process
 from controllers.containers.run_directory import RunDirectory, RunState
@@ -66,6 +66,8 @@ class ProcessDriver(LocalDriver):
         self, preparation: LocalPreparation, directory: RunDirectory, output: Output
     ) -> RunningTask:
         try:
+            # Before it runs, so that the next supervisor knows what it was made from.
+            directory.write_state(RunState.to_come(self.name, preparation.container))
             process = self._spawn(preparation, output)
             directory.write_state(RunState.of(self.name, process, preparation.container))
         except OSError:
@@ -108,7 +110,14 @@ class ProcessDriver(LocalDriver):
         return Means(lambda: {stat.pid for stat in members(pid, fifo)}, destroy)
 
     async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
-        return state if state.driver == self.name and state.pid else None
+        if state.driver != self.name:
+            return None
+        if state.pid:
+            return state
+        # Its supervisor was killed before it could write down who it is: the leader of a session,
+        # as no other that writes there can have been from the beginning.
+        leaders = [stat.pid for stat in members(NO_SESSION, directory.fifo) if stat.leads]
+        return state.found(leaders[0]) if len(leaders) == 1 else None
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
         """The processes were all that there is."""

@@ -36,6 +36,11 @@ class Stat:
     """Of a zombie, as wait(2) gives it."""
 
     @property
+    def leads(self) -> bool:
+        """Whether it has opened its session."""
+        return self.pid == self.session
+
+    @property
     def dead(self) -> bool:
         return self.state in "ZX"
 

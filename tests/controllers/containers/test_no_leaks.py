@@ -1,10 +1,7 @@
 """Fifty real containers, three times over, leave nothing behind."""
 
-# ruff: noqa: ASYNC240 nobody else is kept waiting here
-
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from anyio import create_task_group

@@ -1,7 +1,6 @@
 """A supervisor that is killed harms no service: the next one takes over what runs."""
 
-# ruff: noqa: ASYNC240 nobody else is kept waiting here
-
+import json
 import signal
 import subprocess
 import sys
@@ -128,3 +127,35 @@ async def test_what_another_driver_left_is_taken_away(runs: Runs, runtime: str) 
     stat = read_stat(pid)
     assert stat is None or stat.dead
     assert runs.left_behind() == []
+
+
+def orphan(runtime: str, runs: Runs) -> int:
+    """A service that has said something, and whose supervisor is dead."""
+    supervisor = supervise(runtime, runs, runs.shell("echo up; echo said; sleep 1000"))
+    assert said(supervisor) == "starting"
+    pid = int(said(supervisor))
+    kill(supervisor)
+    return pid
+
+
+async def test_one_whose_supervisor_was_killed_before_it_wrote_down_who_it_is_is_taken_over(
+    runs: Runs, runtime: str
+) -> None:
+    pid = orphan(runtime, runs)
+    state = runs.paths.container("ext-a") / "state.json"
+    known = json.loads(state.read_text())
+    state.write_text(json.dumps(known | {"pid": 0, "start_time": 0}))
+    driver = runs.driver(runtime)
+    async with driver.open():
+        assert await stop_what_runs(driver, signal.SIGKILL) == {"ext-a": pid}
+    assert runs.left_behind() == []
+
+
+async def test_what_is_taken_away_loses_nothing_that_it_has_said(runs: Runs, runtime: str) -> None:
+    orphan(runtime, runs)
+    (runs.paths.container("ext-a") / "state.json").unlink()
+    driver = runs.driver(runtime)
+    async with driver.open():
+        assert await driver.adopt() == {}
+    assert runs.left_behind() == []
+    assert runs.log() == "up\nsaid\n"

@@ -1,0 +1,54 @@
+"""`kill -9` of `cosi run`, at any moment, harms no service (issue 4).
+
+Twenty moments in the suite; `COSI_SOAK=1` makes it 200, and `COSI_SEED=...` another life.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.controllers.containers.conftest import paths, rootfs
+from tests.controllers.containers.runs import Runs
+from tests.controllers.killing.machine import Machine
+
+__all__ = ["paths", "rootfs"]
+
+KILLS = 200 if os.environ.get("COSI_SOAK") else 20
+SEED = os.environ.get("COSI_SEED", "1")
+
+
+@pytest.fixture(
+    params=["process", pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc))]
+)
+def machine(
+    request: pytest.FixtureRequest, tmp_path: Path, rootfs: Callable[[str], Path]
+) -> Iterator[Machine]:
+    machine = Machine(tmp_path / "root", request.param, rootfs, random.Random(SEED))
+    yield machine
+    machine.close()
+
+
+@pytest.mark.timeout(60 + 2 * KILLS)  # each of them as long as it takes
+def test_a_supervisor_killed_at_random_moments_harms_no_service(
+    machine: Machine, rootfs: Callable[[str], Path]
+) -> None:
+    remembered = 0
+    for _ in range(KILLS):
+        machine.live_and_be_killed(machine.fate.choice((0.1, 0.4, 1.0)) * machine.fate.random())
+        if remembered:
+            assert machine.done("once") == remembered, "what was over has run again"
+        elif (machine.paths.services / "ext-once.json").exists():
+            remembered = machine.done("once")
+    machine.live_and_be_killed(1.5)
+    machine.check_that_each_has_an_owner()
+    machine.begin("--once")
+    assert machine.ended() == 0, machine.log
+    machine.check_the_logs()
+    assert list(machine.main_processes()) == []
+    assert Runs(machine.paths, rootfs).left_behind() == []
+    assert "Traceback" not in machine.log
