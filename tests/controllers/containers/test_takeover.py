@@ -1,6 +1,7 @@
 """A supervisor that is killed harms no service: the next one takes over what runs."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.processes import read_stat
 from resources.container_spec import ContainerSpec
+from resources.extension_service import Mount
 from tests.controllers.containers.runs import Runs
 
 # A supervisor, reduced to what is killed: it starts one service, says its pid, and waits.
@@ -131,9 +133,15 @@ async def test_what_another_driver_left_is_taken_away(runs: Runs, runtime: str) 
 
 def orphan(runtime: str, runs: Runs) -> int:
     """A service that has said something, and whose supervisor is dead."""
-    supervisor = supervise(runtime, runs, runs.shell("echo up; echo said; sleep 1000"))
+    there = runs.paths.root.with_name("there")
+    os.mkfifo(there)
+    mount = Mount(destination=str(there), source=str(there), type="bind", options=("bind",))
+    script = f"echo up; echo said; echo > {there}; sleep 1000"
+    supervisor = supervise(runtime, runs, runs.shell(script, mounts=(mount,)))
     assert said(supervisor) == "starting"
     pid = int(said(supervisor))
+    supervisor.send_signal(signal.SIGSTOP)  # so that it reads nothing more
+    there.read_text()
     kill(supervisor)
     return pid
 
