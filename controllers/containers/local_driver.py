@@ -211,14 +211,16 @@ class LocalDriver(ABC):
 
         A supervisor may be killed when a process is there and its state is not written yet.
         """
+        # It may have run for a while. What it said is in the pipe, which ends with the last process
+        # that has it open: that must not be the one that is killed.
+        output = Output(directory, self.logs, resumed=True) if directory.fifo.exists() else None
         if state and (process := state.process()):
             process.signal(signal.SIGKILL)
             await process.wait()
             process.close()
         await kill_members(NO_SESSION, directory.fifo)
-        if directory.fifo.exists():
-            # It may have run for a while: what it said is not lost with it.
-            await Output(directory, self.logs, resumed=True).close()
+        if output:
+            await output.close()
         await self._destroy_left_over(directory)
         directory.remove()
 

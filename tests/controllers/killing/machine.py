@@ -235,9 +235,12 @@ class Machine:
 
     def _caught_up(self, name: str) -> bool:
         """Whether somebody reads what a service says."""
-        id, lines = next(reversed(list(self._runs(name))), ("", []))
-        file = self.truth / f"count-{name}-{id}"
-        return file.exists() and len(lines) >= int(file.read_text() or 0)
+        known = dict(self._runs(name))
+        files = [file for file in self.truth.glob("count-*") if _parts(file.name)[1] == name]
+        latest = max(files, key=lambda file: file.stat().st_mtime_ns, default=None)
+        if latest is None:
+            return False
+        return len(known.get(_parts(latest.name)[2], ())) >= int(latest.read_text() or 0)
 
     def _runs(self, name: str) -> Iterator[tuple[str, list[str]]]:
         log = self.paths.log(f"ext-{name}")
