@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
-from cosi.api.endpoint import Endpoint
 from cosi.api.sockets import peer_of
 
 MAX_CONNECTIONS: Final = 4_096
@@ -42,11 +41,9 @@ def only(uids: frozenset[int]) -> Admit:
 
 
 @asynccontextmanager
-async def gate(
-    sockets: Sequence[socket.socket], endpoint: Endpoint, admit: Admit
-) -> AsyncGenerator[None]:
-    """Let those whom ``admit`` admits through from ``sockets`` to ``endpoint``."""
-    house = _House(endpoint, admit)
+async def gate(sockets: Sequence[socket.socket], inner: str, admit: Admit) -> AsyncGenerator[None]:
+    """Let those whom ``admit`` admits through from ``sockets`` to the socket at ``inner``."""
+    house = _House(inner, admit)
     servers = [await _serve(house, listening) for listening in sockets]
     try:
         yield
@@ -70,8 +67,8 @@ async def _serve(house: _House, listening: socket.socket) -> asyncio.Server:
 class _House:
     """What all connections of a gate share."""
 
-    def __init__(self, endpoint: Endpoint, admit: Admit) -> None:
-        self.endpoint = endpoint
+    def __init__(self, inner: str, admit: Admit) -> None:
+        self._inner = inner
         self.guests: set[_Outside] = set()
         self._admit = admit
 
@@ -81,18 +78,10 @@ class _House:
         return self._admit(connection)
 
     async def enter(self) -> _Half:
-        """A connection to gRPC; raises :class:`OSError` if there is none even after a revival."""
-        path = self.endpoint.path
-        try:
-            return await _connect(path)
-        except OSError:
-            await self.endpoint.revive(path)
-            return await _connect(self.endpoint.path)
-
-
-async def _connect(path: str) -> _Half:
-    _, inside = await asyncio.get_running_loop().create_unix_connection(_Half, path)
-    return inside
+        """A connection to gRPC; raises :class:`OSError` if there is none."""
+        loop = asyncio.get_running_loop()
+        _, inside = await loop.create_unix_connection(_Half, self._inner)
+        return inside
 
 
 class _Half(asyncio.BufferedProtocol):

@@ -11,7 +11,6 @@ Only asyncio: grpc.aio knows no other event loop.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import anyio
 import grpc
 from grpc.aio import Server
 
 from cosi.api.access import anonymous_caller, certified_caller, local_caller
 from cosi.api.certificates import server_credentials
-from cosi.api.endpoint import Bind, Endpoint
+from cosi.api.endpoint import endpoint
 from cosi.api.gate import anyone, gate, only
 from cosi.api.rpc import Identify, Service, handlers
 from cosi.api.sockets import tcp_sockets, unix_socket
@@ -57,8 +55,8 @@ class UnixListener:
         uids = frozenset({0, os.geteuid()}) if self.uids is None else self.uids
         with unix_socket(self.path) as listening:
             async with (
-                _endpoint(partial(_bind, services, local_caller, None)) as endpoint,
-                gate([listening], endpoint, only(uids)),
+                endpoint(partial(_bind, services, local_caller, None)) as inner,
+                gate([listening], inner, only(uids)),
             ):
                 yield f"unix:{self.path}"
 
@@ -83,8 +81,8 @@ class TLSListener:
         with tcp_sockets(self.address) as listening:
             port = listening[0].getsockname()[1]
             async with (
-                _endpoint(partial(_bind, services, identify, credentials)) as endpoint,
-                gate(listening, endpoint, anyone),
+                endpoint(partial(_bind, services, identify, credentials)) as inner,
+                gate(listening, inner, anyone),
             ):
                 yield f"{self.address.rpartition(':')[0]}:{port}"
 
@@ -110,18 +108,6 @@ async def serve(
         yield tuple(addresses)
 
 
-@asynccontextmanager
-async def _endpoint(bind: Bind) -> AsyncGenerator[Endpoint]:
-    with tempfile.TemporaryDirectory(prefix="cosi-") as private:
-        endpoint = Endpoint(private, bind)
-        try:
-            await endpoint.start()
-            yield endpoint
-        finally:
-            with anyio.CancelScope(shield=True):
-                await endpoint.stop()
-
-
 def _bind(
     services: Sequence[Service],
     identify: Identify,
@@ -130,7 +116,8 @@ def _bind(
     address: str,
 ) -> None:
     for service in services:
-        server.add_registered_method_handlers(service.name, handlers(service, identify))
+        methods = grpc.method_handlers_generic_handler(service.name, handlers(service, identify))
+        server.add_generic_rpc_handlers((methods,))
     if credentials is None:
         server.add_insecure_port(address)
     else:

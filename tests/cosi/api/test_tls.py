@@ -165,7 +165,7 @@ async def test_a_certificate_without_a_role_may_nothing(
         serving(filled, files, client_ca=True) as address,
         connect(address, credentials=credentials(client)) as remote,
     ):
-        with pytest.raises((AccessDenied, Unavailable), match=r"not authorized|handshake|closed"):
+        with pytest.raises((AccessDenied, Unavailable)):  # the latter from TLS itself
             await read(remote)
 
 
