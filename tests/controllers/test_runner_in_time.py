@@ -89,7 +89,8 @@ async def test_one_deadline_bounds_the_end_of_all_services_whatever_hangs(
             await cosi.given(id, ServiceGate(services=needs))
     assert anyio.current_time() - began < 30.5
     if hanging in {"clean_up", "release"}:
-        for id in ("ext-a", "ext-b", "ext-c"):
+        # The first one to stop has its own bound, of the same length.
+        for id in ("ext-a", "ext-b"):
             assert f"{id} is still there" in caplog.text
 
 
@@ -156,3 +157,71 @@ async def test_nothing_starts_before_it_is_known_what_runs(cosi: Harness) -> Non
         await cosi.advance(5)
     assert "cannot read the run directory" in str(failures[0])
     assert driver.running == {"ext-a": 1100}
+
+
+def crashing(driver: FakeDriver, *ids: str) -> None:
+    for id in ids:
+        driver.script(id, *[Run(code=1, after=0.1)] * 1000)
+
+
+async def test_an_explicit_stop_wins_over_the_pause_before_a_restart(cosi: Harness) -> None:
+    """users-ask 6.2."""
+    driver = FakeDriver()
+    crashing(driver, "ext-a")
+    await begin(cosi, driver)
+    await cosi.advance(2)
+    await cosi.given("ext-a", ServiceRequest(desired=Desired.STOP))
+    stopped = await cosi.get(ServiceState, "ext-a")
+    assert stopped.phase is ServicePhase.FINISHED
+    await cosi.advance(3600)
+    assert await cosi.get(ServiceState, "ext-a") == stopped
+    assert driver.left_behind == ()
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 2.0, 5.0, 5.15])
+async def test_a_shutdown_in_the_middle_of_crash_loops_is_over_at_once(seconds: float) -> None:
+    """users-ask 6.2: shutdown during a crash loop finishes inside the deadline."""
+    driver = FakeDriver()
+    crashing(driver, "ext-a", "ext-b")
+    async with running() as cosi:
+        cosi.start(RunnerController(driver))
+        for id in ("ext-a", "ext-b"):
+            await cosi.given(id, A.evolve(name=id[4:]))
+            await cosi.given(id, ServiceGate())
+        await cosi.advance(seconds)
+        began = anyio.current_time()
+    assert anyio.current_time() - began < 1
+    assert driver.left_behind == ()
+
+
+async def test_a_restart_changes_the_process_of_nobody_else(cosi: Harness) -> None:
+    """users-ask 6.2; not even of those who depend on it: only they know what it means to them."""
+    driver = FakeDriver()
+    cosi.start(DependencyController(), ContainerController(), RunnerController(driver))
+    for name, needs in (("a", ()), ("b", ("ext-a",)), ("c", ("ext-b",)), ("d", ())):
+        depends = [{"service": need} for need in needs]
+        body = SERVICE.model_dump(mode="json", by_alias=True) | {"name": name, "depends": depends}
+        await cosi.given(name, ExtensionServiceSpec.model_validate(body))
+    before = dict(driver.running)
+    assert set(before) == {"ext-a", "ext-b", "ext-c", "ext-d"}
+    await cosi.given("ext-a", ServiceRequest(desired=Desired.RESTART))
+    driver.exit("ext-a", 1)
+    await cosi.advance(60)
+    assert driver.running.pop("ext-a") != before["ext-a"]
+    assert {id: driver.running[id] for id in before if id != "ext-a"} == {
+        id: pid for id, pid in before.items() if id != "ext-a"
+    }
+
+
+async def test_a_service_that_waits_for_ever_says_for_what(cosi: Harness) -> None:
+    """users-ask 6.2: a path that never appears is named, and holds up nobody else."""
+    driver = FakeDriver()
+    cosi.start(DependencyController(), ContainerController(), RunnerController(driver))
+    body = SERVICE.model_dump(mode="json", by_alias=True) | {"depends": [{"path": "/never"}]}
+    await cosi.given("a", ExtensionServiceSpec.model_validate(body))
+    await cosi.given("b", ExtensionServiceSpec.model_validate(body | {"name": "b", "depends": []}))
+    await cosi.advance(86_400)
+    state = await cosi.get(ServiceState, "ext-a")
+    assert state.message == 'Waiting for file "/never" to exist'
+    assert state.events[-1].timestamp  # since when
+    assert list(driver.running) == ["ext-b"]

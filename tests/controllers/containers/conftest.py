@@ -30,6 +30,11 @@ def paths(tmp_path: Path) -> Paths:
 @pytest.fixture
 def rootfs(paths: Paths) -> Callable[[str], Path]:
     """Makes the root filesystem of a service: busybox, if there is one, and empty directories."""
+    return rootfs_of(paths)
+
+
+def rootfs_of(paths: Paths) -> Callable[[str], Path]:
+    """As above, for another tree."""
 
     def make(name: str) -> Path:
         rootfs = paths.rootfs(name)

@@ -152,6 +152,23 @@ async def test_an_environment_is_as_given_and_home(driver: LocalDriver, runs: Ru
     assert await runs.output(driver, container) == "A=x y\nB=2\nP=/bin:$PATH\nHOME=/\n"
 
 
+async def test_an_environment_file_comes_before_the_environment(
+    driver: LocalDriver, runs: Runs, tmp_path: Path
+) -> None:
+    """Talos 1.14, "Environment": its grammar, and who wins."""
+    file = tmp_path / "environment"
+    file.write_text('# comment\nexport A=from file\nB="from\\tfile" # comment\nC=\n')
+    container = runs.shell("").evolve(
+        entrypoint="/bin/env", args=(), environment=("A=given",), environment_file=str(file)
+    )
+    assert await runs.output(driver, container) == "B=from\tfile\nC=\nA=given\nHOME=/\n"
+
+
+async def test_a_relative_program_is_found_from_the_root(driver: LocalDriver, runs: Runs) -> None:
+    container = runs.shell("").evolve(entrypoint="./bin/echo", args=("--flag", "a b"))
+    assert await runs.output(driver, container) == "--flag a b\n"
+
+
 async def test_a_program_without_a_slash_is_found_in_path(driver: LocalDriver, runs: Runs) -> None:
     container = runs.shell("").evolve(entrypoint="echo", args=("hi",), environment=("PATH=/bin",))
     assert await runs.output(driver, container) == "hi\n"
@@ -211,6 +228,27 @@ async def test_mounts_come_after_the_defaults_and_config_files_last(
         "mount is writable",
     ]
     assert (tmp_path / "data" / "new").exists()
+
+
+async def test_hosts_and_resolvers_are_the_hosts_and_read_only(
+    driver: LocalDriver, runs: Runs
+) -> None:
+    hosts, resolvers = Path("/etc/hosts").read_text(), Path("/etc/resolv.conf").read_text()
+    script = "cat /etc/hosts /etc/resolv.conf; touch /etc/hosts 2>/dev/null || echo refused"
+    assert await inside(driver, runs, script) == f"{hosts}{resolvers}refused"
+
+
+async def test_a_mount_has_the_type_and_the_options_that_it_is_given(
+    driver: LocalDriver, runs: Runs
+) -> None:
+    mount = Mount(
+        destination="/tmp/x", type="tmpfs", source="tmpfs", options=("size=64k", "noexec", "ro")
+    )
+    script = "grep ' /tmp/x ' /proc/self/mountinfo; touch /tmp/x/y 2>/dev/null || echo refused"
+    line, refused = (await inside(driver, runs, script, mounts=(mount,))).splitlines()
+    assert "noexec" in line
+    assert "size=64k" in line
+    assert (" - tmpfs " in line, refused) == (True, "refused")
 
 
 async def test_a_missing_source_directory_is_made(

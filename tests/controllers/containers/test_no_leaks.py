@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from anyio import create_task_group
@@ -9,7 +10,9 @@ from anyio import create_task_group
 from controllers.containers.cgroups import Cgroups
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.processes import all_processes
+from controllers.paths import Paths
 from resources.container_spec import ContainerSpec
+from tests.controllers.containers.conftest import rootfs_of
 from tests.controllers.containers.runs import Runs
 
 CONTAINERS = 50
@@ -63,3 +66,23 @@ async def test_processes_three_times_over(runs: Runs) -> None:
         assert not runs.paths.run.exists()
         assert zombies() == []
         assert descriptors() == before
+
+
+@pytest.mark.root
+@pytest.mark.runc
+async def test_two_trees_with_services_of_the_same_names_do_not_disturb_each_other(
+    runs: Runs, tmp_path: Path
+) -> None:
+    other = Paths(tmp_path / "other")
+    others = Runs(other, rootfs_of(other))
+    async with create_task_group() as tasks:
+        for tree in (runs, others):
+            driver = tree.driver("runc")
+            containers = [tree.shell(SCRIPT, name=name) for name in "abc"]
+            tasks.start_soon(several_rounds, driver, tree, containers)
+    assert runs.left_behind() == others.left_behind() == []
+
+
+async def several_rounds(driver: LocalDriver, runs: Runs, containers: list[ContainerSpec]) -> None:
+    for _ in range(3):
+        await one_round(driver, runs, containers)
