@@ -38,13 +38,14 @@ def test_a_supervisor_killed_at_random_moments_harms_no_service(
     machine: Machine, rootfs: Callable[[str], Path]
 ) -> None:
     remembered = 0
+    start = min(machine.measure(), 1.0)
     for _ in range(KILLS):
-        machine.live_and_be_killed(machine.fate.choice((0.1, 0.4, 1.0)) * machine.fate.random())
+        machine.live_and_be_killed(start * machine.fate.choice((0.3, 1, 2)) * machine.fate.random())
         if remembered:
             assert machine.done("once") == remembered, "what was over has run again"
         elif (machine.paths.services / "ext-once.json").exists():
             remembered = machine.done("once")
-    machine.live_and_be_killed(1.5)
+    machine.live_and_be_killed(2 * start)
     machine.check_that_each_has_an_owner()
     machine.begin("--once")
     assert machine.ended() == 0, machine.log
