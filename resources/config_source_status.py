@@ -10,6 +10,7 @@ class ConfigSourceStatus(
     Spec,
     type="ConfigSourceStatuses.runtime.talos.dev",
     columns={"Accepted": "{.accepted}", "Documents": "{.documents}", "Message": "{.message}"},
+    proto={"present": 1, "accepted": 2, "documents": 3, "message": 4, "problems": 5},
 ):
     """One file of configuration documents; the resource id is its path as it was given."""
 

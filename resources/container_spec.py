@@ -9,7 +9,7 @@ from cosi.resource import Spec, Value
 from resources.extension_service import Mount, Restart, Security
 
 
-class ConfigFile(Value):
+class ConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
     """One file of the service's config, as the container sees it."""
 
     mount_path: str
@@ -25,6 +25,19 @@ class ContainerSpec(
     type="ContainerSpecs.runtime.talos.dev",
     columns={"Entrypoint": "{.entrypoint}", "Restart": "{.restart}"},
     sensitive=True,  # the environment may come from an ExtensionServiceConfig, which is
+    proto={
+        "name": 1,
+        "entrypoint": 2,
+        "args": 3,
+        "environment": 4,
+        "environmentFile": 5,
+        "mounts": 6,
+        "configFiles": 7,
+        "security": 8,
+        "restart": 9,
+        "logToConsole": 10,
+        "configVersion": 11,
+    },
 ):
     """Everything that a driver needs, and nothing of the host: where the root filesystem and the
     config files lie follows from ``name`` and the driver's root directory.

@@ -59,7 +59,7 @@ class NetworkCheck(StrEnum):
     ETCFILES = "etcfiles"
 
 
-class IDMapping(Value):
+class IDMapping(Value, proto={"containerid": 1, "hostid": 2, "size": 3}):
     """One range of an id-mapped mount (OCI runtime-spec 1.3, "mounts").
 
     Talos reads these under lower-cased names; the OCI spelling is an unknown key to it.
@@ -70,7 +70,17 @@ class IDMapping(Value):
     size: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
-class Mount(Value):
+class Mount(
+    Value,
+    proto={
+        "destination": 1,
+        "source": 2,
+        "type": 3,
+        "options": 4,
+        "uidmappings": 5,
+        "gidmappings": 6,
+    },
+):
     """One mount of the container (OCI runtime-spec 1.3, "mounts"); options are passed on."""
 
     destination: str
@@ -88,7 +98,16 @@ class Mount(Value):
             yield ("source",), "mount source can't be empty"
 
 
-class Security(Value):
+class Security(
+    Value,
+    proto={
+        "writeableSysfs": 1,
+        "writeableRootfs": 2,
+        "maskedPaths": 3,
+        "readonlyPaths": 4,
+        "rootfsPropagation": 5,
+    },
+):
     """What the container may see and change of the host."""
 
     writeable_sysfs: bool = False
@@ -110,7 +129,17 @@ class Security(Value):
             yield ("rootfs_propagation",), text
 
 
-class Container(Value):
+class Container(
+    Value,
+    proto={
+        "entrypoint": 1,
+        "environment": 2,
+        "environmentFile": 3,
+        "args": 4,
+        "mounts": 5,
+        "security": 6,
+    },
+):
     """What runs: ``entrypoint`` and ``args`` inside the service's own root filesystem."""
 
     entrypoint: str
@@ -137,7 +166,10 @@ class Container(Value):
         yield from _within(("security",), self.security.mistakes())
 
 
-class Dependency(Value):
+class Dependency(
+    Value,
+    proto={"service": 1, "path": 2, "network": 3, "time": 4, "configuration": 5},
+):
     """One thing that must be there before the service starts; exactly one field is set."""
 
     service: str = ""
@@ -173,6 +205,7 @@ class Dependency(Value):
 class ExtensionServiceSpec(
     Spec,
     type="ExtensionServiceSpecs.runtime.talos.dev",
+    proto={"name": 1, "container": 2, "depends": 3, "restart": 4, "logToConsole": 5},
     columns={"Restart": "{.restart}", "Entrypoint": "{.container.entrypoint}"},
 ):
     """One service of the machine; its resource id is ``name``."""

@@ -14,7 +14,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Problem(Value):
+class Problem(Value, proto={"line": 1, "column": 2, "severity": 3, "text": 4}):
     """Something that is wrong with a text, and where; ``line`` and ``column`` count from 1."""
 
     line: int
@@ -35,6 +35,7 @@ class ServiceFileStatus(
         "In Force": "{.inForce}",
         "Message": "{.message}",
     },
+    proto={"service": 1, "accepted": 2, "inForce": 3, "message": 4, "problems": 5},
 ):
     """One file of the definition directory; the resource id is the file's name."""
 

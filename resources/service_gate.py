@@ -7,6 +7,13 @@ class ServiceGate(
     Spec,
     type="ServiceGates.runtime.talos.dev",
     columns={"Waiting For": "{.waitingFor}"},
+    proto={
+        "conditions": 1,
+        "waitingFor": 2,
+        "impossible": 3,
+        "services": 4,
+        "configVersion": 5,
+    },
 ):
     """Open when nothing is waited for any more; it holds back a start and never stops what runs.
 

@@ -18,6 +18,7 @@ class ServiceRequest(
     Spec,
     type="ServiceRequests.runtime.talos.dev",
     columns={"Desired": "{.desired}", "Generation": "{.generation}"},
+    proto={"desired": 1, "generation": 2, "withDependents": 3},
 ):
     """The latest wish about one service. It lasts: a service that was stopped stays so.
 
