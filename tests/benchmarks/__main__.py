@@ -52,7 +52,7 @@ def _arguments() -> argparse.Namespace:
 def benchmarks() -> Iterator[Benchmark]:
     """Every benchmark of every module of this package that lists some."""
     for module in sorted(info.name for info in pkgutil.iter_modules(tests.benchmarks.__path__)):
-        if module != "__main__":
+        if module != "__main__" and not module.startswith("test_"):
             loaded = importlib.import_module(f"tests.benchmarks.{module}")
             yield from getattr(loaded, "BENCHMARKS", ())
 

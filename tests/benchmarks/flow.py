@@ -118,7 +118,9 @@ def start(scale: Scale) -> Iterator[Pair]:
 def growth(scale: Scale) -> Iterator[Pair]:
     """The slope of a line through 100, 1,000 and 10,000, where both axes are logarithmic."""
     counts = (100, 300, 1_000) if scale.quick else (100, 1_000, MANY)
-    seconds_for(100)  # whatever is done once
+    if scale.tiny:
+        counts = (5, 10, 20)
+    seconds_for(counts[0])  # whatever is done once
 
     def exponent() -> float:
         times = [statistics.median(seconds_for(n) for _ in range(3)) for n in counts[:-1]]

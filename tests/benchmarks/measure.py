@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 REPEATS = 5
+TINY = 20
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,18 @@ class AtMost:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much work a benchmark does: ``quick`` shrinks sizes so that all end within a minute."""
+    """How much work a benchmark does: ``quick`` shrinks sizes so that all end within a minute.
+
+    ``tiny`` is for the smoke test, which looks whether a benchmark runs and at no figure.
+    """
 
     quick: bool = False
+    tiny: bool = False
 
     def of(self, full: int, quick: int | None = None) -> int:
         """``full``, or under ``--quick`` ``quick`` (a tenth of it unless said)."""
+        if self.tiny:
+            return max(1, min(TINY, quick or full // 10))
         return (quick or max(1, full // 10)) if self.quick else full
 
 
