@@ -153,6 +153,18 @@ def test_files_and_processes_that_change_while_it_runs(machine: Machine, runtime
     assert machine.leftovers() == []
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_services_that_are_left_are_taken_over_by_the_next(machine: Machine, runtime: str) -> None:
+    with machine.running("--runtime", runtime, "--on-exit", "leave"):
+        pid = machine.until(r"Started task ext-greeter \(PID (\d+)\)")[1]
+        assert machine.stop() == 0
+    os.kill(int(pid), 0)  # it is there
+    with machine.running("--runtime", runtime):
+        assert machine.until(r"Took over task ext-greeter \(PID (\d+)\)")[1] == pid
+        assert machine.stop() == 0
+    assert machine.leftovers() == []
+
+
 def test_a_process_that_is_killed_is_started_again_after_five_seconds(machine: Machine) -> None:
     """With whatever runs containers here: it takes its time once."""
     with machine.running():
