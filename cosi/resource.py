@@ -11,6 +11,7 @@ ever copied; what a reader gets *is* what is stored, and cannot be used to chang
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
 from collections.abc import Mapping
@@ -83,8 +84,15 @@ def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
         raise TypeError(
             f"{kind.__name__} has no type of its own; say Kind(namespace, type, AnySpec)"
         )
-    info = kind.__cosi__
-    return cast("Kind[S]", Kind(namespace or info.default_namespace, info.type, kind))
+    if namespace is None:
+        return cast("Kind[S]", _default_kind(kind))
+    return cast("Kind[S]", Kind(namespace, kind.__cosi__.type, kind))
+
+
+@functools.lru_cache(maxsize=1024)
+def _default_kind(payload: type[Spec]) -> Kind[Any]:
+    """Kept, as every resource that is made asks for it."""
+    return Kind(payload.__cosi__.default_namespace, payload.__cosi__.type, payload)
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

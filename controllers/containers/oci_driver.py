@@ -110,13 +110,14 @@ class OCIDriver(LocalDriver):
         await self._runtime.delete(directory.id, log)
         # Before it may run, so that the next supervisor knows what it was made from, and after,
         # so that nobody has to ask the runtime who it is.
-        directory.write_state(RunState.to_come(self.name, container))
+        to_come = RunState.to_come(self.name, container)
+        directory.write_state(to_come)
         with output.for_container() as fd:
             pid = await self._runtime.run(directory.id, directory.path, fd, log)
         process = Process.find(pid)
         if process is None:
             raise RuntimeFailure(f"process {pid} is gone, and somebody else has seen how")
-        directory.write_state(RunState.of(self.name, process, container))
+        directory.write_state(to_come.begun(process))
         return process
 
     async def _undo(self, preparation: LocalPreparation, output: Output) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Iterator
@@ -72,6 +73,7 @@ def all_processes() -> Iterator[Stat]:
             yield stat
 
 
+@functools.cache
 def boot_id() -> str:
     """Different after every boot of the machine."""
     return _BOOT_ID.read_text().strip()

@@ -43,8 +43,11 @@ class RunState:
 
     @classmethod
     def of(cls, driver: str, process: Process, container: ContainerSpec) -> RunState:
-        to_come = cls.to_come(driver, container)
-        return replace(to_come, pid=process.pid, start_time=process.start_time)
+        return cls.to_come(driver, container).begun(process)
+
+    def begun(self, process: Process) -> RunState:
+        """The state of what was about to run, now that it does."""
+        return replace(self, pid=process.pid, start_time=process.start_time)
 
     def found(self, pid: int) -> RunState | None:
         """The state of what was about to run, and does."""
