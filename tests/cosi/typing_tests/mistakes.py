@@ -25,8 +25,8 @@ class Wrong(Controller):
         await self.held.apply("a", Number())  # error
         await self.texts.apply("a", Number())  # error
         await self.undeclared.get("a")  # error
-        print((await self.numbers.get("a")).spec.text)  # noqa: T201  # error
-        print((await self.texts.find("a")).spec)  # noqa: T201  # error
+        print((await self.numbers.get("a")).spec.text)  # error
+        print((await self.texts.find("a")).spec)  # error
         self.wake_after("soon")  # error
 
 
