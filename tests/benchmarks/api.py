@@ -146,7 +146,7 @@ async def follow(client: Client, events: int, *, aggregated: bool) -> float:
 )
 @contextmanager
 def aggregated(scale: Scale) -> Iterator[Pair]:
-    count = scale.of(20_000, 2_000)
+    count = scale.of(10_000, 2_000)
     with client() as one:
         yield Pair(
             lambda: one.run(follow(one, count, aggregated=True)),
