@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from controllers.containers.overlay import mounted_overlays
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RUNTIMES = [
@@ -65,6 +68,16 @@ class Machine:
     def definition(self, name: str) -> Path:
         return self.root / f"usr/local/etc/containers/{name}.yaml"
 
+    def clear_away(self) -> None:
+        """Take away what a test that failed has left: it would be in the way of others."""
+        for state in self.root.glob("run/cosi/containers/*/state.json"):
+            if pid := json.loads(state.read_text())["pid"]:  # 0 is what was about to start
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        for mount in list(mounted_overlays()):
+            if mount.is_relative_to(self.root):
+                subprocess.run(("umount", "--lazy", mount), check=True)
+
     def leftovers(self) -> list[str]:
         """Processes, mounts and run directories that belong to this machine."""
         mine = str(self.root)
@@ -84,11 +97,13 @@ def _processes_of(root: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path) -> Iterator[Machine]:
     root = tmp_path / "rootfs"
     left_by_others = shutil.ignore_patterns("run", "var", "system")
     shutil.copytree(EXAMPLES / "rootfs", root, symlinks=True, ignore=left_by_others)
-    return Machine(root)
+    machine = Machine(root)
+    yield machine
+    machine.clear_away()
 
 
 def namespace(pid: str, name: str) -> str:
