@@ -38,7 +38,7 @@ def test_a_supervisor_killed_at_random_moments_harms_no_service(
     machine: Machine, rootfs: Callable[[str], Path]
 ) -> None:
     remembered = 0
-    start = min(machine.measure(), 0.5)
+    start = min(machine.measure(), 0.3)
     for _ in range(KILLS):
         machine.live_and_be_killed(start * machine.fate.choice((0.3, 1, 2)) * machine.fate.random())
         if remembered:

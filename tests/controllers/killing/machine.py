@@ -119,7 +119,7 @@ class Machine:
                 self.let_something_happen()
                 # What dies is seen to die: see `check_the_logs`.
                 deed, end = math.inf, max(end, now + 0.1)
-            time.sleep(max(0, min(0.04, end - now)))
+            time.sleep(max(0, min(0.1, end - now)))
         os.kill(supervisor, signal.SIGKILL)
         assert self.ended() == -signal.SIGKILL
         self.check_that_there_are_no_two()
