@@ -469,14 +469,15 @@ def longest_pause(scale: Scale) -> Iterator[Pair]:
             await state.create(Resource.new(f"{number:06}", spec))
 
     async def steady(state: InMemoryState) -> float:
+        # Of the processor: nothing here waits, and what other programs take of it is not ours.
         longest = 0
         for turn in range(scale.of(200_000)):
             id = f"{turn * 7919 % scale.of(100_000):06}"
-            begin = time.perf_counter_ns()
+            begin = time.thread_time_ns()
             stored = await state.get(Small, id)
             spec = stored.spec.evolve(count=turn)
             await state.update(stored.evolve(spec=spec))
-            longest = max(longest, time.perf_counter_ns() - begin)
+            longest = max(longest, time.thread_time_ns() - begin)
         return longest / 1e6
 
     with asyncio.Runner() as runner:
