@@ -7,6 +7,7 @@ import gc
 import importlib
 import importlib.metadata
 import json
+import logging
 import os
 import pkgutil
 import platform
@@ -27,6 +28,8 @@ VERSIONS = ("pydantic", "pydantic-core", "anyio", "grpcio", "protobuf")
 
 def main() -> None:
     options = _arguments()
+    # Thousands of lives in a second: what they tell would be what is measured.
+    logging.getLogger("controllers").setLevel(logging.ERROR)
     chosen = [each for each in benchmarks() if options.only is None or each.has(options.only)]
     if not chosen:
         sys.exit(f"no benchmark has {options.only!r} in its name")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import logging
 import math
 import resource
 import shutil
@@ -31,9 +30,6 @@ from resources.service_state import ServiceState
 from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
 
 BENCHMARKS = benchmark = Registry()
-
-# The definitions have no root filesystems, and each says so.
-logging.getLogger("controllers").setLevel(logging.ERROR)
 
 CHAIN = 10
 MANY = 10_000
