@@ -156,9 +156,9 @@ class Spec(Value):
         )
 
 
-# Without fields there is nothing to validate and nothing to describe. The first schema that pydantic
-# builds makes it look for plugins, and descriptions are read from source: 50 milliseconds, which
-# only who has payloads must spend. What is derived from the two inherits this:
+# Without fields there is nothing to validate and nothing to describe. The first schema that
+# pydantic builds makes it look for plugins, and descriptions are read from source: 50 milliseconds,
+# which only who has payloads must spend. What is derived from the two inherits this:
 for _abstract in (Value, Spec):
     _abstract.model_config |= ConfigDict(defer_build=False, use_attribute_docstrings=True)
 
