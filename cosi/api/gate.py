@@ -92,6 +92,7 @@ class _Half(asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self._buffer = bytearray(_BUFFER)
+        self._early = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -100,8 +101,22 @@ class _Half(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self.other is not None:  # nothing is read before it is there
-            self.other.transport.write(bytes(memoryview(self._buffer)[:nbytes]))
+        data = bytes(memoryview(self._buffer)[:nbytes])
+        if self.other is not None:
+            self.other.transport.write(data)
+        else:
+            # Nothing should be read before the other is there. Before Python 3.11.4, asyncio reads
+            # although it was told not to while the connection was made; told again, it stops.
+            self._early += data
+            self.transport.resume_reading()
+            self.transport.pause_reading()
+
+    def meet(self, other: _Half) -> None:
+        """From now on, what one receives goes to the other; what came too early goes first."""
+        self.other, other.other = other, self
+        if self._early:
+            other.transport.write(bytes(self._early))
+            self._early.clear()
 
     def pause_writing(self) -> None:
         if self.other is not None:
@@ -146,7 +161,7 @@ class _Outside(_Half):
             inside.transport.abort()
             self.transport.abort()
             return
-        self.other, inside.other = inside, self
+        self.meet(inside)
         self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
