@@ -6,6 +6,7 @@ watches, and the fuzzer for a minute.
 
 import gc
 import os
+import resource
 import signal
 import sys
 from itertools import islice
@@ -43,7 +44,8 @@ from tests.cosi.api.fuzz import (
 from tests.cosi.api.things import Thing
 
 WATCHES = 1_000
-CONNECTIONS = 300
+# One connection is six descriptors here, as both ends and the gate are in this process.
+CONNECTIONS = min(300, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
 ATTACKS = 150
 MEBIBYTE = 1 << 20
 
