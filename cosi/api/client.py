@@ -45,9 +45,9 @@ SERVICE: Final = "/cosi.resource.State/"
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # A server that comes back is found soon; gRPC's own maximum is two minutes.
+    # A server that comes back is found soon; gRPC's own maximum is two minutes. The minimum stays
+    # gRPC's: against its name it is how long one attempt may take, and a server may be busy.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
