@@ -21,8 +21,7 @@ from typing import Protocol
 import grpc
 from grpc.aio import Server
 
-from cosi.api.access import anonymous_caller, certified_caller, local_caller
-from cosi.api.certificates import server_credentials
+from cosi.api.access import anonymous_caller, local_caller
 from cosi.api.endpoint import endpoint
 from cosi.api.gate import anyone, gate, only
 from cosi.api.rpc import Identify, Service, handlers
@@ -76,6 +75,10 @@ class TLSListener:
 
     @asynccontextmanager
     async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
+        # Not for those who serve a Unix socket only: `cryptography` is a tenth of their start.
+        from cosi.api.certificates import server_credentials
+        from cosi.api.certified import certified_caller
+
         credentials = server_credentials(self.certificate, self.key, self.client_ca)
         identify = anonymous_caller if self.client_ca is None else certified_caller
         with tcp_sockets(self.address) as listening:

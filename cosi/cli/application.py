@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from cosi.errors import CosiError
-from cosi.state import State
 
 if TYPE_CHECKING:
     from cosi.api.rpc import Service
     from cosi.runtime import Runtime
+    from cosi.state import State
 
 
 class CannotStart(CosiError):

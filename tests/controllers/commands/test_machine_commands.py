@@ -17,8 +17,8 @@ from controllers.commands.machine import Machine
 from controllers.machine.proto import common_pb2, inspect_pb2, machine_pb2
 from cosi import InMemoryState
 from cosi.api.server import UnixListener, serve
-from cosi.cli import program
 from cosi.cli.connection import Server, connect
+from cosi.cli.program import program
 from cosi.errors import Unsupported
 from tests.controllers.commands.scripted import ScriptedInspection, ScriptedMachine, event, info
 

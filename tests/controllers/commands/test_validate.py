@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cosi.cli import program
+from cosi.cli.program import program
 from tests.cosi.cli.program import PROGRAM, ROOT
 
 GOOD = "name: good\ncontainer:\n  entrypoint: ./good\nrestart: always\n"

@@ -12,7 +12,6 @@ from contextlib import suppress
 from types import FrameType
 
 import controllers.application
-import cosi.cli
 import cosi.cli.log_format
 import cosi.cli.running
 import cosi.cli.serving

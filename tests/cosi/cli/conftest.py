@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from cosi import InMemoryState, Resource, Spec
 from cosi.api.server import UnixListener, serve
-from cosi.cli import program
+from cosi.cli.program import program
 from cosi.cli.serving import register_known_types
 
 

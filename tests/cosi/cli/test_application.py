@@ -73,7 +73,7 @@ def test_only_the_options_of_named_applications_are_there() -> None:
 
 
 def test_an_application_that_is_not_there_is_exit_2() -> None:
-    from cosi.cli import program
+    from cosi.cli.program import program
 
     result = CliRunner().invoke(program, ["run", "cosi.errors:nothing"])
     assert result.exit_code == 2

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cosi import InMemoryState, Runtime
-from cosi.cli import Commands, program
 from cosi.cli.application import Application, CannotStart
+from cosi.cli.program import Commands, program
 from cosi.cli.serving import Listening, serving
 
 

@@ -11,8 +11,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cosi.cli import program
 from cosi.cli.connection import Security, Server, server_of, split_endpoint
+from cosi.cli.program import program
 from cosi.cli.talosconfig import TalosconfigError, read
 
 NOTHING = dict.fromkeys(("endpoint", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context"))

@@ -7,9 +7,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from cosi.cli import program
 from cosi.cli.explaining import NoSuchField, explain
 from cosi.cli.json_schema import document_schema
+from cosi.cli.program import program
 from cosi.frozen import FrozenMap
 from cosi.resource import Spec, Value
 from tests.cosi.cli.things import Lamp
