@@ -1,7 +1,5 @@
 """COSI's own conformance suite and client, in Go, against this server."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,9 +13,9 @@ from cosi.meta import META_NAMESPACE, Namespace
 from cosi.resource import Resource
 from cosi.store.memory import InMemoryState
 from cosi.watch import EventType, Start, Watch
+from tests.interop.toolchain import DOWNLOAD_AND_COMPILE_SECONDS, compiled
 
 MODULE = Path(__file__).parent / "go"
-DOWNLOAD_AND_COMPILE_SECONDS = 600
 
 pytestmark = [pytest.mark.go, pytest.mark.timeout(DOWNLOAD_AND_COMPILE_SECONDS)]
 
@@ -30,15 +28,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Go tests as a program."""
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        reason = "no Go toolchain on the PATH (1.26 or newer: https://go.dev/dl)"
-        if os.environ.get("COSI_REQUIRE_GO") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    program = tmp_path_factory.mktemp("go") / "interop.test"
-    subprocess.run([go, "test", "-c", "-o", program, "."], cwd=MODULE, check=True)
-    return program
+    return compiled(MODULE, tmp_path_factory.mktemp("go"))
 
 
 @pytest.fixture
