@@ -107,7 +107,7 @@ class Query:
     """``labels`` is an OR of ANDs of terms; ``id`` a regular expression, searched unanchored.
 
     Empty parts match everything. Write patterns in the syntax that RE2 and Python share: over gRPC
-    the text of the pattern travels, and the other side may be Go. Raises
+    the text of the pattern travels, and the other side, Go or this project, reads it as RE2. Raises
     :class:`~cosi.errors.InvalidResource` on a pattern that does not compile.
     """
 

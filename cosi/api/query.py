@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cosi.api.patterns import ReceivedQuery
 from cosi.api.proto.resource_pb2 import IDQuery, LabelQuery
 from cosi.api.proto.resource_pb2 import LabelTerm as LabelTermMessage
 from cosi.errors import InvalidResource
@@ -31,8 +32,9 @@ def query_from(labels: Iterable[LabelQuery], id: IDQuery) -> Query:
     Raises :class:`UnknownOperator`, and :class:`InvalidResource` if the pattern does not compile.
     """
     branches = tuple(tuple(_term(term) for term in query.terms) for query in labels)
-    # A branch without terms matches everything, and so does what it is an alternative of.
-    return Query(() if () in branches else branches, id.regexp or None)
+    if () in branches:  # matches everything, and so does what it is an alternative of
+        branches = ()
+    return ReceivedQuery(branches, id.regexp) if id.regexp else Query(branches)
 
 
 def _term(term: LabelTermMessage) -> LabelTerm:

@@ -156,7 +156,7 @@ def watch_one(options: state_pb2.WatchOptions) -> Message:
             StatusCode.UNIMPLEMENTED,
             "unsupported label query operator: 42",
         ),
-        ("List", lambda: pattern("("), StatusCode.INVALID_ARGUMENT, "not a regular expression"),
+        ("List", lambda: pattern("("), StatusCode.INVALID_ARGUMENT, "failed to compile regexp"),
         ("Watch", watch(tail_events=-1), StatusCode.INVALID_ARGUMENT, "tail_events"),
         ("Watch", watch(start_from_bookmark=b""), StatusCode.FAILED_PRECONDITION, "bookmark"),
         ("Watch", watch(start_from_bookmark=b"x"), StatusCode.FAILED_PRECONDITION, "bookmark"),
