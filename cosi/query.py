@@ -45,12 +45,16 @@ def quantity(text: str) -> int | None:
     text = text.strip()
     digits = _DIGITS.sub("", text)
     unit = text[len(digits) :].strip().lower()
-    if "-" in digits[1:] or digits in {"", "-"} or int(digits) not in _INT64:
+    try:
+        number = int(digits)
+    except ValueError:  # none, a sign in the middle, or more digits than Python reads
+        return None
+    if number not in _INT64:
         return None
     if not unit:
-        return int(digits)
+        return number
     factor = _BINARY.get(unit[:2]) or _DECIMAL.get(unit[:1])
-    return None if factor is None else int(digits) * factor
+    return None if factor is None else number * factor
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ def test_what_is_no_quantity_is_not_comparable(text: str) -> None:
     assert quantity(text) is None
 
 
+def test_a_term_of_very_many_digits_matches_nothing() -> None:
+    """Python refuses to read them, which went up into whoever wrote what somebody's watch saw."""
+    assert not LabelTerm("size", LabelOp.LT_NUMERIC, ("9" * 5_000,)).matches({"size": "1"})
+
+
 @given(st.text())
 def test_any_text_is_a_quantity_or_not(text: str) -> None:
     assert quantity(text) is None or isinstance(quantity(text), int)
