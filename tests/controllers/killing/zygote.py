@@ -4,6 +4,7 @@ Reads command lines (JSON) from its input; for each it prints the process id of 
 it ended when it did. It is the parent of orphans too, and reaps them at once, as a good process 1.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -11,18 +12,26 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
-import controllers.application
-import cosi.cli.log_format
-import cosi.cli.running
-import cosi.cli.serving
 from controllers.containers import syscalls
 from controllers.containers.choose import why_not
+from cosi.cli import main as main_program
 
-IMPORTED = (controllers.application, cosi.cli.running, cosi.cli.serving, cosi.cli.log_format)
+IMPORTED = (
+    "controllers.application",
+    "controllers.machine.api",
+    "cosi.api.server",
+    "cosi.cli.log_format",
+    "cosi.cli.run",
+    "cosi.cli.running",
+    "pyroute2",
+)
+"""What a life would load, part of it only when it comes to need it."""
 
 
 def main() -> None:
     log = sys.argv[1]
+    for module in IMPORTED:
+        importlib.import_module(module)
     why_not("runc")  # once for all lives: it runs a container
     syscalls.set_child_subreaper(True)
     current = 0
@@ -54,7 +63,7 @@ def run(arguments: list[str], log: str) -> None:
     sys.argv = ["cosi", *arguments]
     code = 1
     try:
-        cosi.cli.main()
+        main_program()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
