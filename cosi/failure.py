@@ -13,6 +13,10 @@ class Failure:
 
     ``retry_seconds`` is the delay before the next try; ``attempt`` counts from 1, for the
     controller or for the key, and begins again after a success.
+
+    An input or output that the state refuses to be watched is one too, without a pass: ``error`` is
+    an :class:`~cosi.errors.AccessDenied` or :class:`~cosi.errors.Unsupported` which names it, and
+    says what can be done; what the state said is its ``__cause__``.
     """
 
     controller: str

@@ -55,6 +55,11 @@ class Reader(Generic[S]):
         """The same for a state, which finds a class faster than the hash of a Kind."""
 
     @property
+    def name(self) -> str:
+        """What messages call it: ``<class of the controller>.<attribute>``."""
+        return self._name
+
+    @property
     def ids(self) -> frozenset[str] | None:
         """The ids it is bound to; ``None`` is all of the kind."""
         return self._ids

@@ -52,8 +52,11 @@ class Runtime:
         (:mod:`cosi._engine.gc_tuning`: twice the throughput, a hundredth of the longest pause).
 
     *Guarantees.* A controller that fails is restarted, and disturbs no other. A watch that fails is
-    resumed or listed again; it never ends the runtime. When :meth:`run` returns, every task that it
-    started has ended.
+    resumed or listed again; it never ends the runtime. One that is refused
+    (:class:`~cosi.errors.AccessDenied`, :class:`~cosi.errors.Unsupported`) is a failure of each
+    controller that needs it, named in :attr:`failures`; it is asked for again, with ``backoff``,
+    and a controller that could not begin begins then (COSI: it ends the runtime). When
+    :meth:`run` returns, every task that it started has ended.
     """
 
     def __init__(
@@ -200,8 +203,9 @@ class Runtime:
         Exact, by counting: what is due counts from the moment of the commit that made it due. A
         pass or a supervised task that waits for time or for the outside does not hold it up if it
         says so (:func:`cosi.idle`, :class:`cosi.Inbox`); a failed controller that waits for its
-        next try does not either (see :attr:`failures`). Work in threads does. Over a state that
-        has to be watched, it waits until the watches have delivered what is stored.
+        next try does not either (see :attr:`failures`), nor does one whose input is refused. Work
+        in threads does. Over a state that has to be watched, it waits until the watches have
+        delivered what is stored; for one that cannot be reached it waits until it can.
         """
         engine = self._engine
         while True:

@@ -5,27 +5,46 @@ changes were missed, their sum does (*resync*). A state in this process calls us
 stream, no copy in between); any other is watched by one task for each kind, which resumes from its
 bookmark, and lists again where that is not possible.
 
-In COSI one watch that overruns stops the whole runtime (defect 12.1/1), and a watch stays open when
-its last reader has gone (defect 12.1/9).
+A state that cannot be reached may come back, and is waited for. One that *refuses* has answered: it
+is asked again, at growing intervals, but everyone who listens is told, and nobody waits for it.
+
+In COSI one watch that overruns stops the whole runtime (defect 12.1/1), one that is refused ends it
+before it has begun (6.7), and a watch stays open when its last reader has gone (defect 12.1/9).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import anyio
 
 from cosi.backoff import Backoff, Delays
-from cosi.errors import WatchError
+from cosi.errors import AccessDenied, CosiError, Unsupported, WatchError
 from cosi.resource import Kind, Resource
 from cosi.state import State
 from cosi.watch import Event, EventType, Start, Watch
 
 Listener = Callable[[Event[Any]], None]
 
+REFUSALS: Final = (AccessDenied, Unsupported)
+"""What a state answers that could be asked, and will say the same until somebody changes it."""
+
 _log = logging.getLogger("cosi.feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a kind cannot be followed, and when the state is asked again, by the loop's clock."""
+
+    error: CosiError
+    at_seconds: float
+
+
+Refused = Callable[[Refusal | None], None]
+"""Told that the state refuses, at every attempt; ``None``: it does no longer."""
 
 
 class Feed:
@@ -35,6 +54,8 @@ class Feed:
         self.kind = kind
         self.opened = anyio.Event()
         self.resyncs = 0
+        self.refusal: Refusal | None = None  # while it lasts
+        self._refused: tuple[Refused, ...] = ()
         self._everyone: tuple[Listener, ...] = ()
         self._by_id: dict[str, tuple[Listener, ...]] = {}
         self._when_open: list[Callable[[], None]] = []
@@ -42,6 +63,21 @@ class Feed:
     def when_open(self, call: Callable[[], None]) -> None:
         """Call ``call`` once the feed has opened."""
         self._when_open.append(call)
+
+    def when_refused(self, call: Refused) -> None:
+        """Call ``call`` whenever the state refuses; at once if it does now."""
+        self._refused = (*self._refused, call)
+        if self.refusal is not None:
+            call(self.refusal)
+
+    def forget(self, call: Refused) -> None:
+        """Do not call it again."""
+        self._refused = tuple(each for each in self._refused if each is not call)
+
+    def _tell_refusal(self, refusal: Refusal | None) -> None:
+        self.refusal = refusal
+        for call in self._refused:
+            call(refusal)
 
     @property
     def used(self) -> bool:
@@ -77,7 +113,10 @@ class Feed:
                 listener(event)
 
     async def current(self) -> bool:
-        """Whether everything committed so far was delivered; if not, wait for something to be."""
+        """Whether everything committed so far was delivered; if not, wait for something to be.
+
+        While the state refuses, nothing can be delivered: it is as current as it can be.
+        """
         return True
 
     def close(self) -> None:
@@ -105,10 +144,12 @@ class WatchedFeed(Feed):
         self._known: dict[str, Resource[Any]] = {}
         self._bookmark: bytes | None = None
         self._moved = anyio.Event()
+        self._resting = False  # refused, and the next attempt is not yet due
         self._scope = anyio.CancelScope()
 
     def close(self) -> None:
         self._scope.cancel()
+        self._moved.set()  # who waits for news of a feed that ends gets none
 
     async def run(self) -> None:
         """Follow the kind until closed; no failure of a watch ends it."""
@@ -116,6 +157,8 @@ class WatchedFeed(Feed):
             while True:
                 try:
                     await self._follow()
+                except REFUSALS as error:
+                    await self._rest_after(error)
                 except WatchError as error:
                     self._resync_after(error)
                 except Exception as error:  # whatever a remote state raises, it may come back
@@ -125,6 +168,16 @@ class WatchedFeed(Feed):
         self.resyncs += 1
         self._bookmark = None
         _log.warning("watch of %s is listed again: %s", self.kind, error)
+
+    async def _rest_after(self, refusal: CosiError) -> None:
+        delay = self._delays.next()
+        self._tell_refusal(Refusal(refusal, anyio.current_time() + delay))
+        self._resting = True
+        self._move()
+        try:
+            await anyio.sleep(delay)
+        finally:
+            self._resting = False
 
     async def _wait_after(self, error: Exception) -> None:
         delay = self._delays.next()
@@ -164,6 +217,8 @@ class WatchedFeed(Feed):
         return [*_difference(self._known, there), *rest]
 
     def _tell(self, events: list[Event[Any]]) -> None:
+        if self.refusal is not None:
+            self._tell_refusal(None)
         for event in events:
             if event.type is EventType.DESTROYED:
                 self._known.pop(event.resource.id, None)
@@ -176,18 +231,29 @@ class WatchedFeed(Feed):
             self.opened.set()
             for call in self._when_open:
                 call()
+        self._move()
+
+    def _move(self) -> None:
         self._moved.set()
         self._moved = anyio.Event()
 
     async def current(self) -> bool:
+        if self._resting:
+            return True
         moved = self._moved
-        listed = await self._state.list(self.kind)
-        if len(listed) == len(self._known) and all(
-            _same(self._known.get(resource.id), resource) for resource in listed
-        ):
+        if self.opened.is_set() and await self._has_all():
             return True
         await moved.wait()
         return False
+
+    async def _has_all(self) -> bool:
+        try:
+            listed = await self._state.list(self.kind)
+        except REFUSALS:  # nobody in this runtime may know more than what was told
+            return True
+        return len(listed) == len(self._known) and all(
+            _same(self._known.get(resource.id), resource) for resource in listed
+        )
 
 
 def _same(known: Resource[Any] | None, other: Resource[Any]) -> bool:
@@ -256,7 +322,11 @@ class Feeds:
         if self._tasks is None:
             raise RuntimeError("feeds are opened by a running runtime")
         subscribed = SubscribedFeed(kind)
-        stop = self._state.subscribe(kind, subscribed.deliver)
+        try:
+            stop = self._state.subscribe(kind, subscribed.deliver)
+        except Exception as error:  # the watch will meet it too, and knows how to go on
+            _log.debug("no subscription to %s: %r", kind, error)
+            stop = None
         if stop is not None:
             subscribed.stop = stop
             subscribed.opened.set()

@@ -41,7 +41,7 @@ class LoopSeat(Seat):
         self._dirty: _Dirty = {}
         self._pass: _Dirty = {}  # what the current pass is about
         self._in_pass = False
-        self._listening = True  # not while it waits for its restart
+        self._listening = False  # not before it begins, nor while it waits for its restart
         self._timer: Timer | None = None
         self._delays = Delays(engine.backoff)
         self._attempt = 0
@@ -153,6 +153,7 @@ class LoopSeat(Seat):
 
     async def work(self) -> None:
         self.log.debug("controller starting", extra={"controller": self.name})
+        self._listening = True
         self._mark((_DRAINS, What.STARTED), What.STARTED)
         while True:
             error = await outcome_of_life(self.controller.run(Wakeups(self)))

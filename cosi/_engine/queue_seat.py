@@ -12,6 +12,7 @@ from anyio.lowlevel import checkpoint
 from cosi._engine.activity import Token
 from cosi._engine.cancellation import outcome_of, outcome_of_life
 from cosi._engine.engine import Engine
+from cosi._engine.feed import REFUSALS
 from cosi._engine.keyed_pass import KeyedPass, Outcome
 from cosi._engine.keyed_queue import KeyedQueue
 from cosi._engine.seat import Link, Seat
@@ -54,6 +55,7 @@ class QueueSeat(Seat):
         self.known: dict[str, None] = {}  # primaries that exist, as far as we were told
         self._allowed = self.primary.ids
         self._backlog = Token(engine.activity)
+        self._working = False  # not before everything it needs is followed
         self._sleepers: list[Waker] = []
         self._timer: Timer | None = None
         self._latest: KeyedPass | None = None
@@ -197,7 +199,7 @@ class QueueSeat(Seat):
         return self.engine.clock() if self.queue.delayed else 0.0
 
     def _call_worker(self) -> None:
-        if self.queue.due:
+        if self.queue.due and self._working:
             self._backlog.resume()
             if self._sleepers:
                 self._sleepers.pop().wake()
@@ -230,6 +232,8 @@ class QueueSeat(Seat):
     # -- working ----------------------------------------------------------------------------------
 
     async def work(self) -> None:
+        self._working = True
+        self._call_worker()  # for what came while it waited to begin
         try:
             async with anyio.create_task_group() as tasks:
                 for number in range(self.controller.concurrency):
@@ -251,7 +255,10 @@ class QueueSeat(Seat):
                 delay = delays.next()
                 self.failed(error, 1, delay)
                 self.log.exception("listing the primaries failed")
+                if isinstance(error, REFUSALS):  # an answer, and not one to be waited for
+                    self.token.park()
                 await anyio.sleep(delay)
+                self.token.resume()
             else:
                 break
         for resource in resources:

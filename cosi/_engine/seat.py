@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
 from cosi._engine.activity import Token
 from cosi._engine.engine import Engine
-from cosi._engine.feed import Feed
+from cosi._engine.feed import Feed, Refusal, Refused
 from cosi._engine.rate_limit import Bucket
 from cosi.causes import Cause
+from cosi.errors import AccessDenied, CosiError, Unsupported
 from cosi.failure import Failure
 from cosi.graph import Edge
 from cosi.metadata import Phase
@@ -37,14 +39,33 @@ current_seat: ContextVar[Seat | None] = ContextVar("cosi_seat", default=None)
 class Link:
     """One input of a seat: where it points, and the feed that tells about it."""
 
-    __slots__ = ("feed", "ids", "kind", "notify", "number")
+    __slots__ = ("feed", "ids", "kind", "name", "notify", "number", "refused", "times_refused")
 
-    def __init__(self, number: int, kind: Kind[Any], ids: frozenset[str] | None) -> None:
+    def __init__(self, number: int, handle: Reader[Any], ids: frozenset[str] | None) -> None:
         self.number = number
-        self.kind = kind
+        self.name = f"{'output' if handle.writes else 'input'} {handle.name}"
+        self.kind = handle.kind
         self.ids = ids
         self.feed: Feed | None = None
         self.notify: Any = None
+        self.refused: Refused | None = None
+        self.times_refused = 0  # since it was followed last
+
+    @property
+    def open(self) -> bool:
+        """Whether every change from now on is told."""
+        return self.feed is None or self.feed.opened.is_set()
+
+    def refusal(self, error: CosiError) -> CosiError:
+        """What to tell people: who may not, what the state said, and what can be done."""
+        unsupported = isinstance(error, Unsupported)
+        way_out = "use a state that offers it" if unsupported else "allow this runtime to watch it"
+        refusal = (Unsupported if unsupported else AccessDenied)(
+            f"{self.name} cannot follow {self.kind}: {error}; {way_out}, or aim it elsewhere",
+            error.pointer or self.kind.pointer(""),
+        )
+        refusal.__cause__ = error
+        return refusal
 
 
 class Seat(ABC):
@@ -67,6 +88,7 @@ class Seat(ABC):
         self._drains: dict[Kind[Any], Link] = {}
         self._destroying: set[tuple[str, str]] = set()
         self._scope: anyio.CancelScope | None = None
+        self._ready = anyio.Event()  # all that it needs is followed
 
     def admit(self) -> None:
         """Count it: until its first pass is over it has not seen what is there."""
@@ -178,17 +200,18 @@ class Seat(ABC):
     def follow_output(self, handle: Writer[Any]) -> None:
         """Be told when outputs in the handle's namespace drain."""
         if self.started and not self.closed:
-            self._follow_drain(handle.kind)
+            self._follow_drain(handle)
 
     def reaim(self, handle: Reader[Any]) -> None:
         """Point the links of ``handle`` at where it points now, and wake the controller."""
         if not self.started or self.closed:
             return
         if handle.writes:
-            self._follow_drain(handle.kind)
+            self._follow_drain(handle)
             return
         self._unlink(handle)
         self._link(handle)
+        self._look()  # what it waited for may have been the old one
         feed = self._links[handle].feed
         if feed is None or feed.opened.is_set():
             self.aimed(handle)
@@ -200,14 +223,40 @@ class Seat(ABC):
     def _connect(self) -> None:
         for handle in self.handles.values():
             if handle.writes:
-                self._follow_drain(handle.kind)
+                self._follow_drain(handle)
             else:
                 self._link(handle)
 
     async def _opened(self) -> None:
-        for link in (*self._links.values(), *self._drains.values()):
-            if link.feed is not None:
-                await link.feed.opened.wait()
+        self._look()
+        await self._ready.wait()
+
+    def _look(self) -> None:
+        """Begin if all is followed; until then, be busy unless something is refused."""
+        if self._ready.is_set() or self.closed:
+            return
+        links = (*self._links.values(), *self._drains.values())
+        if any(link.feed is not None and link.feed.refusal is not None for link in links):
+            self.token.park()
+            return
+        self.token.resume()
+        if all(link.open for link in links):
+            self._ready.set()
+
+    def _refused(self, link: Link, refusal: Refusal | None) -> None:
+        """A failure like any other; the feed tries again, and tells us."""
+        if refusal is None:
+            link.times_refused = 0
+        else:
+            link.times_refused += 1
+            error = link.refusal(refusal.error)
+            delay = max(0.0, refusal.at_seconds - self.engine.clock())
+            self.failed(error, link.times_refused, delay)
+            # Once: it stays so until somebody changes it, and each attempt is among the failures.
+            level = logging.ERROR if link.times_refused == 1 else logging.DEBUG
+            about = {"controller": self.name, "interval": delay, "attempt": link.times_refused}
+            self.log.log(level, "%s", error, extra=about)
+        self._look()
 
     def _disconnect(self) -> None:
         for handle in tuple(self._links):
@@ -216,11 +265,18 @@ class Seat(ABC):
             self._leave(link)
         self._drains.clear()
 
+    def _follow(self, link: Link) -> None:
+        feed = link.feed = self.engine.feeds.listen(link.kind, link.notify, link.ids)
+        if not feed.opened.is_set():
+            feed.when_open(self._look)
+        link.refused = partial(self._refused, link)
+        feed.when_refused(link.refused)
+
     def _link(self, handle: Reader[Any]) -> None:
-        link = Link(len(self._links), handle.kind, handle.ids)
+        link = Link(len(self._links), handle, handle.ids)
         link.notify = self.hear(handle, link)
-        link.feed = self.engine.feeds.listen(link.kind, link.notify, link.ids)
         self._links[handle] = link
+        self._follow(link)
 
     def _unlink(self, handle: Reader[Any]) -> None:
         link = self._links.pop(handle, None)
@@ -228,15 +284,16 @@ class Seat(ABC):
             self._leave(link)
 
     def _leave(self, link: Link) -> None:
-        if link.feed is not None:
+        if link.feed is not None and link.refused is not None:
+            link.feed.forget(link.refused)
             self.engine.feeds.leave(link.feed, link.notify, link.ids)
 
-    def _follow_drain(self, kind: Kind[Any]) -> None:
-        if kind in self._drains:
+    def _follow_drain(self, handle: Reader[Any]) -> None:
+        if handle.kind in self._drains:
             return
-        link = self._drains[kind] = Link(-1, kind, None)
+        link = self._drains[handle.kind] = Link(-1, handle, None)
         link.notify = self._output_changed
-        link.feed = self.engine.feeds.listen(kind, link.notify, None)
+        self._follow(link)
 
     def _output_changed(self, event: Event[Any]) -> None:
         """COSI's destroy-ready filter, per resource and with the owner check it documents."""
