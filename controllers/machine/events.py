@@ -1,7 +1,9 @@
 """What happened to services, as a stream that begins in the past and goes on for ever.
 
 The past is what their states remember. Ids are computed from the events themselves, so that a
-client can go on where it stopped (``tail_id``) even after the server was restarted.
+client can go on where it stopped (``tail_id``) even after the server was restarted. They sort by
+time, but order is not read from them: two events may be of one microsecond, and a clock may be set
+back. What one service went through is told as its state has it, services side by side by time.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from typing import Final
 
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -124,12 +127,13 @@ class Events:
 
 
 async def _contents(watch: Watch[ServiceState], history: History) -> list[Happened]:
-    past: list[Happened] = []
+    """The past of all services as one; each keeps its own order, whatever the clock said."""
+    services: list[list[Happened]] = []
     async for event in watch:
         if event.type is EventType.BOOTSTRAPPED:
             break
-        past += _news(event, history)
-    return sorted(past, key=lambda happened: happened.id)
+        services.append(_news(event, history))
+    return list(merge(*services, key=lambda happened: happened.event.timestamp))
 
 
 def _news(event: Event[ServiceState], history: History) -> list[Happened]:
@@ -173,7 +177,13 @@ def _last(count: int) -> Tail:
 
 
 def _after(id: str) -> Tail:
-    return lambda past: [happened for happened in past if happened.id > id]
+    """What comes after that event; if nobody remembers it, what is later by its id."""
+
+    def rest(past: list[Happened]) -> list[Happened]:
+        places = [place for place, happened in enumerate(past, 1) if happened.id == id]
+        return past[places[-1] :] if places else [one for one in past if one.id > id]
+
+    return rest
 
 
 def _since(moment: datetime) -> Tail:

@@ -72,6 +72,27 @@ async def test_a_client_goes_on_after_the_event_that_it_saw_last(past: Machine) 
     assert await first(past, 2, tail_id=seen) == ALL[1:]
 
 
+STEPS = [f"WAITING: {step}" for step in ("one", "two", "three", "four", "five", "six")]
+
+
+@pytest.mark.parametrize("seconds", [[1] * 6, [9, 9, 1, 2, 2, 3]], ids=["at once", "set back"])
+async def test_events_of_one_service_are_not_shuffled_by_a_clock_that_stands_or_is_set_back(
+    past: Machine, seconds: list[int]
+) -> None:
+    """RUNNING came before the PREPARING of the same microsecond: ids are time and hash."""
+    quick = ServiceState()
+    for step, moment in zip(STEPS, seconds, strict=True):
+        quick = quick.happened(event(step.removeprefix("WAITING: "), moment))
+    await past.state.create(Resource.new("ext-quick", quick))
+    told = following(past, machine_pb2.EventsRequest(tail_events=-1))
+    seen = [await anext(told) for _ in ALL + STEPS]
+    third = [id for id, of, _ in seen if of == "ext-quick"][2]
+    rest = seen[[id for id, _, _ in seen].index(third) + 1 :]
+
+    assert [text for _, of, text in seen if of == "ext-quick"] == STEPS
+    assert await first(past, len(rest), tail_id=third) == [text for _, _, text in rest]
+
+
 async def test_without_a_tail_only_what_happens_from_now_on_is_told(past: Machine) -> None:
     found: list[tuple[str, str]] = []
     stream = past.stream(EVENTS, machine_pb2.EventsRequest(), machine_pb2.Event)
@@ -150,6 +171,16 @@ def test_since_some_seconds() -> None:
     past = history.news(Resource.new("ext-a", spec))
 
     wanted = tail(machine_pb2.EventsRequest(tail_seconds=20), lambda: NOON + timedelta(seconds=60))
+
+    assert [happened.event.text for happened in wanted(past)] == ["new"]
+
+
+def test_after_an_event_that_nobody_remembers_comes_what_is_later() -> None:
+    spec = ServiceState().happened(event("old", 0)).happened(event("new", 50))
+    past = History().news(Resource.new("ext-a", spec))
+    forgotten = event_id("ext-gone", event("x", 20))
+
+    wanted = tail(machine_pb2.EventsRequest(tail_id=forgotten))
 
     assert [happened.event.text for happened in wanted(past)] == ["new"]
 
