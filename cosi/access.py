@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from typing_extensions import override
+
 from cosi.metadata import Phase
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, KindLike, Resource, S, kind_of
@@ -60,18 +62,22 @@ class FilteredState(WrappedState):
         where = kind_of(kind)
         self._rule(Access(where.namespace, where.type, id, verb))
 
+    @override
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         self._ask(kind, Verb.GET, id)
         return await super().get(kind, id)
 
+    @override
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         self._ask(kind, Verb.LIST)
         return await super().list(kind, where)
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         self._rule(Access(resource.namespace, resource.type, resource.id, Verb.CREATE))
         return await super().create(resource, owner=owner)
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -82,10 +88,12 @@ class FilteredState(WrappedState):
         self._rule(Access(resource.namespace, resource.type, resource.id, Verb.UPDATE))
         return await super().update(resource, owner=owner, expected_phase=expected_phase)
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         self._ask(kind, Verb.DESTROY, id)
         await super().destroy(kind, id, owner=owner)
 
+    @override
     def watch(
         self,
         kind: KindLike[S],
@@ -97,6 +105,7 @@ class FilteredState(WrappedState):
         self._ask(kind, Verb.WATCH, id or "")
         return super().watch(kind, id, where=where, start=start)
 
+    @override
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, Self, overload
 
+from typing_extensions import override
+
 from cosi.errors import RegistrationError
 from cosi.handles import Reader, StrongReader, Writer
 from cosi.resource import KindLike, Resource, S, kind_of
@@ -69,6 +71,7 @@ class StrongInput(Input[S]):
     def __get__(self, instance: object | None, owner: type) -> Self | StrongReader[S]:
         return self if instance is None else self.handle(instance)
 
+    @override
     def handle(self, instance: Any) -> StrongReader[S]:
         handle = super().handle(instance)
         assert isinstance(handle, StrongReader)  # noqa: S101  # made by _new below
@@ -146,6 +149,7 @@ class Output(_Declaration[S]):
     def __get__(self, instance: object | None, owner: type) -> Self | Writer[S]:
         return self if instance is None else self.handle(instance)
 
+    @override
     def handle(self, instance: Any) -> Writer[S]:
         handle = super().handle(instance)
         assert isinstance(handle, Writer)  # noqa: S101  # made by _new below

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic
 
 import anyio
+from typing_extensions import override
 
 from cosi.errors import (
     AccessDenied,
@@ -355,6 +356,7 @@ class Tracked(Writer[S]):
         self.bind(output._bound())
         self.touched: set[str] = set()
 
+    @override
     async def apply(
         self,
         id: str,
@@ -367,6 +369,7 @@ class Tracked(Writer[S]):
         self.touched.add(id)
         return await super().apply(id, spec, labels=labels, annotations=annotations)
 
+    @override
     async def modify(
         self,
         id: str,

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
+from typing_extensions import override
+
 from cosi.access import Verb
 from cosi.errors import Conflict, NotFound
 from cosi.metadata import Phase
@@ -58,18 +60,22 @@ class MeteredState(WrappedState):
         finally:
             self._counts[verb.name.lower(), outcome] += 1
 
+    @override
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         async with self._counted(Verb.GET):
             return await super().get(kind, id)
 
+    @override
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         async with self._counted(Verb.LIST):
             return await super().list(kind, where)
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         async with self._counted(Verb.CREATE):
             return await super().create(resource, owner=owner)
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -80,14 +86,17 @@ class MeteredState(WrappedState):
         async with self._counted(Verb.UPDATE):
             return await super().update(resource, owner=owner, expected_phase=expected_phase)
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         async with self._counted(Verb.DESTROY):
             await super().destroy(kind, id, owner=owner)
 
+    @override
     async def teardown(self, kind: KindLike[S], id: str, *, owner: str = "") -> bool:
         async with self._counted(Verb.UPDATE):
             return await self.inner.teardown(kind, id, owner=owner)
 
+    @override
     def watch(
         self,
         kind: KindLike[S],
@@ -99,6 +108,7 @@ class MeteredState(WrappedState):
         self._counts["watch", "ok"] += 1
         return super().watch(kind, id, where=where, start=start)
 
+    @override
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from typing_extensions import override
+
 from cosi.metadata import Phase
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, KindLike, Resource, S, kind_of
@@ -34,15 +36,19 @@ class NamespacedState(State):
     def _holding(self, kind: KindLike[Any]) -> State:
         return self.of(kind_of(kind).namespace)
 
+    @override
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         return await self._holding(kind).get(kind, id)
 
+    @override
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         return await self._holding(kind).list(kind, where)
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         return await self.of(resource.namespace).create(resource, owner=owner)
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -53,9 +59,11 @@ class NamespacedState(State):
         state = self.of(resource.namespace)
         return await state.update(resource, owner=owner, expected_phase=expected_phase)
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         await self._holding(kind).destroy(kind, id, owner=owner)
 
+    @override
     def watch(
         self,
         kind: KindLike[S],
@@ -66,6 +74,7 @@ class NamespacedState(State):
     ) -> Watch[S]:
         return self._holding(kind).watch(kind, id, where=where, start=start)
 
+    @override
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:

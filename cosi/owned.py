@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from typing_extensions import override
+
 from cosi.metadata import Phase
 from cosi.resource import KindLike, Resource, S
 from cosi.state import State
@@ -24,9 +26,11 @@ class OwnedState(WrappedState):
     def _as(self, owner: str | None) -> str:
         return self.owner if owner is None else owner
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str | None = None) -> Resource[S]:
         return await super().create(resource, owner=self._as(owner))
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -36,12 +40,15 @@ class OwnedState(WrappedState):
     ) -> Resource[S]:
         return await super().update(resource, owner=self._as(owner), expected_phase=expected_phase)
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str | None = None) -> None:
         await super().destroy(kind, id, owner=self._as(owner))
 
+    @override
     async def apply(self, resource: Resource[S], *, owner: str | None = None) -> Resource[S]:
         return await super().apply(resource, owner=self._as(owner))
 
+    @override
     async def update_with_conflicts(
         self,
         kind: KindLike[S],
@@ -55,6 +62,7 @@ class OwnedState(WrappedState):
             kind, id, change, owner=self._as(owner), expected_phase=expected_phase
         )
 
+    @override
     async def modify(
         self,
         kind: KindLike[S],
@@ -74,9 +82,11 @@ class OwnedState(WrappedState):
             expected_phase=expected_phase,
         )
 
+    @override
     async def teardown(self, kind: KindLike[S], id: str, *, owner: str | None = None) -> bool:
         return await super().teardown(kind, id, owner=self._as(owner))
 
+    @override
     async def teardown_and_destroy(
         self, kind: KindLike[S], id: str, *, owner: str | None = None
     ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from typing_extensions import override
+
 from cosi.metadata import Phase
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, KindLike, Resource, S
@@ -21,15 +23,19 @@ class WrappedState(State):
     def __init__(self, inner: State) -> None:
         self.inner = inner
 
+    @override
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         return await self.inner.get(kind, id)
 
+    @override
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         return await self.inner.list(kind, where)
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         return await self.inner.create(resource, owner=owner)
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -39,9 +45,11 @@ class WrappedState(State):
     ) -> Resource[S]:
         return await self.inner.update(resource, owner=owner, expected_phase=expected_phase)
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         await self.inner.destroy(kind, id, owner=owner)
 
+    @override
     def watch(
         self,
         kind: KindLike[S],
@@ -52,6 +60,7 @@ class WrappedState(State):
     ) -> Watch[S]:
         return self.inner.watch(kind, id, where=where, start=start)
 
+    @override
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:

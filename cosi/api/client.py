@@ -25,6 +25,7 @@ from grpc.aio import (
     UnaryStreamMultiCallable,
     UnaryUnaryMultiCallable,
 )
+from typing_extensions import override
 
 from cosi.api.cancellation import reply
 from cosi.api.codec import decode, encode, parse
@@ -99,11 +100,13 @@ class RemoteState(State):
 
     # -- reading ------------------------------------------------------------------------------
 
+    @override
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         where = kind_of(kind)
         request = state_pb2.GetRequest(namespace=where.namespace, type=where.type, id=id)
         return _received(where, await self._call("Get", request, where.pointer(id)))
 
+    @override
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         at = kind_of(kind)
         options = state_pb2.ListOptions(
@@ -116,6 +119,7 @@ class RemoteState(State):
         except AioRpcError as error:
             raise error_of_call(error, "List", None) from None
 
+    @override
     def watch(
         self,
         kind: KindLike[S],
@@ -136,12 +140,14 @@ class RemoteState(State):
 
     # -- writing ------------------------------------------------------------------------------
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         request = sealed_pb2.CreateRequest(
             resource=encode(resource), options=state_pb2.CreateOptions(owner=owner)
         )
         return _received(_kind(resource), await self._call("Create", request, resource.pointer))
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -153,6 +159,7 @@ class RemoteState(State):
         request = sealed_pb2.UpdateRequest(new_resource=encode(resource), options=options)
         return _received(_kind(resource), await self._call("Update", request, resource.pointer))
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         where = kind_of(kind)
         options = state_pb2.DestroyOptions(owner=owner)
@@ -163,6 +170,7 @@ class RemoteState(State):
 
     # -- what the server does in one call, if it can --------------------------------------------
 
+    @override
     async def teardown(self, kind: KindLike[S], id: str, *, owner: str = "") -> bool:
         where = kind_of(kind)
         request = state_pb2.TeardownRequest(
@@ -176,6 +184,7 @@ class RemoteState(State):
             return await super().teardown(kind, id, owner=owner)
         return parse(state_pb2.TeardownResponse, answer).destroy_ready
 
+    @override
     async def teardown_and_destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         where = kind_of(kind)
         request = state_pb2.TeardownAndDestroyRequest(

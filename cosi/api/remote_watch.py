@@ -18,6 +18,7 @@ from typing import Final, Self
 
 import anyio
 from grpc.aio import EOF, AioRpcError, UnaryStreamCall
+from typing_extensions import override
 
 from cosi.api.cancellation import reply
 from cosi.api.codec import decode, decode_tombstone, parse
@@ -158,9 +159,11 @@ class RemoteWatch(Watch[S]):
     # -- reading ------------------------------------------------------------------------------
 
     @property
+    @override
     def bookmark(self) -> bytes | None:
         return self._shown if self._rest else self._bookmark
 
+    @override
     async def batch(self) -> tuple[Event[S], ...]:
         if rest := self.take_rest():
             return rest

@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import IO, Any
 
 import click
+from typing_extensions import override
 
 from cosi.cli.application import CannotStart
 from cosi.errors import CosiError
@@ -35,9 +36,11 @@ class Commands(click.Group):
     installed = staticmethod(_installed)
     """What there is, by name."""
 
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.installed())
 
+    @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = self.installed().get(_ALIASES.get(cmd_name, cmd_name))
         if entry is None:
@@ -50,6 +53,7 @@ class Commands(click.Group):
             return _broken(cmd_name, f"{entry.value} is not a click command")
         return command
 
+    @override
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)

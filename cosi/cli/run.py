@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from typing_extensions import override
 
 from cosi.cli.application import build, find, installed_names, options_of
 
@@ -19,6 +20,7 @@ class RunCommand(click.Command):
 
     _named: tuple[str, ...] = ()
 
+    @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # The applications decide which options there are, so they must be known before parsing.
         installed = installed_names()
@@ -27,6 +29,7 @@ class RunCommand(click.Command):
         )
         return super().parse_args(ctx, args)
 
+    @override
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         taken = {name for parameter in own for name in parameter.opts}

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import anyio
+from typing_extensions import override
 
 from cosi.metadata import Phase
 from cosi.query import EVERYTHING, Query
@@ -60,16 +61,19 @@ class InMemoryState(State):
 
     # -- reading ------------------------------------------------------------------------------
 
+    @override
     async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
         return self._known(kind).get(id)
 
+    @override
     async def find(self, kind: KindLike[S], id: str) -> Resource[S] | None:
         if self._unloaded is not None:
             await self._load(self._unloaded)
         return self._known(kind).find(id)
 
+    @override
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
@@ -77,6 +81,7 @@ class InMemoryState(State):
 
     # -- writing ------------------------------------------------------------------------------
 
+    @override
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
@@ -91,6 +96,7 @@ class InMemoryState(State):
             await to_the_end(self._store.put(stored), partial(collection.put, stored))
             return stored
 
+    @override
     async def update(
         self,
         resource: Resource[S],
@@ -111,6 +117,7 @@ class InMemoryState(State):
             await to_the_end(self._store.put(stored), partial(collection.put, stored))
             return stored
 
+    @override
     async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
         if self._unloaded is not None:
             await self._load(self._unloaded)
@@ -126,6 +133,7 @@ class InMemoryState(State):
 
     # -- following ----------------------------------------------------------------------------
 
+    @override
     def watch(
         self,
         kind: KindLike[S],
@@ -136,6 +144,7 @@ class InMemoryState(State):
     ) -> Watch[S]:
         return MemoryWatch(self, kind, id, where, start)
 
+    @override
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:

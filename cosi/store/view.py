@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from typing_extensions import override
+
 from cosi._engine.waker import Waker
 from cosi.query import Query
 from cosi.store.history import History, Log
@@ -50,6 +52,7 @@ class OneResource(View):
         super().__init__(history, Log())
         self.id = id
 
+    @override
     def select(self, events: Iterable[Event[Any]]) -> list[Event[Any]]:
         return [event for event in events if event.resource.metadata.id == self.id]
 
@@ -64,9 +67,11 @@ class Filtered(View):
         self.query = query
         self._examined = history.end
 
+    @override
     def select(self, events: Iterable[Event[Any]]) -> list[Event[Any]]:
         return [shown for event in events if (shown := seen_through(self.query, event))]
 
+    @override
     def catch_up(self) -> None:
         capacity = self.history.capacity
         for event in self.select(self.history.since(self._examined)):
@@ -78,6 +83,7 @@ class Filtered(View):
         """How many events of the history were not examined yet."""
         return self.history.end - self._examined
 
+    @override
     def flush(self) -> None:
         end = self.log.end
         self.catch_up()

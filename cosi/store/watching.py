@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from typing_extensions import override
+
 from cosi._engine.waker import Waker
 from cosi.errors import Unsupported, WatchError
 from cosi.query import EVERYTHING, Query
@@ -151,6 +153,7 @@ class MemoryWatch(Watch[S]):
 
     # -- reading ------------------------------------------------------------------------------
 
+    @override
     async def batch(self) -> tuple[Event[S], ...]:
         collection, view = self._opened()
         if self._rest:
@@ -202,6 +205,7 @@ class MemoryWatch(Watch[S]):
     # -- where it is --------------------------------------------------------------------------
 
     @property
+    @override
     def bookmark(self) -> bytes | None:
         collection, view = self._opened()
         if self._rest:
