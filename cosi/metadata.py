@@ -117,6 +117,7 @@ class Metadata(_Fields):
         finalizers: tuple[str, ...] = (),
         uid: uuid.UUID | None = None,
     ) -> Self:
+        """Made in one step; without ``created`` or ``updated`` (aware) the time is now, in UTC."""
         if created is None or updated is None:
             now = datetime.now(UTC)
             created, updated = created or now, updated or now

@@ -172,38 +172,47 @@ class Resource(_Envelope[S_co]):
 
     @property
     def id(self) -> str:
+        """What tells it from others of its kind; any text without control characters."""
         return self.metadata.id
 
     @property
     def namespace(self) -> str:
+        """Where it lives; with the type it is the :class:`Kind`."""
         return self.metadata.namespace
 
     @property
     def type(self) -> str:
+        """The full name of its type, ``ServiceGates.runtime.talos.dev``."""
         return self.metadata.type
 
     @property
     def version(self) -> Version:
+        """1 when it was stored first, one more at every update; ``None`` before that."""
         return self.metadata.version
 
     @property
     def owner(self) -> str:
+        """The controller whose it is; ``""`` is nobody's, and people's."""
         return self.metadata.owner
 
     @property
     def labels(self) -> FrozenMap[str, str]:
+        """What queries select by."""
         return self.metadata.labels
 
     @property
     def finalizers(self) -> tuple[str, ...]:
+        """Who holds it, in the order in which they came; without any it can be destroyed."""
         return self.metadata.finalizers
 
     @property
     def tearing_down(self) -> bool:
+        """Whether it is going away: its holders are to let go of it."""
         return self.metadata.phase is Phase.TEARING_DOWN
 
     @property
     def pointer(self) -> Pointer:
+        """Its address as a value."""
         return Pointer(self.metadata.namespace, self.metadata.type, self.metadata.id)
 
     def evolve(self, *, spec: Any = None, **changes: Any) -> Resource[S_co]:
@@ -257,6 +266,7 @@ class Tombstone(Resource[Any]):
 
         @property
         def spec(self) -> Any:
+            """Raises :class:`InvalidResource`: there is none."""
             raise InvalidResource("tombstone doesn't contain spec", self.pointer)
 
     def __eq__(self, other: object) -> bool:

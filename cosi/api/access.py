@@ -41,6 +41,7 @@ class Caller:
 
     @property
     def admin(self) -> bool:
+        """Whether it may do everything, and see every namespace (Talos 1.14, "Roles")."""
         return Role.ADMIN in self.roles
 
     def check(self, allowed: frozenset[Role]) -> None:

@@ -27,6 +27,10 @@ class ProtobufMarshaler:
         self._payloads = Payloads(types)
 
     def marshal(self, resource: Resource[Any]) -> bytes:
+        """``cosi.resource.Resource`` as bytes, with ``uid`` in a field of its own before it.
+
+        Raises :class:`~cosi.errors.StoreError` for a payload that has no protobuf or YAML form.
+        """
         uid = resource.metadata.uid
         try:
             data = encode(resource)
@@ -35,6 +39,11 @@ class ProtobufMarshaler:
         return data if uid is None else _UID + uid.bytes + data
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
+        """The resource of a record, ours or COSI's (which has no ``uid``).
+
+        Raises :class:`~cosi.errors.StoreError` for what is no such message, a payload that its
+        class refuses, and a record of another address than ``pointer``.
+        """
         uid = None
         try:
             if data.startswith(_UID):

@@ -81,7 +81,9 @@ class Service(Protocol):
         ...
 
     @property
-    def methods(self) -> Mapping[str, Unary | Streaming]: ...
+    def methods(self) -> Mapping[str, Unary | Streaming]:
+        """Its methods by their own names (``Create``), and who may call them."""
+        ...
 
 
 def handlers(

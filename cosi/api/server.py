@@ -51,6 +51,10 @@ class UnixListener:
 
     @asynccontextmanager
     async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
+        """Serve inside the block; yields ``unix:PATH``. Everybody who gets in is an administrator.
+
+        Raises :class:`~cosi.api.sockets.ListenError`.
+        """
         uids = frozenset({0, os.geteuid()}) if self.uids is None else self.uids
         with unix_socket(self.path) as listening:
             async with (
@@ -75,6 +79,11 @@ class TLSListener:
 
     @asynccontextmanager
     async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
+        """Serve inside the block; yields ``HOST:PORT`` with the real port, where 0 was asked for.
+
+        Raises :class:`~cosi.api.sockets.ListenError`, and
+        :class:`~cosi.api.certificates.CertificateError` for files that cannot be used.
+        """
         # Not for those who serve a Unix socket only: `cryptography` is a tenth of their start.
         from cosi.api.certificates import server_credentials
         from cosi.api.certified import certified_caller

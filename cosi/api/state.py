@@ -50,6 +50,10 @@ class StateService:
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
+        """The eight methods; reading is for ``READERS``, writing for administrators.
+
+        COSI 1.16, "gRPC State service"; the roles are those of Talos 1.14 ("Roles").
+        """
         return {
             "Get": Unary(self.get, READERS),
             "List": Streaming(self.list, READERS),
@@ -64,11 +68,22 @@ class StateService:
     # -- reading ------------------------------------------------------------------------------
 
     async def get(self, data: bytes, call: Call) -> bytes:
+        """``Get``: one resource. Raises as :meth:`State.get <cosi.state.State.get>`.
+
+        Like the other two that read, it raises :class:`~cosi.errors.AccessDenied` for a type or a
+        namespace that the caller may not see; like all, :class:`~cosi.errors.InvalidResource` for
+        bytes that are no such request.
+        """
         request = parse(state_pb2.GetRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
         return _answer(await self._state.get(self._kind(request), request.id))
 
     async def list(self, data: bytes, call: Call) -> None:
+        """``List``: a message for each resource that matches both queries, sorted by id.
+
+        Raises :class:`~cosi.errors.InvalidResource` for an id pattern that cannot be compiled, and
+        :class:`~cosi.api.query.UnknownOperator` for a label term of a newer protocol.
+        """
         request = parse(state_pb2.ListRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
         where = query_from(request.options.label_query, request.options.id_query)
@@ -77,6 +92,13 @@ class StateService:
             await call.send(_answer(resource))
 
     async def watch(self, data: bytes, call: Call) -> None:
+        """``Watch``: an empty message once the watch stands, then events, until the call ends.
+
+        With an ``id``, even ``""``, of one resource; else of a kind. One event in a message, or a
+        batch if ``aggregated``. Below ``API_VERSION`` nothing is told of ``BOOTSTRAPPED`` and
+        ``ERRORED``. Raises :class:`~cosi.api.rpc.Refused` (UNIMPLEMENTED) for contents or labels of
+        one resource, and whatever entering the watch does.
+        """
         request = parse(state_pb2.WatchRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
         options = request.options
@@ -98,11 +120,22 @@ class StateService:
     # -- writing ------------------------------------------------------------------------------
 
     async def create(self, data: bytes, call: Call) -> bytes:
+        """``Create``: the resource as stored.
+
+        Raises as :meth:`State.create <cosi.state.State.create>`, and
+        :class:`~cosi.errors.InvalidResource` for a resource without metadata or spec, a payload
+        that its class refuses, or an address with a control character.
+        """
         request = parse(sealed_pb2.CreateRequest, data)
         resource = self._sent(request.resource)
         return _answer(await self._state.create(resource, owner=request.options.owner))
 
     async def update(self, data: bytes, call: Call) -> bytes:
+        """``Update``: the resource as stored; any phase is expected unless the request names one.
+
+        Raises as :meth:`State.update <cosi.state.State.update>`, and as :meth:`create` for what it
+        cannot read.
+        """
         request = parse(sealed_pb2.UpdateRequest, data)
         options = request.options
         expected = options.HasField("expected_phase")
@@ -114,17 +147,29 @@ class StateService:
         return _answer(updated)
 
     async def destroy(self, data: bytes, call: Call) -> bytes:
+        """``Destroy``: at once, or not at all.
+
+        Raises as :meth:`State.destroy <cosi.state.State.destroy>`.
+        """
         request = parse(state_pb2.DestroyRequest, data)
         await self._state.destroy(self._kind(request), request.id, owner=request.options.owner)
         return state_pb2.DestroyResponse().SerializeToString()
 
     async def teardown(self, data: bytes, call: Call) -> bytes:
+        """``Teardown``: whether nobody holds the resource any more (``destroy_ready``).
+
+        Raises as :meth:`State.teardown <cosi.state.State.teardown>`.
+        """
         request = parse(state_pb2.TeardownRequest, data)
         owner = request.options.owner
         ready = await self._state.teardown(self._kind(request), request.id, owner=owner)
         return state_pb2.TeardownResponse(destroy_ready=ready).SerializeToString()
 
     async def teardown_and_destroy(self, data: bytes, call: Call) -> bytes:
+        """``TeardownAndDestroy``: answers once the resource is gone, however long it is held.
+
+        Raises as :meth:`State.teardown_and_destroy <cosi.state.State.teardown_and_destroy>`.
+        """
         request = parse(state_pb2.TeardownAndDestroyRequest, data)
         owner = request.options.owner
         await self._state.teardown_and_destroy(self._kind(request), request.id, owner=owner)

@@ -22,6 +22,7 @@ class RunCommand(click.Command):
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find out which applications are named before there are options to parse."""
         # The applications decide which options there are, so they must be known before parsing.
         installed = installed_names()
         self._named = tuple(
@@ -31,6 +32,10 @@ class RunCommand(click.Command):
 
     @override
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own options, then those of the applications, ``--help`` last.
+
+        Raises :class:`~cosi.cli.application.CannotStart` for an application that cannot be loaded.
+        """
         own = super().get_params(ctx)
         taken = {name for parameter in own for name in parameter.opts}
         more: dict[str, click.Parameter] = {}

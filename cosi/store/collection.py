@@ -103,9 +103,11 @@ class Collection:
         )
 
     def find(self, id: str) -> Resource[Any] | None:
+        """The resource, or ``None``."""
         return self._items.get(id)
 
     def get(self, id: str) -> Resource[Any]:
+        """The resource; raises :class:`~cosi.errors.NotFound` with COSI's text."""
         resource = self._items.get(id)
         if resource is None:
             pointer = self.kind.pointer(id)
@@ -278,6 +280,7 @@ class Collection:
                 waker.wake()
 
     def statistics(self) -> KindStatistics:
+        """Counted at the moment of the call."""
         views = (self._everything, *self._filtered.values(), *self._by_id.values())
         return KindStatistics(
             resources=len(self._items),
@@ -305,6 +308,7 @@ class Collection:
         return view
 
     def close_view(self, view: View) -> None:
+        """Give back what :meth:`open_view` gave; with its last watch a narrow view is forgotten."""
         view.watches -= 1
         if view.watches:
             return

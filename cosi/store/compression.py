@@ -31,6 +31,10 @@ class Compression:
         self._min_size = min_size
 
     def marshal(self, resource: Resource[Any]) -> bytes:
+        """The inner record, as one Zstandard frame if it is of ``min_size`` bytes and shrinks.
+
+        Raises what the inner marshaler does.
+        """
         data = self._inner.marshal(resource)
         ambiguous = data.startswith(_COMPRESSED)
         if len(data) < self._min_size and not ambiguous:
@@ -39,6 +43,11 @@ class Compression:
         return packed if len(packed) < len(data) or ambiguous else data
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
+        """The resource of a record, compressed or not.
+
+        Raises :class:`~cosi.errors.StoreError` for another compression, a frame that is damaged or
+        cut off, and one that expands to more than ``MAX_BYTES``; and what the inner marshaler does.
+        """
         if len(data) > 1 and data.startswith(_COMPRESSED):
             if data[1:2] != _ZSTD:
                 raise failed("decompress", f"unknown compression ID: {data[1]}", pointer)

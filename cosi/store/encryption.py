@@ -71,6 +71,11 @@ class Encryption:
         self._ring: KeyRing | None = None
 
     def marshal(self, resource: Resource[Any]) -> bytes:
+        """The inner record, sealed with the current key and bound to its address.
+
+        Raises :class:`~cosi.errors.StoreError` if no key is to be had, and what the inner marshaler
+        does.
+        """
         data = self._inner.marshal(resource)
         pointer = resource.pointer
         ring = self._ring or self._ask("encrypt", pointer)
@@ -81,6 +86,11 @@ class Encryption:
         return header + nonce + AESGCM(ring.keys[ring.current]).encrypt(nonce, data, context)
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
+        """The resource of a record, ours or COSI's; a key ring without its key is asked for again.
+
+        Raises :class:`~cosi.errors.StoreError` for what is no such record, was changed or moved, or
+        is of a key that is not there; and what the inner marshaler does.
+        """
         if len(data) < 2 + _NONCE_BYTES:
             raise failed("decrypt", "encrypted data is too short", pointer)
         if data[0] == _OURS:

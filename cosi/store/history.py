@@ -76,6 +76,7 @@ class Log:
         return self._events[position - self._base :]
 
     def at(self, position: int) -> Event[Any]:
+        """The event at ``position``; the caller knows that it is still there."""
         return self._events[position - self._base]
 
 

@@ -105,6 +105,10 @@ class YamlMarshaler:
         self._payloads = Payloads(types)
 
     def marshal(self, resource: Resource[Any]) -> bytes:
+        """Two lines of JSON: ``metadata``, and ``spec`` or ``any``.
+
+        Raises :class:`~cosi.errors.StoreError` for a payload that JSON cannot hold.
+        """
         try:
             metadata = json.dumps(_fields(resource.metadata)).encode()
             return b'{"metadata": %b%b}\n' % (metadata, _payload(resource.spec))
@@ -112,6 +116,11 @@ class YamlMarshaler:
             raise failed("marshal", error, resource.pointer) from error
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
+        """The resource of a record, its payload validated by the class of its type.
+
+        Raises :class:`~cosi.errors.StoreError` for what is no such record, a payload that its class
+        refuses, and a record of another address than ``pointer``.
+        """
         try:
             head, separator, payload = data.removesuffix(b"}\n").partition(_SPEC)
             if not separator:

@@ -74,6 +74,7 @@ def relabelled(resource: Resource[Path], **labels: str) -> Resource[Path]:
 
 
 def ids(resources: Iterable[Resource[Path]]) -> list[str]:
+    """The ids, in the order in which they are listed."""
     return [resource.id for resource in resources]
 
 

@@ -20,6 +20,7 @@ from cosi.watch import EventType, Start
 
 
 def label(key: str, op: LabelOp, *values: str, invert: bool = False) -> LabelTerm:
+    """A label term with its values as arguments."""
     return LabelTerm(key, op, values, invert)
 
 
