@@ -49,6 +49,7 @@ class Machine:
     def __init__(self, connection: Connection) -> None:
         self._channel = connection.channel
         self._node = connection.node
+        self._metadata = connection.metadata
 
     # -- services ---------------------------------------------------------------------------------
 
@@ -119,14 +120,16 @@ class Machine:
     ) -> M:
         call: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
         try:
-            data = await reply(call(request.SerializeToString(), timeout=seconds))
+            data = await reply(
+                call(request.SerializeToString(), timeout=seconds, metadata=self._metadata)
+            )
         except AioRpcError as error:
             raise _failure(error, method) from None
         return response.FromString(data)
 
     async def _stream(self, method: str, request: Message, take: Callable[[bytes], None]) -> None:
         open_stream: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method)
-        call = open_stream(request.SerializeToString())
+        call = open_stream(request.SerializeToString(), metadata=self._metadata)
         try:
             while (data := await reply(call.read())) is not EOF:
                 take(cast("bytes", data))

@@ -50,6 +50,7 @@ class Security:
     key: bytes | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
+        """The same as gRPC takes it, which is loaded only here."""
         import grpc
 
         return grpc.ssl_channel_credentials(self.ca, self.key, self.certificate)
@@ -57,11 +58,15 @@ class Security:
 
 @dataclass(frozen=True)
 class Server:
-    """An address, and the name that tables show for it."""
+    """An address, and the name that tables show for it.
+
+    ``metadata`` goes with every call: which machine is meant, if the address is that of a proxy.
+    """
 
     address: str
     node: str
     security: Security | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
     def check(self) -> None:
         """Raise :class:`NoServer` if nobody listens on the socket."""
@@ -82,11 +87,12 @@ class Server:
 
 @dataclass(frozen=True)
 class Connection:
-    """A server that was asked for, and the ways to ask it."""
+    """A server that was asked for, and the ways to ask it; over ``channel``, with ``metadata``."""
 
     node: str
     channel: Channel
     state: State
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 # -- options ----------------------------------------------------------------------------------
@@ -104,11 +110,24 @@ _OPTIONS = (
         help="Socket of the server.",
     ),
     click.option("--endpoint", metavar="HOST:PORT", help="Ask there, over TLS, and not a socket."),
+    click.option(
+        "--node", metavar="NAME", help="Ask the machine of that name, behind the endpoint."
+    ),
     click.option("--tls-ca", type=_EXISTING, help="CA of the endpoint's certificate, PEM."),
     click.option("--tls-cert", type=_EXISTING, help="Certificate of the client, PEM."),
     click.option("--tls-key", type=_EXISTING, help="Its key, PEM."),
     click.option("--talosconfig", type=_EXISTING, help="Endpoint and certificates from a context."),
     click.option("--context", metavar="NAME", help="The context, if not the current one."),
+)
+OPTION_NAMES: Final = (
+    "socket",
+    "endpoint",
+    "node",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "talosconfig",
+    "context",
 )
 
 
@@ -117,8 +136,7 @@ def connects(command: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(command)
     def with_server(**parameters: Any) -> T:
-        names = ("socket", "endpoint", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context")
-        server = server_of(**{name: parameters.pop(name) for name in names})
+        server = server_of(**{name: parameters.pop(name) for name in OPTION_NAMES})
         return command(server, **parameters)
 
     decorated: Callable[..., T] = with_server
@@ -131,6 +149,7 @@ def server_of(
     *,
     socket: Path,
     endpoint: str | None,
+    node: str | None,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -143,18 +162,34 @@ def server_of(
     if endpoint is None and talosconfig is None:
         if tls_ca or tls_cert or context:
             raise click.UsageError("certificates are for --endpoint; a socket needs none")
+        if node is not None:
+            raise click.UsageError("--node is for --endpoint; a socket is that of one machine")
         return Server(f"unix:{socket.absolute()}", _host_name())
     security = Security()
+    nodes: tuple[str, ...] = () if node is None else (node,)
     if talosconfig is not None:
         from cosi.cli.talosconfig import read
 
         found = read(talosconfig, context)
         endpoint, security = endpoint or found.endpoint, found.security
+        nodes = nodes or found.nodes
     given = (tls_ca, tls_cert, tls_key)
     if any(given):
         security = Security(*(path.read_bytes() if path else None for path in given))
     host, port = split_endpoint(endpoint or "")
-    return Server(f"{host}:{port}", host.strip("[]"), security)
+    metadata = _node_metadata(nodes)
+    shown = metadata[0][1] if metadata else host.strip("[]")
+    return Server(f"{host}:{port}", shown, security, metadata)
+
+
+def _node_metadata(nodes: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What a proxy reads (Talos 1.14: apid): which of the machines behind it is meant."""
+    if len(nodes) > 1:
+        raise click.UsageError(f"ask exactly one node, with --node NAME: {', '.join(nodes)}")
+    for node in nodes:
+        if not (node and node.isascii() and node.isprintable()):
+            raise click.UsageError(f"node {node!r} is not a name")
+    return tuple(("node", node) for node in nodes)
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
@@ -233,4 +268,5 @@ async def connect(server: Server) -> AsyncGenerator[Connection]:
         raise NoServer(f"{error}; asking a server needs `pip install 'cosi[grpc]'`") from error
     credentials = server.security.credentials() if server.security else None
     async with open_channel(server.address, credentials) as channel:
-        yield Connection(server.node, channel, RemoteState(channel))
+        state = RemoteState(channel, metadata=server.metadata)
+        yield Connection(server.node, channel, state, server.metadata)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -45,6 +45,7 @@ def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def answers(
     ctx: click.Context, question: Callable[[Connection], Awaitable[list[str]]]
 ) -> list[str]:
+    """What a server says to ``question``; ``[]`` if it does not in :data:`PATIENCE_SECONDS`."""
     from cosi.cli.connection import ask
     from cosi.errors import CosiError
 
@@ -55,12 +56,13 @@ def answers(
 
 
 def _server(ctx: click.Context) -> Server:
-    from cosi.cli.connection import SOCKET, server_of
+    from cosi.cli.connection import OPTION_NAMES, SOCKET, server_of
 
-    names = ("endpoint", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context")
-    given = {name: ctx.params.get(name) for name in names}
-    return server_of(socket=ctx.params.get("socket") or SOCKET, **given)
+    given: dict[str, Any] = {name: ctx.params.get(name) for name in OPTION_NAMES}
+    given["socket"] = given["socket"] or SOCKET
+    return server_of(**given)
 
 
 def matching(names: list[str], incomplete: str) -> list[str]:
+    """Those of ``names`` that begin with what was typed, in their order."""
     return [name for name in names if name.startswith(incomplete)]

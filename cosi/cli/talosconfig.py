@@ -24,6 +24,8 @@ class Found:
 
     endpoint: str
     security: Security
+    nodes: tuple[str, ...] = ()
+    """The machines that are meant, behind the endpoint."""
 
 
 def read(path: Path, context: str | None = None) -> Found:
@@ -48,7 +50,8 @@ def read(path: Path, context: str | None = None) -> Found:
     if not endpoints[0]:
         raise TalosconfigError(f"{path}: failed to determine endpoints")
     parts = (_pem(path, found, key) for key in ("ca", "crt", "key"))
-    return Found(str(endpoints[0]), Security(*parts))
+    nodes = tuple(str(node) for node in found.get("nodes") or ())
+    return Found(str(endpoints[0]), Security(*parts), nodes)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from cosi import InMemoryState
 from cosi.api.server import UnixListener, serve
 from cosi.cli.connection import Server, connect
 from cosi.cli.program import program
-from cosi.errors import Unsupported
+from cosi.errors import InvalidResource, Unsupported
+from resources.service_state import ServiceState
 from tests.controllers.commands.scripted import ScriptedInspection, ScriptedMachine, event, info
 
 NODE = socket.gethostname()
@@ -210,6 +211,23 @@ def test_dependencies_are_drawn(served: Served, options: tuple[str, ...], begin:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"  # gRPC
+
+
+async def test_every_call_says_which_node_it_is_for(tmp_path: Path) -> None:
+    """Two nodes are refused, which shows that they were sent."""
+    socket, twice = tmp_path / "cosi.sock", (("node", "a"), ("node", "b"))
+    async with (
+        serve(InMemoryState(), UnixListener(socket), services=[ScriptedMachine()]),
+        connect(Server(f"unix:{socket}", "n", metadata=twice)) as connection,
+    ):
+        machine = Machine(connection)
+        for call in (
+            machine.services(),
+            machine.logs("x", bytearray().extend, follow=False, tail=-1),
+            connection.state.list(ServiceState),
+        ):
+            with pytest.raises(InvalidResource, match="node metadata must be single-valued"):
+                await call
 
 
 async def test_a_server_that_is_no_machine_says_what_it_does_not_offer(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,7 +16,8 @@ from cosi.cli.connection import Security, Server, server_of, split_endpoint
 from cosi.cli.program import program
 from cosi.cli.talosconfig import TalosconfigError, read
 
-NOTHING = dict.fromkeys(("endpoint", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context"))
+OPTIONS = ("endpoint", "node", "tls_ca", "tls_cert", "tls_key", "talosconfig", "context")
+NOTHING: dict[str, Any] = dict.fromkeys(OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,7 @@ def test_an_endpoint_shows_its_host_and_takes_certificates(tmp_path: Path) -> No
     server = server_of(
         socket=tmp_path / "s",
         endpoint="[::1]:5",
+        node=None,
         tls_ca=tmp_path / "ca",
         tls_cert=tmp_path / "crt",
         tls_key=tmp_path / "key",
@@ -65,11 +68,14 @@ def test_an_endpoint_shows_its_host_and_takes_certificates(tmp_path: Path) -> No
         ({"tls_cert": Path("x"), "endpoint": "h"}, "--tls-cert and --tls-key go together"),
         ({"tls_ca": Path("x")}, "certificates are for --endpoint"),
         ({"context": "x"}, "certificates are for --endpoint"),
+        ({"node": "x"}, "--node is for --endpoint"),
+        ({"node": "", "endpoint": "h"}, "node '' is not a name"),
+        ({"node": "ü", "endpoint": "h"}, "node 'ü' is not a name"),
     ],
 )
 def test_options_that_do_not_go_together_are_usage(given: dict[str, object], problem: str) -> None:
     with pytest.raises(click.UsageError, match=problem):
-        server_of(socket=Path("s"), **{**NOTHING, **given})  # type: ignore[arg-type]
+        server_of(socket=Path("s"), **{**NOTHING, **given})
 
 
 def test_without_a_server_one_line_says_which_socket_and_how_to_start_one(tmp_path: Path) -> None:
@@ -109,7 +115,32 @@ def test_a_talosconfig_names_endpoint_and_certificates(tmp_path: Path) -> None:
     assert read(path).security == Security(ca=b"pem")
     assert read(path, "b").endpoint == "h3"
     given = {**NOTHING, "talosconfig": path}
-    assert server_of(socket=Path("s"), **given).address == "h1:50000"  # type: ignore[arg-type]
+    assert server_of(socket=Path("s"), **given).address == "h1:50000"
+
+
+def test_a_node_is_asked_through_the_endpoint() -> None:
+    """A proxy looks at the metadata (Talos 1.14: apid); tables show whom it asked."""
+    server = server_of(socket=Path("s"), **{**NOTHING, "endpoint": "h", "node": "n"})
+
+    assert (server.address, server.node, server.metadata) == ("h:50000", "n", (("node", "n"),))
+
+
+def test_the_node_of_a_context_is_asked_and_not_its_endpoint(tmp_path: Path) -> None:
+    """What is stopped would be a service of another machine."""
+    text = "context: a\ncontexts: {a: {endpoints: [h], nodes: [n]}}"
+    given = {**NOTHING, "talosconfig": _talosconfig(tmp_path, text)}
+
+    assert server_of(socket=Path("s"), **given).metadata == (("node", "n"),)
+    assert server_of(socket=Path("s"), **{**given, "node": "m"}).node == "m"
+
+
+def test_of_the_nodes_of_a_context_one_has_to_be_named(tmp_path: Path) -> None:
+    text = "context: a\ncontexts: {a: {endpoints: [h], nodes: [n, m]}}"
+    given = {**NOTHING, "talosconfig": _talosconfig(tmp_path, text)}
+
+    with pytest.raises(click.UsageError, match=r"exactly one node, with --node NAME: n, m"):
+        server_of(socket=Path("s"), **given)
+    assert server_of(socket=Path("s"), **{**given, "node": "m"}).node == "m"
 
 
 @pytest.mark.parametrize(
