@@ -20,9 +20,10 @@ Scalars of the metadata are plain text, whatever they look like: ``id: 123`` is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import yaml
 from yaml.nodes import Node, ScalarNode
@@ -35,6 +36,9 @@ from cosi.type_lookup import EVERY_TYPE, TypeRegistry
 from cosi.yaml_reading import Document, documents
 
 T = TypeVar("T")
+
+_STR: Final = "tag:yaml.org,2002:str"
+_OTHER_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 
 # -- writing ----------------------------------------------------------------------------------
 
@@ -61,8 +65,30 @@ def _represent_text(dumper: Any, text: _Text) -> Node:
     return ScalarNode(tag, str(text))
 
 
+def _represent_str(dumper: Any, text: str) -> Node:
+    """Lines are written as lines, as Go does: PyYAML's quotes are not YAML once Go has moved them.
+
+    Not those that begin with a blank, for which the emitters do not agree on an indentation.
+    """
+    style = None
+    if _OTHER_BREAKS.search(text):
+        style = '"'  # there they are escaped; elsewhere readers make plain ones of them
+    elif "\n" in text and not text[0].isspace():
+        style = "|"
+    node: Node = dumper.represent_scalar(_STR, text, style=style)
+    return node
+
+
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C where there is C
+    """For payloads alone, which are written often."""
+
+
 _Dumper.add_representer(_Text, _represent_text)
-_CDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Dumper.add_representer(str, _represent_str)
+cast("Any", _CDumper).add_representer(str, _represent_str)
 
 
 def to_yaml(*resources: Resource[Any]) -> str:

@@ -25,13 +25,20 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists under their key by 4, and what is in an item by 2, as Go does."""
+    """Indents what is in an item of a list by 2, all else to the next multiple of 4, as Go does."""
+
+    _step = 4
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         outer = self.indent
         super().increase_indent(flow, indentless=False)
-        if self.sequence_context and not flow and outer is not None:
-            self.indent = outer + 2
+        if outer is not None:
+            self._step = 2 if self.sequence_context else 4 - outer % 4
+            self.indent = outer + self._step
+
+    def determine_block_hints(self, text: str) -> str:
+        """What is said of the indent of a text that begins with a blank: how far it really is."""
+        return super().determine_block_hints(text).replace("4", str(self._step))
 
 
 def as_yaml(node: str, resource: Resource[Any], event: EventType | None = None) -> str:

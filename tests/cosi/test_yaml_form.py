@@ -207,6 +207,37 @@ def test_what_is_written_is_read_again(
     assert resources_from_yaml(to_yaml(resource)) == (resource,)
 
 
+def test_lines_are_written_as_lines() -> None:
+    """talosctl shows a payload in the style that it came in; quoted lines it breaks at column 0."""
+    spec = Document(text="a = 1\n\n  b: 2\n", part=Part(names=("x\ny",)))
+    text = """\
+part:
+  isOn: true
+  names:
+  - |-
+    x
+    y
+text: |
+  a = 1
+
+    b: 2
+count: 0
+"""
+    assert spec_to_yaml(spec) == text
+
+
+lines = st.text(st.sampled_from("ab \n\t\r\x85\u2028\ufeff#:-|'\"\\é"), max_size=20)
+
+
+@given(lines, st.lists(lines))
+def test_lines_are_read_again_as_they_were(text: str, names: list[str]) -> None:
+    spec = Document(text=text, part=Part(names=tuple(names)))
+
+    assert spec_from_yaml(Document, spec_to_yaml(spec)) == spec
+    resource: Resource[Any] = Resource.new("x", spec)
+    assert resources_from_yaml(to_yaml(resource)) == (resource,)
+
+
 def test_a_payload_alone() -> None:
     spec = Document(part=Part(names=("a",)), text="yes")
     assert spec_from_yaml(Document, spec_to_yaml(spec)) == spec

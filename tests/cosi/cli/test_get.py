@@ -7,6 +7,7 @@ import socket
 from cosi.cli.documents import as_json, as_yaml, json_text
 from cosi.resource import AnySpec, Kind, Resource, Tombstone
 from cosi.watch import EventType
+from cosi.yaml_form import resources_from_yaml
 from tests.cosi.cli.conftest import Served
 from tests.cosi.cli.things import lamp
 
@@ -152,6 +153,66 @@ def test_what_another_server_wrote_keeps_its_scalars() -> None:
 
     assert text.endswith("spec:\n    a:\n        - b: 010\n          c: '1'\n    d: no\n")
     assert json.loads(as_json("n", thing))["spec"] == {"a": [{"b": 10, "c": "1"}], "d": "no"}
+
+
+def test_lists_in_lists_and_texts_of_lines_are_indented_as_go_does() -> None:
+    """Compared with talosctl 1.12; but for the last item, of which Go says that it is indented
+    by 4, and reads something else then."""
+    spec = """\
+mounts:
+- source: /usr
+  options:
+  - rbind
+  deep:
+    deeper:
+    - a
+    - - b
+      - c: 1
+        d:
+          e: 2
+  lines: |
+    one
+      two
+
+    three
+- |-
+  x
+  y
+- |2
+   leading
+  text
+"""
+    text = as_yaml("n", Resource.new("x", AnySpec(spec), kind=THING))
+
+    assert (
+        text[text.index("spec:") :]
+        == """\
+spec:
+    mounts:
+        - source: /usr
+          options:
+            - rbind
+          deep:
+            deeper:
+                - a
+                - - b
+                  - c: 1
+                    d:
+                        e: 2
+          lines: |
+            one
+              two
+
+            three
+        - |-
+          x
+          y
+        - |2
+           leading
+          text
+"""
+    )
+    assert resources_from_yaml(text.partition("\n")[2])[0].spec.value == AnySpec(spec).value
 
 
 def test_a_tombstone_has_no_payload() -> None:
