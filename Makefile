@@ -4,9 +4,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PYTEST_ARGS ?=
+SOAK := tests/controllers/test_killing.py tests/cosi/api/test_endurance.py tests/controllers/containers/test_logs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test coverage lint format bench generate clean
+.PHONY: help demo run test soak coverage lint format bench generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,6 +20,9 @@ run: .venv/.run ## the example machine in the foreground; Ctrl-C stops it in ord
 
 test: .venv/.dev ## the whole test suite
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+soak: .venv/.dev ## what is a matter of quantity, all of it: kills, watches, hostile bytes, output
+	@COSI_SOAK=1 $(BIN)/python -m pytest -n auto --dist worksteal $(SOAK) $(PYTEST_ARGS)
 
 coverage: .venv/.dev ## the suite once more, with the 95 % promise of cosi/ checked
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)

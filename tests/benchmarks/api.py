@@ -20,7 +20,6 @@ from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.resource import Resource, Spec
 from cosi.watch import Watch
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
-from tests.cosi.api.fuzz import attack, conversations
 
 BENCHMARKS = benchmark = Registry()
 
@@ -221,25 +220,3 @@ async def call_from_each(client: Client, count: int) -> float:
         ]
         await asyncio.gather(*(state.list(Note) for state in states))
         return time.perf_counter() - begin
-
-
-@benchmark("api endurance: hostile connections survived in a minute", unit="", repeats=1)
-@contextmanager
-def fuzz(scale: Scale) -> Iterator[Pair]:
-    """What :mod:`tests.cosi.api.fuzz` thinks of, on the raw socket, then an ordinary call."""
-    with rate(lambda client: survive(client, scale.of(60, 2))) as pair:
-        yield pair
-
-
-async def survive(client: Client, seconds: int) -> float:
-    said = conversations(seed=int(time.time()))
-    end = time.perf_counter() + seconds
-    count = 0
-    while time.perf_counter() < end:
-        await asyncio.gather(*(attack(client.socket, next(said)) for _ in range(20)))
-        count += 20
-    async with AsyncExitStack() as stack:
-        state = await client.state(stack)
-        note = await state.create(client.new())
-        assert (await state.get(Note, note.id)).spec == note.spec
-    return count

@@ -1,6 +1,6 @@
 """`kill -9` of `cosi run`, at any moment, harms no service (issue 4).
 
-Ten moments in the suite; `COSI_SOAK=1`, as in CI, makes it 200, and `COSI_SEED=...` another life.
+Ten moments in the suite, 200 in `make soak`; `COSI_SEED=...` is another life.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import pytest
 from tests.controllers.containers.conftest import paths, rootfs
 from tests.controllers.containers.runs import Runs
 from tests.controllers.killing.machine import Machine
+from tests.soak import quantity
 
 __all__ = ["paths", "rootfs"]
 
-KILLS = 200 if os.environ.get("COSI_SOAK") else 10
+KILLS = quantity(10, 200)
 SEED = os.environ.get("COSI_SEED", "1")
 
 

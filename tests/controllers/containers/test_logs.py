@@ -13,6 +13,7 @@ from controllers.containers.log_file import ROTATE_AT, LogFile
 from controllers.containers.logs import CAPACITY, LogReader, Logs, ServiceLog
 from controllers.paths import Paths
 from cosi.errors import NotFound
+from tests.soak import quantity
 
 
 @contextmanager
@@ -34,12 +35,13 @@ def service_log(path: Path) -> ServiceLog:
     return ServiceLog(LogFile(path, Reports()))
 
 
-def spill(directory: Path, data: bytes) -> None:
+def spill(directory: Path, data: bytes, times: int = 1) -> None:
     """Write as a service does: it waits while the FIFO is full."""
     fd = os.open(directory / "fifo", os.O_WRONLY)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    for _ in range(times):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
     os.close(fd)
 
 
@@ -244,13 +246,14 @@ async def test_who_writes_much_does_not_keep_others_waiting(tmp_path: Path, path
     loud, quiet = logs.register("ext-loud"), logs.register("ext-quiet")
     (tmp_path / "loud").mkdir()
     (tmp_path / "quiet").mkdir()
-    enough = 64 * 1024 * 1024
+    mebibyte, times = b"y" * (1024 * 1024 - 1) + b"\n", quantity(64, 1_000)
+    enough = times * len(mebibyte)
     with fifo(tmp_path / "loud") as much, fifo(tmp_path / "quiet") as little:
         async with logs.reading():
             logs.attach(much, loud)
             logs.attach(little, quiet)
             writing = asyncio.create_task(
-                asyncio.to_thread(spill, tmp_path / "loud", b"y" * (enough - 1) + b"\n")
+                asyncio.to_thread(spill, tmp_path / "loud", mebibyte, times)
             )
             await until(loud, CAPACITY)
             os.write(little, b"here I am\n")
