@@ -20,6 +20,10 @@ def inspect() -> None:
 
 @inspect.command(
     epilog="""\b
+    $ cosi inspect dependencies -o mermaid | head -3
+    flowchart LR
+      c0["ConfigDocumentsController"]
+      c1["ConfigFilesController"]
     $ cosi inspect dependencies | dot -Tsvg > dependencies.svg
     """
 )

@@ -19,7 +19,13 @@ class StillHeld(CosiError):
     """Somebody needs more time, or more help, to let go."""
 
 
-@click.command(short_help="Tear down and destroy a resource.")
+@click.command(
+    short_help="Tear down and destroy a resource.",
+    epilog="""\b
+    $ cosi delete networkstatus status
+    NetworkStatuses.net.talos.dev(network/status) deleted
+    """,
+)
 @click.argument("type", shell_complete=type_names)
 @click.argument("id", shell_complete=resource_ids)
 @click.option("-n", "--namespace", help="The namespace, if not that of the type.")

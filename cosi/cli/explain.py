@@ -9,6 +9,13 @@ import click
     short_help="Say what a type and its fields mean.",
     epilog="""\b
     $ cosi explain servicegates.waitingFor
+    TYPE        ServiceGates.runtime.talos.dev
+    NAMESPACE   runtime
+    ALIASES     servicegate, sg, sgs
+    FIELD       waitingFor <list of text>
+
+    \b
+    What of it does not hold *now*.
     """,
 )
 @click.argument("name", metavar="TYPE[.FIELD...]")

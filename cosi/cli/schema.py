@@ -8,6 +8,12 @@ import click
 @click.command(
     short_help="Print a JSON Schema.",
     epilog="""\b
+    $ cosi schema definition | head -3
+    {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "title": "Extension service",
+
+    \b
     $ cosi schema definition > definition.schema.json
     and on top of a file, for editors with the YAML language server:
     # yaml-language-server: $schema=definition.schema.json

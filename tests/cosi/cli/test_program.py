@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cosi.cli.explain import explain
 from tests.cosi.cli.program import PROGRAM, ROOT, Machine
 
 LAMP = """\
@@ -104,6 +106,20 @@ def test_once_serves_too_and_ends_by_itself(tmp_path: Path) -> None:
     )
     assert result.returncode == 0
     assert f"serving on unix:{tmp_path}/run/cosi/cosi.sock" in result.stderr
+
+
+def test_what_needs_no_server_does_as_its_help_shows(tmp_path: Path) -> None:
+    """`explain`, `schema` and `completion`; side by side, for starts are what takes the time."""
+    machine, field = Machine(tmp_path), "servicegates.waitingFor"
+    commands = ("explain", field), ("schema", "definition"), ("completion", "bash")
+    started = [machine.begin(*words) for words in commands]
+    explained, schema, script = (process.communicate(timeout=30)[0] for process in started)
+
+    assert [process.returncode for process in started] == [0, 0, 0]
+    shown = (explain.epilog or "").replace("\b", "").split(f"cosi explain {field}", 1)[1]
+    assert shown.split() == explained.split() != []
+    assert json.loads(schema)["title"] == "Extension service"
+    assert "complete -o nosort -F _cosi_completion cosi" in script
 
 
 def test_types_and_ids_are_completed_from_the_server(house: Machine) -> None:
