@@ -13,6 +13,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Final, Protocol, cast
 
+from typing_extensions import override
+
 from cosi.errors import InvalidResource
 from cosi.query import Query
 
@@ -38,6 +40,7 @@ class ReceivedQuery(Query):
         if self.id is not None:
             _compile(self.id)
 
+    @override
     def matches_id(self, id: str) -> bool:
         """Whether the pattern is found in ``id``."""
         if self.id is None:
