@@ -7,15 +7,16 @@ is a refusal or a bug; nothing that a client sends ends the server.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import grpc
 from grpc import StatusCode
 from grpc.aio import ServicerContext
+from typing_extensions import override
 
-from cosi.api.access import ADMINS, Caller, Role
+from cosi.api.access import ADMINS, READERS, Caller, Role
 from cosi.api.failure import TEXT_LIMIT, status_code, trailer
 from cosi.errors import AccessDenied, CosiError
 
@@ -94,6 +95,29 @@ def handlers(
         name: _handler(f"/{service.name}/{name}", method, identify)
         for name, method in service.methods.items()
     }
+
+
+class Unserved(grpc.GenericRpcHandler):
+    """Every method that no service has; refused in the words of Go's gRPC."""
+
+    def __init__(self, services: Collection[Service], identify: Identify) -> None:
+        self._services = frozenset(service.name for service in services)
+        self._identify = identify
+
+    @override
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        path = handler_call_details.method
+        service, _, method = path.removeprefix("/").rpartition("/")
+        text = f"unknown service {service}"
+        if service in self._services:
+            text = f"unknown method {method} for service {service}"
+
+        async def refuse(data: bytes, call: Call) -> bytes:
+            raise Refused(StatusCode.UNIMPLEMENTED, text)
+
+        return _handler(path, Unary(refuse, READERS, many_nodes=True), self._identify)
 
 
 def _handler(

@@ -24,7 +24,7 @@ from grpc.aio import Server
 from cosi.api.access import anonymous_caller, local_caller
 from cosi.api.endpoint import endpoint
 from cosi.api.gate import anyone, gate, only
-from cosi.api.rpc import Identify, Service, handlers
+from cosi.api.rpc import Identify, Service, Unserved, handlers
 from cosi.api.sockets import tcp_sockets, unix_socket
 from cosi.api.state import StateService
 from cosi.state import State
@@ -130,6 +130,7 @@ def _bind(
     for service in services:
         methods = grpc.method_handlers_generic_handler(service.name, handlers(service, identify))
         server.add_generic_rpc_handlers((methods,))
+    server.add_generic_rpc_handlers((Unserved(services, identify),))
     if credentials is None:
         server.add_insecure_port(address)
     else:

@@ -225,9 +225,12 @@ async def test_64_mib_are_too_much(address: str, remote: RemoteState) -> None:
 
 
 async def test_a_method_that_nobody_has_is_unimplemented(address: str) -> None:
-    code, _ = await refused(address, "Explode", b"")
+    code, text = await refused(address, "Explode", b"")
+    elsewhere = await refused(address, "../machine.MachineService/Reboot", b"")
 
     assert code is StatusCode.UNIMPLEMENTED
+    assert text == "unknown method Explode for service cosi.resource.State"
+    assert elsewhere == (code, "unknown service cosi.resource.State/../machine.MachineService")
 
 
 async def test_a_very_long_name_does_not_burst_the_headers(address: str) -> None:
