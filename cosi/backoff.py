@@ -27,7 +27,8 @@ def exponential(
 ) -> Iterator[float]:
     """Yield delays in seconds that grow by ``factor`` up to ``maximum``, each varied by ``jitter``.
 
-    The cap applies before the jitter, as in COSI.
+    ``initial`` and ``maximum`` are seconds, too; ``jitter`` is a share: 0.5 is half to one and a
+    half. The cap applies before the jitter, as in COSI.
     """
     delay = initial
     while True:

@@ -110,7 +110,10 @@ class Cleanup(QController[Any]):
         return None
 
     async def finalize(self, resource: Resource[Any], /) -> Requeue | None:
-        """Ask the handlers, in order; the first that is not content is waited for."""
+        """Ask the handlers, in order; the first that is not content is waited for.
+
+        Raises :class:`~cosi.requeue.Skip` for it: a change of what it looks at is the next pass.
+        """
         # Before looking, so that a change while we look is not missed.
         self._leaving[resource.id] = None
         for handler in self.handlers:

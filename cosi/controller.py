@@ -38,7 +38,10 @@ class Controller(Seated):
     """
 
     async def reconcile(self) -> None:
-        """Look at everything and make it so."""
+        """Look at everything and make it so.
+
+        What it raises is a failure, and the pass is repeated. The default raises ``TypeError``.
+        """
         raise TypeError(f"{type(self).__name__} overrides neither reconcile nor run")
 
     async def run(self, wakeups: Wakeups, /) -> None:
@@ -51,14 +54,18 @@ class Controller(Seated):
             await self.reconcile()
 
     def wake(self) -> None:
-        """Ask for a pass; from any thread, for those who watch the outside (inotify, netlink)."""
+        """Ask for a pass; from any thread, for those who watch the outside (inotify, netlink).
+
+        Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered.
+        """
         self._loop_seat.wake()
 
     def wake_after(self, seconds: float) -> None:
-        """Ask for a pass in a while, if nothing else does before.
+        """Ask for a pass in ``seconds``, if nothing else does before.
 
         The earliest of several deadlines wins, and the next pass, whatever woke it, forgets them:
-        it asks again if it still wants to.
+        it asks again if it still wants to. From the event loop's thread. Raises
+        :class:`~cosi.errors.RegistrationError` if this controller is not registered.
         """
         self._loop_seat.wake_after(seconds)
 

@@ -38,7 +38,12 @@ _ATTEMPTS = 16
 
 
 class Reader(Generic[S]):
-    """Reads one kind; bound to the ids of its declaration, if that names any."""
+    """Reads one kind; bound to the ids of its declaration, if that names any.
+
+    *Errors.* Before its controller is registered, reading and writing raise
+    :class:`~cosi.errors.RegistrationError`; what takes an ``id`` raises ``TypeError`` if none is
+    said and none is known. Beside that they raise what the state does.
+    """
 
     writes = False
 
@@ -179,7 +184,9 @@ class Writer(Reader[S]):
         holds it, it is left alone and returned (``.tearing_down``), and the controller is woken
         when it is free; then the same ``apply`` replaces it.
 
-        Raises :class:`~cosi.errors.OwnerConflict` if somebody else owns it.
+        Raises :class:`~cosi.errors.OwnerConflict` if somebody else owns it,
+        :class:`~cosi.errors.InvalidResource` for a payload of another class, and the last
+        :class:`~cosi.errors.Conflict` if 16 attempts have met a faster writer.
         """
         seat = self._bound()
         if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
@@ -254,7 +261,8 @@ class Writer(Reader[S]):
         """Read, ``change``, write, again if somebody was faster; return what is stored.
 
         For the rare output part of which must survive; otherwise :meth:`apply`. Without a
-        ``default`` payload a missing resource is :class:`~cosi.errors.NotFound`.
+        ``default`` payload a missing resource is :class:`~cosi.errors.NotFound`. Raises as
+        :meth:`State.modify <cosi.state.State.modify>`.
         """
         seat = self._bound()
         seat.statistics.reads += 1
@@ -316,7 +324,10 @@ class Writer(Reader[S]):
         return view
 
     def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
-        """Write to another namespace from now on; what is in the old one stays, and stays ours."""
+        """Write to another namespace from now on; what is in the old one stays, and stays ours.
+
+        Raises ``TypeError`` for ``ids``: an output has none.
+        """
         if ids is not None:
             raise TypeError(f"{self._name} is an output: it may write any id")
         super().aim(namespace=namespace)

@@ -15,7 +15,7 @@ CAPACITY = 1024
 
 
 class Inbox(Generic[T]):
-    """A bounded queue with one reader, whose waiting counts as idle.
+    """A bounded queue with one reader, whose waiting counts as idle; ``capacity`` is in items.
 
     ::
 

@@ -185,22 +185,26 @@ def _english() -> Pluralizer:
 
 
 async def register_namespace(state: State, name: str, description: str) -> None:
-    """Say that there is such a namespace; see :func:`register_types` for errors."""
+    """Say that there is such a namespace.
+
+    The same words again are no change; others are :class:`~cosi.errors.AlreadyExists`.
+    """
     await _register(state, Resource.new(name, Namespace(description=description)))
 
 
 async def register_types(state: State, *payloads: type[Spec]) -> None:
     """Say that there are such types.
 
-    What is registered already in the same words is left alone, so that a state with a backing
-    store can be registered again; in other words it is :class:`~cosi.errors.AlreadyExists`.
+    What is registered already in the same words is left alone, so that a state with a backing store
+    can be registered again; in other words it is :class:`~cosi.errors.AlreadyExists`. Raises
+    :class:`~cosi.errors.InvalidResource` for a type name that breaks COSI's rules.
     """
     for definition in [resource_definition(payload) for payload in payloads]:
         await _register(state, definition)
 
 
 async def register_defaults(state: State) -> None:
-    """Register what this module defines itself."""
+    """Register what this module defines itself; raises as :func:`register_types`."""
     await register_namespace(
         state,
         META_NAMESPACE,

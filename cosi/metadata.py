@@ -40,7 +40,7 @@ def parse_version(text: str) -> Version:
     """Read ``undefined`` or a decimal number.
 
     Unlike COSI's reader, which takes a signed number and turns ``-1`` into 2**64-1, this one
-    accepts what a version can be, 0 to 2**64-1, and nothing else.
+    accepts what a version can be, 0 to 2**64-1; raises :class:`InvalidResource` on anything else.
     """
     if text == "undefined":
         return None
@@ -146,7 +146,10 @@ class Metadata(_Fields):
         raise AttributeError("metadata is a value")
 
     def evolve(self, **changes: Any) -> Metadata:
-        """Return a copy with ``changes``; the fields are those of the constructor."""
+        """Return a copy with ``changes``; the fields are those of the constructor.
+
+        Raises ``AttributeError`` for any other.
+        """
         # Written out, as in __new__: a loop over the names takes three times as long.
         made = _Draft()
         made.namespace = self.namespace

@@ -27,7 +27,7 @@ class NamespacedState(State):
         self._states: dict[str, State] = {}
 
     def of(self, namespace: str) -> State:
-        """The state of one namespace."""
+        """The state of one namespace; raises what ``build`` raises."""
         state = self._states.get(namespace)
         if state is None:
             state = self._states[namespace] = self._build(namespace)

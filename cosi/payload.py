@@ -25,7 +25,9 @@ _set = object.__setattr__  # a payload is frozen, also for its own methods
 class Value(BaseModel):
     """A part of a payload: frozen, strict about unknown fields, camelCase in YAML.
 
-    The class keyword ``proto`` gives the protobuf field numbers: :mod:`cosi.field_numbers`.
+    The class keyword ``proto`` gives the protobuf field numbers: :mod:`cosi.field_numbers`. A field
+    that can be changed in place (``list``, ``dict``) is a ``TypeError`` at the class. Values that
+    do not fit are a ``pydantic.ValidationError``.
     """
 
     __proto_fields__: ClassVar[FrozenMap[str, ProtoField]] = FrozenMap()
@@ -57,7 +59,10 @@ class Value(BaseModel):
                 )
 
     def evolve(self, **changes: Any) -> Self:
-        """Return a copy with ``changes``, **validated** (``model_copy(update=...)`` is not)."""
+        """Return a copy with ``changes``, **validated** (``model_copy(update=...)`` is not).
+
+        Raises ``pydantic.ValidationError``.
+        """
         cls = type(self)
         fields = cls.__pydantic_fields__
         current = dict(self.__dict__)
@@ -108,7 +113,7 @@ class Spec(Value):
     Class keywords:
 
     ``type``
-        The full type name, ``PluralCamel.group.domain``; required.
+        The full type name, ``PluralCamel.group.domain``; required. ``TypeError`` if it has no dot.
     ``default_namespace``
         Where resources of this type live unless said otherwise; the first part of the group if
         not given (``ServiceGates.runtime.talos.dev``: ``runtime``).
@@ -195,7 +200,7 @@ class AnySpec:
 
     @property
     def value(self) -> Any:
-        """The decoded YAML; a new object at every call."""
+        """The decoded YAML; a new object at every call. Raises ``yaml.YAMLError`` if it is none."""
         import yaml  # not before it is needed
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -46,6 +46,8 @@ class QController(Seated, Generic[S]):
     change of the key pre-empts the delay. ``return Requeue(after=...)`` looks again;
     ``raise Skip(reason)`` does not.
 
+    Defining a class whose ``primary`` is of another payload is a ``TypeError``.
+
     With ``primary = Input(...)`` nothing is held: ``reconcile`` then sees resources in every phase
     and ``finalize`` is never called. Left out, with what to write instead: *ignore teardown while*
     or *until* others hold the primary (look at ``resource.finalizers`` in ``finalize`` and raise
@@ -69,28 +71,40 @@ class QController(Seated, Generic[S]):
             )
 
     async def reconcile(self, resource: Resource[S], /) -> Requeue | None:
-        """Make it so, for this resource; it is running."""
+        """Make it so, for this resource; it is running (of a weak primary: in any phase).
+
+        What it raises is a failure of this key, except :class:`~cosi.requeue.Skip`. The default
+        raises ``TypeError``.
+        """
         raise TypeError(f"{type(self).__name__} does not override reconcile")
 
     async def finalize(self, resource: Resource[S], /) -> Requeue | None:
         """Undo it: the resource is being torn down and waits for this. The default has nothing to
         undo.
 
-        A ``Requeue`` means *not yet*: the resource stays.
+        A ``Requeue`` means *not yet*: the resource stays. It stays also after a failure, which is
+        whatever this raises, and after a :class:`~cosi.requeue.Skip`.
         """
         return None
 
     async def background(self) -> None:
         """Run beside the passes, from start to end; restarted with a growing delay if it raises.
 
-        COSI: *run hook*. The default has nothing to run.
+        A life of more than 60 seconds begins the delays anew. COSI: *run hook*. The default has
+        nothing to run.
         """
 
     async def shutdown(self) -> None:
-        """Called once after everything else has ended, for ten seconds. COSI: *shutdown hook*."""
+        """Called once after everything else has ended; cancelled after ten seconds.
+
+        What it raises is among the failures, and is not retried. COSI: *shutdown hook*.
+        """
 
     def wake(self, id: str) -> None:
-        """Ask for a pass for this key; from any thread, for those who watch the outside."""
+        """Ask for a pass for this key; from any thread, for those who watch the outside.
+
+        Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered.
+        """
         self._queue_seat.wake(id)
 
     @property

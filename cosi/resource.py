@@ -77,7 +77,10 @@ class Pointer:
 
 
 def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
-    """The :class:`Kind` of a payload class, in ``namespace`` or the class's default one."""
+    """The :class:`Kind` of a payload class, in ``namespace`` or the class's default one.
+
+    Raises ``TypeError`` for :class:`AnySpec`, which has no type of its own.
+    """
     if isinstance(kind, Kind):
         return kind if namespace is None else Kind(namespace, kind.type, kind.payload)
     if not issubclass(kind, Spec):
@@ -207,7 +210,7 @@ class Resource(_Envelope[S_co]):
 
     @property
     def tearing_down(self) -> bool:
-        """Whether it is going away: its holders are to let go of it."""
+        """Whether it is going away: its holders are to let go, and nothing takes that back."""
         return self.metadata.phase is Phase.TEARING_DOWN
 
     @property
@@ -216,7 +219,10 @@ class Resource(_Envelope[S_co]):
         return Pointer(self.metadata.namespace, self.metadata.type, self.metadata.id)
 
     def evolve(self, *, spec: Any = None, **changes: Any) -> Resource[S_co]:
-        """The same resource with another payload and, or, other metadata fields."""
+        """The same resource with another payload and, or, other metadata fields.
+
+        Raises ``AttributeError`` for a field that metadata does not have.
+        """
         metadata = self.metadata.evolve(**changes) if changes else self.metadata
         return Resource(metadata, self.spec if spec is None else spec)
 

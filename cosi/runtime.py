@@ -166,7 +166,7 @@ class Runtime:
         """Run every controller until cancelled; once in a runtime's life.
 
         Cancelling is the way to stop: every controller is cancelled and awaited, and the shutdown
-        hooks have run, before this returns.
+        hooks have run, before this returns. Raises ``RuntimeError`` the second time.
         """
         if self._has_run:
             raise RuntimeError("runtime has already been started")
@@ -264,7 +264,7 @@ class Runtime:
         return Graph(edge for seat, _ in self._seats.values() for edge in seat.edges())
 
     async def live_graph(self) -> Graph:
-        """The same, with the resources that exist now."""
+        """The same, with the resources that exist now; raises what listing them does."""
         edges = self.graph.edges
         live: dict[tuple[str, str], tuple[Resource[Any], ...]] = {}
         for key in sorted({(edge.namespace, edge.resource_type) for edge in edges}):

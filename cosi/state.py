@@ -43,7 +43,8 @@ class State(ABC):
         """Store a new resource and return it as stored: version 1, ``owner`` set.
 
         Raises :class:`~cosi.errors.AlreadyExists`; :class:`~cosi.errors.OwnerConflict` if the
-        resource names another owner already.
+        resource names another owner already; :class:`~cosi.errors.InvalidResource` if its address
+        holds a control character.
         """
 
     @abstractmethod
@@ -58,7 +59,8 @@ class State(ABC):
 
         ``expected_phase=None`` accepts any. Checked in this order: exists, owner, version (and
         uid), phase. Raises :class:`~cosi.errors.NotFound`, :class:`~cosi.errors.OwnerConflict`,
-        :class:`~cosi.errors.VersionConflict`, :class:`~cosi.errors.PhaseConflict`.
+        :class:`~cosi.errors.VersionConflict`, :class:`~cosi.errors.PhaseConflict`; the last one
+        also if what is being torn down should run again.
         """
 
     @abstractmethod
@@ -81,7 +83,9 @@ class State(ABC):
         """Follow one resource (``id``) or a kind; see :class:`~cosi.watch.Watch`.
 
         Watching one id begins with its current state (``CREATED``, or ``DESTROYED`` with a
-        tombstone) unless ``start`` says otherwise.
+        tombstone) unless ``start`` says otherwise. Raises :class:`~cosi.errors.Unsupported`, here
+        or when the watch is entered, for an ``id`` together with ``where``, and for a ``start``
+        whose parts exclude each other.
         """
 
     # -- what an in-process state can do better -----------------------------------------------
@@ -111,8 +115,8 @@ class State(ABC):
 
         Payload, labels and annotations are those of ``resource``. Finalizers belong to others:
         those of ``resource`` are used only when it is created. Raises
-        :class:`~cosi.errors.OwnerConflict`, and :class:`~cosi.errors.PhaseConflict` while the
-        stored one is being torn down.
+        :class:`~cosi.errors.OwnerConflict`, :class:`~cosi.errors.PhaseConflict` while the stored
+        one is being torn down, and as :meth:`create` and :meth:`update_with_conflicts` do.
         """
         return await operations.apply(self, resource, owner)
 
@@ -128,9 +132,10 @@ class State(ABC):
         """Read, ``change``, update; again if somebody was faster; return what is stored.
 
         ``change`` gets what is stored and returns what should be; it may be called several times.
-        If it returns an equal resource nothing is written. What it raises is raised here. The
-        number of attempts is bounded, with growing pauses between them; the last
-        :class:`~cosi.errors.VersionConflict` is raised when none succeeded.
+        If it returns an equal resource nothing is written. What it raises is raised here. There are
+        50 attempts at most, with growing pauses of up to 0.3 seconds between them; the last
+        :class:`~cosi.errors.VersionConflict` is raised when none succeeded. Otherwise raises as
+        :meth:`get` and :meth:`update`.
         """
         return await operations.update_with_conflicts(
             self, kind, id, change, owner=owner, expected_phase=expected_phase
@@ -150,7 +155,7 @@ class State(ABC):
 
         ``change`` is applied to ``default`` too. Without ``default`` a missing resource is
         :class:`~cosi.errors.NotFound`. Losing a race to create it is not an error: the winner's
-        is changed instead (in COSI it is).
+        is changed instead (in COSI it is). Otherwise raises as those two do.
         """
         return await operations.modify(
             self, kind, id, change, default, owner=owner, expected_phase=expected_phase
@@ -188,7 +193,9 @@ class State(ABC):
         """Tear down, wait until nobody holds it, destroy.
 
         If somebody else destroys it meanwhile, that is success. Raises
-        :class:`~cosi.errors.NotFound` if it does not exist in the beginning.
+        :class:`~cosi.errors.NotFound` if it does not exist in the beginning,
+        :class:`~cosi.errors.OwnerConflict`, and :class:`~cosi.errors.WatchError` when it can no
+        longer be followed.
         """
         await operations.teardown_and_destroy(self, kind, id, owner)
 
@@ -204,7 +211,7 @@ class State(ABC):
         Whose resource it is does not matter. One that is being torn down cannot be held any more
         (:class:`~cosi.errors.PhaseConflict`): whoever tears it down may have seen that nobody
         holds it. ``expected_phase=None`` does it nevertheless, as COSI does. Names that are there
-        already are no change, in any phase.
+        already are no change, in any phase. Raises :class:`~cosi.errors.NotFound`.
         """
         return await operations.add_finalizer(self, kind, id, names, expected_phase)
 
@@ -213,8 +220,9 @@ class State(ABC):
     ) -> Resource[S]:
         """Let go of the resource, in any phase; names that are not there are no change.
 
-        With ``uid`` only that incarnation is meant: if the resource was destroyed and created
-        again since, this is :class:`~cosi.errors.NotFound`, and the new one stays as it is.
+        Raises :class:`~cosi.errors.NotFound`. With ``uid`` only that incarnation is meant: if the
+        resource was destroyed and created again since, that is NotFound too, and the new one stays
+        as it is.
         """
         return await operations.remove_finalizer(self, kind, id, names, uid)
 

@@ -51,6 +51,9 @@ class TaskSet(Generic[T]):
     ``ended(id)`` is called whenever a task's run is over for good: finished, or not wanted any
     more.
 
+    *Errors.* Outside of the block starting one raises ``RuntimeError``. What a task raises is among
+    the runtime's failures. ``backoff`` makes the delays, in seconds: :mod:`cosi.backoff`.
+
     *Settled.* A task counts as busy for ``Runtime.settled()`` until it finishes, fails, or says
     that it waits: ``with idle(): ...``, or for an :class:`~cosi.inbox.Inbox`.
     """

@@ -51,7 +51,7 @@ class Start:
     ``bookmarked``
         A ``NOOP`` event with a bookmark first, so that the watch can be resumed from its start.
     ``tail``
-        Replay up to this many of the latest events.
+        Replay up to this many of the latest events; 0 is none.
     ``bookmark``
         Continue right after the event that carried this bookmark.
     ``progress``
@@ -78,8 +78,9 @@ class Watch(ABC, Generic[S_co]):
     *Guarantees.* Entering fixes the position: everything committed afterwards is delivered, in
     commit order. Leaving ends the watch; nothing outlives the block.
 
-    *Errors.* Entering raises :class:`~cosi.errors.InvalidBookmark`; iterating raises
-    :class:`~cosi.errors.Overrun` when this reader fell behind the history. Such a watch is over.
+    *Errors.* Entering raises :class:`~cosi.errors.InvalidBookmark`, and ``RuntimeError`` the second
+    time; iterating raises :class:`~cosi.errors.Overrun` when this reader fell behind the history.
+    Such a watch is over. Over a remote or guarded state both may raise what that raises.
     """
 
     @property
@@ -89,7 +90,10 @@ class Watch(ABC, Generic[S_co]):
 
     @abstractmethod
     async def batch(self) -> tuple[Event[S_co], ...]:
-        """Wait for, and return, everything that is pending: one event or more (*aggregated*)."""
+        """Wait for, and return, everything that is pending: one event or more (*aggregated*).
+
+        Raises as iterating does, which is this one event at a time.
+        """
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

@@ -90,19 +90,19 @@ class Document:
         return InvalidResource(f"{self._source}:{mark.line + 1}:{mark.column + 1}: {problem}")
 
     def mapping(self, node: Node, expected: str) -> dict[str, Node]:
-        """The entries of a mapping, by the text of their keys."""
+        """The entries of a mapping, by their keys' text; raises :meth:`error` if it is none."""
         if not isinstance(node, MappingNode):
             raise self.error(node, f"expected {expected}")
         return {self.scalar(key, "a key"): value for key, value in node.value}
 
     def sequence(self, node: Node, expected: str) -> list[Node]:
-        """The items of a sequence."""
+        """The items of a sequence; raises :meth:`error` if it is none."""
         if not isinstance(node, SequenceNode):
             raise self.error(node, f"expected {expected}")
         return list(node.value)
 
     def scalar(self, node: Node, expected: str) -> str:
-        """The text of a scalar, whatever it looks like."""
+        """The text of a scalar, whatever it looks like; raises :meth:`error` if it is none."""
         if not isinstance(node, ScalarNode):
             raise self.error(node, f"expected {expected}")
         return str(node.value)
@@ -115,7 +115,7 @@ class Document:
         return "\n".join([lines[0], *(line.removeprefix(margin) for line in lines[1:])]) + "\n"
 
     def value(self, node: Node) -> Any:
-        """``node`` as plain Python data."""
+        """``node`` as plain Python data; raises :meth:`error` where that cannot be."""
         try:
             return self._loader.construct_document(node)
         except yaml.MarkedYAMLError as error:

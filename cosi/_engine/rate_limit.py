@@ -9,7 +9,10 @@ import anyio
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most ``burst`` writes at once, and ``per_second`` in the long run, for each controller."""
+    """At most ``burst`` writes at once, and ``per_second`` in the long run, for each controller.
+
+    Raises ``ValueError`` if that is none: ``per_second`` is more than 0, ``burst`` at least 1.
+    """
 
     per_second: float
     burst: int = 1

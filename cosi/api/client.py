@@ -80,8 +80,10 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
 class RemoteState(State):
     """The state behind ``channel``, which stays its owner's.
 
-    ``timeout_seconds`` bounds each call; ``resuming`` says how watches come back after a failure.
-    Raises, beside what every state raises, :class:`~cosi.errors.Unavailable`.
+    ``timeout_seconds`` bounds each call with one answer but ``TeardownAndDestroy``; ``resuming``
+    says how watches come back after a failure; ``metadata`` goes with every call. Raises, beside
+    what every state raises, :class:`~cosi.errors.Unavailable`, and
+    :class:`~cosi.errors.AccessDenied` for what the caller's roles do not allow.
     """
 
     def __init__(

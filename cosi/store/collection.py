@@ -134,7 +134,11 @@ class Collection:
     # -- checking -----------------------------------------------------------------------------
 
     def created(self, resource: Resource[Any], owner: str) -> Resource[Any]:
-        """The resource as it would be stored; raises what forbids creating it."""
+        """The resource as it would be stored.
+
+        Raises what forbids creating it: :class:`~cosi.errors.OwnerConflict`,
+        :class:`~cosi.errors.AlreadyExists`.
+        """
         m = resource.metadata
         if m.owner and m.owner != owner:
             raise OwnerConflict(f'owner is already set to "{m.owner}"', resource.pointer)
@@ -153,9 +157,11 @@ class Collection:
     def updated(
         self, resource: Resource[Any], owner: str, expected_phase: Phase | None
     ) -> Resource[Any]:
-        """The next version as it would be stored; raises what forbids it.
+        """The next version as it would be stored.
 
-        The address, owner, creation time and uid of the stored resource stay.
+        The address, owner, creation time and uid of the stored resource stay. Raises what forbids
+        it: :class:`~cosi.errors.NotFound`, :class:`~cosi.errors.OwnerConflict`,
+        :class:`~cosi.errors.VersionConflict`, :class:`~cosi.errors.PhaseConflict`.
         """
         m = resource.metadata
         stored = self._items.get(m.id)
@@ -185,7 +191,11 @@ class Collection:
         )  # fmt: skip
 
     def destroyable(self, id: str, owner: str) -> Resource[Any]:
-        """The stored resource; raises what forbids destroying it."""
+        """The stored resource.
+
+        Raises what forbids destroying it: :class:`~cosi.errors.NotFound`,
+        :class:`~cosi.errors.OwnerConflict`, :class:`~cosi.errors.FinalizerConflict`.
+        """
         stored = self.get(id)
         self._check_owner(stored, owner)
         if stored.metadata.finalizers:

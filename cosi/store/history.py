@@ -22,7 +22,8 @@ class HistorySize:
     A history starts with room for ``initial`` events and doubles whenever it is full, up to
     ``maximum``. ``gap`` is how many of the oldest events a bookmark or a tail may not rely on: they
     are about to be forgotten. COSI's defaults (100, 100, 5); with one of ``initial`` and
-    ``maximum`` given the other one follows, ``gap`` is 5 % of the maximum unless given.
+    ``maximum`` given the other one follows, ``gap`` is 5 % of the maximum unless given. Raises
+    ``ValueError`` unless 1 <= ``initial`` <= ``maximum`` and 0 <= ``gap`` < ``maximum``.
     """
 
     initial: int
@@ -108,7 +109,10 @@ class History(Log):
         return _COOKIE + position.to_bytes(8, "big", signed=True)
 
     def resume(self, bookmark: bytes) -> int:
-        """The position right after the event that carried ``bookmark``."""
+        """The position right after the event that carried ``bookmark``.
+
+        Raises :class:`InvalidBookmark` for one that is malformed, expired or in the future.
+        """
         position = position_of(bookmark)
         oldest = max(-1, self.end - self.capacity + self._size.gap)
         if oldest <= position < self.end or position == self.end - 1:

@@ -119,7 +119,8 @@ class SQLiteStore:
         """Write every record anew, all or none, and return how many there are.
 
         So that the old key of an encrypted store can be dropped, or, with ``reading`` (what they
-        were written with), that a store becomes encrypted, compressed or plain.
+        were written with), that a store becomes encrypted, compressed or plain. Raises
+        :class:`~cosi.errors.StoreError` for a record that cannot be read, and nothing has changed.
         """
         return await self._writer.run(_Rewriting(reading or self._marshaler, self._marshaler))
 

@@ -36,6 +36,9 @@ def load_fixtures(
 
 
 async def feed(state: State, resources: tuple[Resource[Any], ...]) -> None:
-    """Put fixtures into a state, each with the owner that it names; replaces what is there."""
+    """Put fixtures into a state, each with the owner that it names; replaces what is there.
+
+    Raises :class:`~cosi.errors.OwnerConflict` where somebody else's is there.
+    """
     for resource in resources:
         await state.apply(resource, owner=resource.owner)

@@ -39,7 +39,11 @@ class ControllersFailed(ExceptionGroup[Exception]):
 
 
 class Harness:
-    """A running runtime over a fresh state, and the outside world around it."""
+    """A running runtime over a fresh state, and the outside world around it.
+
+    *Errors.* Whatever waits until everything has settled raises :class:`ControllersFailed` if a
+    controller failed meanwhile, unless inside :meth:`failing`; beside that, what the state does.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -53,7 +57,7 @@ class Harness:
         return self.runtime.state
 
     def start(self, *controllers: Registrable) -> None:
-        """Register controllers; they start at once."""
+        """Register controllers; they start at once. Raises as ``Runtime.register``."""
         self.runtime.register(*controllers)
 
     async def run(self) -> None:
@@ -134,7 +138,7 @@ class Harness:
     async def resource(
         self, kind: KindLike[S], id: str, *, namespace: str | None = None
     ) -> Resource[S]:
-        """The whole resource, once everything has settled; raises NotFound."""
+        """The whole resource, once all has settled; raises :class:`~cosi.errors.NotFound`."""
         await self.settled()
         return await self.state.get(kind_of(kind, namespace), id)
 
@@ -180,7 +184,10 @@ class Harness:
         assert failures, "no controller has failed, and one was expected to"
 
     def check(self) -> None:
-        """Raise what controllers failed with since the last look, or keep it if it is expected."""
+        """Raise what controllers failed with since the last look, or keep it if it is expected.
+
+        Raises :class:`ControllersFailed`, and whatever has ended the runtime itself.
+        """
         if self._broken is not None:
             broken, self._broken = self._broken, None
             raise broken
