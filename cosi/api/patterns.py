@@ -18,10 +18,14 @@ from typing_extensions import override
 from cosi.errors import InvalidResource
 from cosi.query import Query
 
+PATTERN_LETTERS: Final = 2_048
+"""What is longer is refused unread: RE2 needs 0.1 s for so many letters of ``\\pL\\pL\\pL...``, and
+86 s for a million, only to find that they do not fit.
+"""
 PATTERN_BYTES: Final = 64 * 1024
 """Memory of one pattern: its program of at most some 4,000 steps, and what a search remembers.
 
-Enough for two of ``\\pL`` (1,200 steps each), or for two hundred long names as alternatives.
+Enough for two of ``\\pL``, of 1,200 steps each; a letter is one.
 """
 
 
@@ -51,6 +55,11 @@ class ReceivedQuery(Query):
 
 @lru_cache(maxsize=256)
 def _compile(pattern: str) -> _Pattern:
+    if len(pattern) > PATTERN_LETTERS:
+        raise InvalidResource(
+            f"failed to compile regexp: pattern too large: {len(pattern)} letters, of at most "
+            f"{PATTERN_LETTERS}"
+        )
     re2 = import_module("re2")  # has no types; and 20 ms that most servers never need
     options = re2.Options()
     options.max_mem = PATTERN_BYTES
