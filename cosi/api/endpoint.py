@@ -21,7 +21,7 @@ GRACE_SECONDS: Final = 0.5
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
-    # Calls that came faster than Python took them: gRPC refuses some beyond 1,000, all beyond 3,000.
+    # Calls that come faster than Python takes them: gRPC refuses some over 1,000, all over 3,000.
     ("grpc.server.max_pending_requests", MAX_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", MAX_CALLS),
     # A peer that vanished without a word is found out and its watches end.
