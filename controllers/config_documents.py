@@ -17,6 +17,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+from typing_extensions import override
 
 from controllers.definitions.service import unreadable
 from controllers.definitions.service_config import KIND, ConfigReading, read_service_configs
@@ -58,6 +59,7 @@ class ConfigDocumentsController(Controller):
         self._sources: dict[str, _Source] = {}
         self._told: set[Path] = set()
 
+    @override
     async def run(self, wakeups: Wakeups, /) -> None:
         self._watcher.aim(self._paths.values())
         async with anyio.create_task_group() as tasks:
@@ -74,6 +76,7 @@ class ConfigDocumentsController(Controller):
         """Without a watch, look whenever it is tried again."""
         self._changed(set(self._paths.values()))
 
+    @override
     async def reconcile(self) -> None:
         if any(cause.what in {What.STARTED, What.RESTARTED} for cause in self.woken_by):
             self._told.update(self._paths.values())

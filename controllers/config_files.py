@@ -14,6 +14,7 @@ import logging
 
 import anyio
 import anyio.to_thread
+from typing_extensions import override
 
 from controllers.definitions.config_directory import ConfigDirectory, is_directory_name
 from controllers.paths import Paths
@@ -40,6 +41,7 @@ class ConfigFilesController(QController[ExtensionServiceConfig]):
         """Sweep once, also where no service has a config: an earlier life may have left some."""
         await self._sweep()
 
+    @override
     async def reconcile(self, config: Resource[ExtensionServiceConfig], /) -> None:
         if not is_directory_name(config.id):
             log.error("config has no place", extra={"resource": str(config.pointer)})
@@ -52,6 +54,7 @@ class ConfigFilesController(QController[ExtensionServiceConfig]):
         version = format_version(config.version)
         await self.statuses.apply(config.id, ExtensionServiceConfigStatus(spec_version=version))
 
+    @override
     async def finalize(self, config: Resource[ExtensionServiceConfig], /) -> None:
         await self.statuses.remove(config.id)
         if not is_directory_name(config.id):

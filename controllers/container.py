@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from typing_extensions import override
+
 from cosi import Mapped, Output, QController, Resource, StrongInput
 from cosi.metadata import format_version
 from resources.container_spec import ConfigFile, ContainerSpec
@@ -18,12 +20,14 @@ class ContainerController(QController[ExtensionServiceSpec]):
     configs = Mapped(ExtensionServiceConfig)
     containers = Output(ContainerSpec)
 
+    @override
     async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
         config = await self.configs.find(service.id)
         if config is not None and config.tearing_down:
             config = None
         await self.containers.apply(service.spec.service_id, render_container(service.spec, config))
 
+    @override
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
         # The runner holds it until nothing of the container is left; so does this the service.
         await self.containers.remove(service.spec.service_id)

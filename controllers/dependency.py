@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from typing_extensions import override
+
 from controllers.lifecycle.conditions import EVERY_FACT, Condition, Fact, Facts, conditions, gate
 from controllers.lifecycle.dependency_graph import DependencyGraph
 from cosi import Mapped, Output, QController, Resource, StrongInput
@@ -56,6 +58,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
         self._index: dict[tuple[Fact, str], dict[str, None]] = {}
         self._names: dict[str, str] = {}
 
+    @override
     async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
         id = service.spec.service_id
         if id not in self._names:
@@ -65,6 +68,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
         self._note(service.id, id, depends)
         await self.gates.apply(id, gate(depends, await self._facts(service.id, id, depends)))
 
+    @override
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
         id = service.spec.service_id
         self._note(service.id, id, ())

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import anyio
+from typing_extensions import override
 
 from controllers.host.hostname import HostnameReader
 from controllers.host.netlink import Address, Link, NetlinkReader, NetworkTables
@@ -98,6 +99,7 @@ class NetworkStatusController(Controller):
         self._etc_files: dict[str, Presence] = {}
         self._output = Yielding(self.network)
 
+    @override
     async def run(self, wakeups: Wakeups, /) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._tables.follow, self.wake)
@@ -111,6 +113,7 @@ class NetworkStatusController(Controller):
         self._etc_files |= self._etc.fact or {}
         self.wake()
 
+    @override
     async def reconcile(self) -> None:
         probes = [probe.spec for probe in await self.probes.list()]
         status = network_status(self._tables.fact, self._hostname.fact, self._etc_files, probes)

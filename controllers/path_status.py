@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 import anyio
+from typing_extensions import override
 
 from controllers.host.paths import InotifyPaths, PathReader
 from controllers.host.reader import FIRST_LOOK_SECONDS, keep_following
@@ -83,6 +84,7 @@ class PathStatusController(Controller):
         self._answered = anyio.Event()
         self._answered.set()
 
+    @override
     async def run(self, wakeups: Wakeups, /) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(keep_following, "paths", self._reader, self._told, self._failed)
@@ -105,6 +107,7 @@ class PathStatusController(Controller):
         if not self._unanswered:
             self._answered.set()
 
+    @override
     async def reconcile(self) -> None:
         for cause in self.woken_by:
             await self._heed(cause)

@@ -9,6 +9,7 @@ status; the status goes with the probe.
 from __future__ import annotations
 
 import anyio
+from typing_extensions import override
 
 from controllers.host.probing import NetworkProber, ProbeFailed, Prober
 from controllers.host.yielding import Yielding
@@ -43,6 +44,7 @@ class ProbeController(Controller):
         self._prober = prober or NetworkProber()
         self._output = Yielding(self.statuses)
 
+    @override
     async def run(self, wakeups: Wakeups, /) -> None:
         async with TaskSet(self._probe) as tasks:
             async for _ in wakeups:

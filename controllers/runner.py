@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 import anyio
+from typing_extensions import override
 
 from controllers.containers.driver import Adopted, Driver
 from controllers.containers.fleet import Fleet
@@ -79,6 +80,7 @@ class RunnerController(QController[ContainerSpec]):
 
     # -- passes -----------------------------------------------------------------------------------
 
+    @override
     async def reconcile(self, container: Resource[ContainerSpec]) -> Requeue | None:
         if not self._ready:
             return LATER
@@ -92,6 +94,7 @@ class RunnerController(QController[ContainerSpec]):
             await self._publish(container.id, supervisor.state)
         return look_again
 
+    @override
     async def finalize(self, container: Resource[ContainerSpec]) -> Requeue | None:
         if not self._ready:
             return LATER

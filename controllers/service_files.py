@@ -17,6 +17,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+from typing_extensions import override
 
 from controllers.definitions.claims import Claims
 from controllers.definitions.scan import Scan, Scanner
@@ -53,6 +54,7 @@ class ServiceFilesController(Controller):
         self._files_to_tell: set[str] = set()
         self._services_to_write: set[str] = set()
 
+    @override
     async def run(self, wakeups: Wakeups, /) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(
@@ -68,6 +70,7 @@ class ServiceFilesController(Controller):
         """Without a watch, look whenever it is tried again."""
         self._changed({self._directory})
 
+    @override
     async def reconcile(self) -> None:
         first = any(cause.what in {What.STARTED, What.RESTARTED} for cause in self.woken_by)
         if first:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import anyio
+from typing_extensions import override
 
 from controllers.host.clock import ClockFacts, ClockReader
 from controllers.host.reader import Followed, HostReader, failures, first_words
@@ -63,6 +64,7 @@ class TimeStatusController(Controller):
         self._output = Yielding(self.time)
         self._started_at = 0.0
 
+    @override
     async def run(self, wakeups: Wakeups, /) -> None:
         self._started_at = self._started_at or anyio.current_time()
         async with anyio.create_task_group() as tasks:
@@ -70,6 +72,7 @@ class TimeStatusController(Controller):
             await first_words(self._clock)
             await super().run(wakeups)
 
+    @override
     async def reconcile(self) -> None:
         since_start = anyio.current_time() - self._started_at
         status = time_status(self._clock.fact, bool(self._clock.failure), self._policy, since_start)

@@ -35,6 +35,7 @@ class ServiceGate(
 
     @property
     def open(self) -> bool:
+        """Whether the service may start."""
         return not self.waiting_for
 
     @property

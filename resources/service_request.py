@@ -9,6 +9,8 @@ from cosi.resource import Spec
 
 
 class Desired(StrEnum):
+    """What can be asked of a service."""
+
     START = "start"
     STOP = "stop"
     RESTART = "restart"

@@ -106,6 +106,7 @@ class ServiceState(
 
     @property
     def running(self) -> bool:
+        """Talos's field: whether its main process is there, and not being stopped."""
         return self.phase is ServicePhase.RUNNING
 
     @property

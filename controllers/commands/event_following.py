@@ -42,7 +42,12 @@ Show = Callable[[Happened], None]
 class Events(Protocol):
     """Where events are read: :class:`controllers.commands.machine.Machine`."""
 
-    async def events(self, show: Show, tail: Tail) -> None: ...
+    async def events(self, show: Show, tail: Tail) -> None:
+        """Give ``show`` the past that ``tail`` asks for, then what happens; until cancelled.
+
+        Raises :class:`~cosi.errors.Unavailable` when the server is gone.
+        """
+        ...
 
 
 async def past(machine: Events, tail: Tail, show: Show, quiet_seconds: float) -> None:

@@ -17,9 +17,17 @@ Take = Callable[[bytes], None]
 class Logs(Protocol):
     """Where logs are read: :class:`controllers.commands.machine.Machine`."""
 
-    async def log_ids(self) -> list[str]: ...
+    async def log_ids(self) -> list[str]:
+        """The ids of the services that have a log."""
+        ...
 
-    async def logs(self, id: str, take: Take, *, follow: bool, tail: int) -> None: ...
+    async def logs(self, id: str, take: Take, *, follow: bool, tail: int) -> None:
+        """Give ``take`` the last ``tail`` lines (-1: all) and, to ``follow``, what is written then.
+
+        Raises :class:`~cosi.errors.NotFound` before the first run of the service, and
+        :class:`~cosi.errors.Unavailable` when the server is gone.
+        """
+        ...
 
 
 class LogFollowing:

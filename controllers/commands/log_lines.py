@@ -19,6 +19,7 @@ class Lines:
         self._inside = False
 
     def take(self, data: bytes) -> None:
+        """Write the lines that ``data`` completes, and a rest that is longer than ``LONGEST``."""
         *complete, self._held = (self._held + data).split(b"\n")
         out = bytearray()
         for line in complete:

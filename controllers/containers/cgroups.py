@@ -19,6 +19,7 @@ class Cgroups:
 
     @property
     def usable(self) -> bool:
+        """Whether this machine has any hierarchy mounted."""
         return bool(self._roots)
 
     def directories(self, path: str) -> Iterator[Path]:

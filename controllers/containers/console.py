@@ -26,6 +26,7 @@ class Lines:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[str]:
+        """The lines that ``data`` completes, and whole pieces of one that is too long, as text."""
         *lines, rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield from _pieces(line)

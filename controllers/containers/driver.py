@@ -79,7 +79,9 @@ class Preparation(Protocol):
         ...
 
     @property
-    def container(self) -> ContainerSpec: ...
+    def container(self) -> ContainerSpec:
+        """What it was prepared for, as it was then."""
+        ...
 
 
 class Task(Protocol):

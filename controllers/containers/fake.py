@@ -94,6 +94,7 @@ class FakeTask:
             self._end.set()
 
     async def wait(self) -> Exit:
+        """See :class:`~controllers.containers.driver.Task`; over at its deadline, if it has one."""
         if self.ended is None and self._deadline is not None:
             with anyio.move_on_at(self._deadline):
                 await self._end.wait()
@@ -103,6 +104,7 @@ class FakeTask:
         return self.ended
 
     async def signal(self, number: int) -> None:
+        """See :class:`~controllers.containers.driver.Task`; it ends as the script says."""
         await self._driver.step("signal", self.preparation.id, signal.Signals(number).name)
         if number == signal.SIGKILL or (not self.run.stubborn and not self.run.lingers):
             self.end(Exit(128 + number))
@@ -111,6 +113,7 @@ class FakeTask:
             self._dying = Exit(128 + number)
 
     async def clean_up(self) -> None:
+        """See :class:`~controllers.containers.driver.Task`; a run that is not over is killed."""
         self.end(Exit(128 + signal.SIGKILL))
         self._driver.forget(self)
         await self._driver.step("clean_up", self.preparation.id)
@@ -175,9 +178,11 @@ class FakeDriver:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
+        """See :class:`~controllers.containers.driver.Driver`; nothing has to be done."""
         yield
 
     async def adopt(self) -> Mapping[str, Adopted]:
+        """See :class:`~controllers.containers.driver.Driver`; what has no container is gone."""
         for id in [id for id in self.prepared if id not in self.tasks]:
             del self.prepared[id]
         return {
@@ -186,6 +191,10 @@ class FakeDriver:
         }
 
     async def prepare(self, id: str, container: ContainerSpec) -> FakePreparation:
+        """See :class:`~controllers.containers.driver.Driver`.
+
+        Raises ``RuntimeError`` for what the runner must never do, as do the next three.
+        """
         if id in self.prepared:
             raise RuntimeError(f"{id} is prepared already")
         await self.step("prepare", id)
@@ -193,11 +202,13 @@ class FakeDriver:
         return FakePreparation(id, container)
 
     async def create_runner(self, preparation: Preparation) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
         self._expect_prepared(preparation.id)
         await self.step("create_runner", preparation.id)
         self.prepared[preparation.id] = True
 
     async def create_and_start(self, preparation: Preparation) -> FakeTask:
+        """See :class:`~controllers.containers.driver.Driver`; takes the next run of the script."""
         id = preparation.id
         self._expect_prepared(id)
         if not self.prepared[id]:
@@ -211,6 +222,7 @@ class FakeDriver:
         return task
 
     async def release(self, preparation: Preparation) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
         if preparation.id in self.tasks:
             raise RuntimeError(f"{preparation.id} is released while its container is there")
         self.prepared.pop(preparation.id, None)

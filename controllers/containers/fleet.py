@@ -52,6 +52,7 @@ class Fleet:
         return iter(tuple(self._members.values()))
 
     def find(self, id: str) -> Supervisor | None:
+        """The supervisor of a service, if it has one."""
         return self._members.get(id)
 
     def begin(self, supervisor: Supervisor) -> None:

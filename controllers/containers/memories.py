@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from typing_extensions import override
+
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.processes import boot_id
 from controllers.lifecycle.memory import Memory
@@ -29,6 +31,7 @@ class Memories:
         """Begin with what earlier lives have kept; nobody else keeps anything from now on."""
 
     def find(self, id: str) -> Memory | None:
+        """What is known of one service; ``None`` if nothing is."""
         return self._known.get(id)
 
     def keep(self, id: str, memory: Memory | None) -> None:
@@ -56,9 +59,11 @@ class LastingMemories(Memories):
         self._directory = directory
         self._boot = boot
 
+    @override
     def recall(self) -> None:
         self._known = dict(self._read())
 
+    @override
     def keep(self, id: str, memory: Memory | None) -> None:
         super().keep(id, memory)
         with self._complaining(id):
@@ -67,6 +72,7 @@ class LastingMemories(Memories):
             else:
                 self._write(id, memory)
 
+    @override
     def keep_only(self, ids: Collection[str]) -> None:
         super().keep_only(ids)
         # It is in the way of nobody while something is in it.

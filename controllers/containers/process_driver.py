@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from typing_extensions import override
+
 from controllers.containers.driver import (
     Adopted,
     Preparation,
@@ -35,15 +37,18 @@ class ProcessDriver(LocalDriver):
     """One session of processes for each service."""
 
     @property
+    @override
     def name(self) -> str:
         return "process"
 
+    @override
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
         with failing_as(PreparationError, "openfs failed: "):
             # Asks for an error that says which directory it is.
             next(self.paths.rootfs(container.name).iterdir(), None)
         return LocalPreparation(id, container, tuple(_notes(container)))
 
+    @override
     async def create_and_start(self, preparation: Preparation) -> RunningTask:
         own = self.own(preparation)
         directory = self.directory(own.id)
@@ -54,6 +59,7 @@ class ProcessDriver(LocalDriver):
             text = os_error_text(error, "exec")
             raise StartError(f"failed to create task: {quote(own.id)}: {text}") from error
 
+    @override
     async def release(self, preparation: Preparation) -> None:
         self.directory(preparation.id).remove()
 

@@ -49,6 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
+    """The clock of events: aware, in UTC."""
     return datetime.now(UTC)
 
 

@@ -43,6 +43,7 @@ def set_child_subreaper(value: bool) -> None:
 
 
 def is_child_subreaper() -> bool:
+    """Whether orphans come to this process: prctl(2), PR_GET_CHILD_SUBREAPER."""
     value = ctypes.c_int()
     _check(_libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0))
     return bool(value.value)

@@ -42,6 +42,7 @@ class RunningTask:
         self._exit: Exit | None = None
 
     async def wait(self) -> Exit:
+        """See :class:`~controllers.containers.driver.Task`; idle meanwhile."""
         if self._exit is None:
             code: int | None = None
             if self._process:
@@ -68,6 +69,7 @@ class RunningTask:
             raise StopError(f"failed to signal process {self.pid}: {error.strerror}") from error
 
     async def clean_up(self) -> None:
+        """See :class:`~controllers.containers.driver.Task`; kills it first if it still runs."""
         if self._process and self._exit is None:
             await self.signal(signal.SIGKILL)
             await self._process.wait()

@@ -27,6 +27,7 @@ class Ending:
 
     @property
     def again(self) -> bool:
+        """Whether there is another run, :data:`RESTART_SECONDS` later."""
         return self.phase is ServicePhase.WAITING
 
 

@@ -24,46 +24,57 @@ def runner(id: str) -> str:
 
 
 def waiting_for(description: str) -> str:
+    """While the gate is not open; ``description`` is what does not hold."""
     return f"Waiting for {description}"
 
 
 def started(id: str, pid: int) -> str:
+    """Once the main process is there; ``pid`` as the host numbers it."""
     return f"Started task {id} (PID {pid}) for container {id}"
 
 
 def took_over(id: str, pid: int) -> str:
+    """Ours, after Talos's pattern: the container runs since an earlier life."""
     return f"Took over task {id} (PID {pid}) of container {id}"
 
 
 def sending(signal: str, id: str, pid: int) -> str:
+    """Before each signal of the stop sequence; ``signal`` by its name."""
     return f"Sending {signal} to task {id} (PID {pid}, container {id})"
 
 
 def exited_again(id: str) -> str:
+    """Policy *always*, after exit code 0."""
     return f"Runner {runner(id)} exited without error, going to restart it"
 
 
 def failed_forever(id: str, error: str) -> str:
+    """Policy *always*, after anything else."""
     return f"Error running {runner(id)}, going to restart forever: {error}"
 
 
 def failed_until_success(id: str, error: str) -> str:
+    """Policy *untilSuccess*, after anything but exit code 0."""
     return f"Error running {runner(id)}, going to restart until it succeeds: {error}"
 
 
 def failed_running(error: str) -> str:
+    """Policy *never*, after anything but exit code 0."""
     return f"failed running service: error running service: {error}"
 
 
 def failed_pre(error: str) -> str:
+    """The root filesystem could not be prepared."""
     return f"failed to run pre stage: {error}"
 
 
 def failed_runner(error: str) -> str:
+    """Mounts, environment or bundle could not be made."""
     return f"failed to create runner: {error}"
 
 
 def failed_post(error: str) -> str:
+    """What was prepared could not be taken away; shown as it is."""
     return f"Failed to run post stage: {error}"
 
 

@@ -35,6 +35,7 @@ class MachineService:
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
+        """What is answered, and who may ask (Talos 1.14, "Roles")."""
         return {
             "Version": Unary(self._version.answer, READERS, many_nodes=True),
             "ServiceList": Unary(self._services.list, READERS, many_nodes=True),
@@ -57,5 +58,6 @@ class InspectService:
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
+        """What is answered, and who may ask (Talos 1.14, "Roles")."""
         answer = Unary(self._dependencies.answer, READERS, many_nodes=True)
         return {"ControllerRuntimeDependencies": answer}

@@ -31,6 +31,7 @@ class Dependencies:
         self._graph = graph
 
     async def answer(self, data: bytes, call: Call) -> bytes:
+        """The edges of the graph as it is now, once for each node that was asked."""
         edges = [_message(edge) for edge in self._graph().edges]
         messages = [
             inspect_pb2.ControllerRuntimeDependency(metadata=metadata, edges=edges)

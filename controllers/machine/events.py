@@ -82,6 +82,7 @@ class History:
         return [Happened(event_id(service.id, event), service.id, event) for event in new]
 
     def forget(self, service: str) -> None:
+        """Know nothing of ``service`` any more: all that it says is new again."""
         self._known.pop(service, None)
 
 
@@ -92,6 +93,11 @@ class Events:
         self._state = state
 
     async def follow(self, data: bytes, call: Call) -> None:
+        """Send the past that was asked for, then what happens, until the call ends.
+
+        Raises :class:`~cosi.errors.InvalidResource` for bytes that are no request, and what
+        :func:`tail` does for a past that cannot be had.
+        """
         request = parse(machine_pb2.EventsRequest, data)
         wanted = tail(request)
         answers = metadata_of(call)

@@ -28,7 +28,9 @@ class Log(Protocol):
 class LogStore(Protocol):
     """The logs of all services (:class:`controllers.containers.logs.Logs`)."""
 
-    def ids(self) -> Iterator[str]: ...
+    def ids(self) -> Iterator[str]:
+        """The services that have a log."""
+        ...
 
     def get(self, id: str) -> Log:
         """Raises :class:`~cosi.errors.NotFound` before the first run of the service."""
@@ -46,6 +48,10 @@ class MachineLogs:
         self._logs = logs
 
     async def read(self, data: bytes, call: Call) -> None:
+        """``Logs``: the log in pieces of at most ``CHUNK`` bytes.
+
+        Raises :class:`~cosi.errors.NotFound` before the first run of the service.
+        """
         request = parse(machine_pb2.LogsRequest, data)
         log = self._logs.get(request.id)
         answers = metadata_of(call)
@@ -58,6 +64,7 @@ class MachineLogs:
                         await call.send(message.SerializeToString())
 
     async def ids(self, data: bytes, call: Call) -> bytes:
+        """``LogsContainers``: the services that have a log."""
         ids = list(self._logs.ids())
         messages = [
             machine_pb2.LogsContainer(metadata=metadata, ids=ids) for metadata in metadata_of(call)

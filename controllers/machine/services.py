@@ -47,6 +47,7 @@ class Services:
         self._state = state
 
     async def list(self, data: bytes, call: Call) -> bytes:
+        """``ServiceList``: every service with its state, its health and its last events."""
         services = [_info(service) for service in await self._state.list(ServiceState)]
         messages = [
             machine_pb2.ServiceList(metadata=metadata, services=services)
@@ -55,6 +56,11 @@ class Services:
         return machine_pb2.ServiceListResponse(messages=messages).SerializeToString()
 
     async def start(self, data: bytes, call: Call) -> bytes:
+        """``ServiceStart``: answers once the wish was taken, at once if the service runs.
+
+        Raises :class:`~cosi.api.rpc.Refused` for a service that is not defined, or not ours to
+        start.
+        """
         id = parse(machine_pb2.ServiceStartRequest, data).id
         phase = (await self._find(id)).phase
         if phase not in UNDER_WAY or phase is ServicePhase.STOPPING:
@@ -67,6 +73,10 @@ class Services:
         return machine_pb2.ServiceStartResponse(messages=messages).SerializeToString()
 
     async def stop(self, data: bytes, call: Call) -> bytes:
+        """``ServiceStop``: answers once the service has stopped, at once if it does not run.
+
+        Raises as :meth:`start`.
+        """
         id = parse(machine_pb2.ServiceStopRequest, data).id
         if (await self._find(id)).phase in UNDER_WAY:
             self._check(id, "stop")
@@ -78,6 +88,10 @@ class Services:
         return machine_pb2.ServiceStopResponse(messages=messages).SerializeToString()
 
     async def restart(self, data: bytes, call: Call) -> bytes:
+        """``ServiceRestart``: answers once the service was started anew.
+
+        Raises as :meth:`start`.
+        """
         id = parse(machine_pb2.ServiceRestartRequest, data).id
         service = await self._find(id)
         self._check(id, "restart")

@@ -27,6 +27,7 @@ class MachineVersion:
         )
 
     async def answer(self, data: bytes, call: Call) -> bytes:
+        """This program's version as talosctl wants it, once for each node that was asked."""
         messages = [
             machine_pb2.Version(
                 metadata=metadata,
