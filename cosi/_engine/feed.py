@@ -244,7 +244,7 @@ class WatchedFeed(Feed):
         if self.opened.is_set() and await self._has_all():
             return True
         await moved.wait()
-        return False
+        return self.refusal is not None  # asked again, and refused again
 
     async def _has_all(self) -> bool:
         try:
