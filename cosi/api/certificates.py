@@ -121,7 +121,7 @@ class Authority:
         return cls(_identity(certificate, key), certificate, key)
 
     def server(self, hosts: Sequence[str]) -> Identity:
-        """A server's certificate for ``hosts``: names and addresses."""
+        """A server's certificate for ``hosts``, one or more names and addresses."""
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         return self._issue(_name(hosts[0]), _Usage.SERVER_AUTH, [names])
 

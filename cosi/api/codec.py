@@ -29,7 +29,10 @@ PayloadOf = Callable[[str], type[Spec] | type[AnySpec]]
 
 
 def encode(resource: Resource[Any]) -> bytes:
-    """``cosi.resource.Resource`` for ``resource``; from memory the second time."""
+    """``cosi.resource.Resource`` for ``resource``; from memory the second time.
+
+    Raises :class:`InvalidResource` for a value that its protobuf field cannot hold.
+    """
     known = getattr(resource, "_encoded", None)
     if known is not None:
         return cast("bytes", known)
@@ -54,7 +57,10 @@ def decode(data: bytes, payload_of: PayloadOf) -> Resource[Any]:
 
 
 def decode_tombstone(data: bytes) -> Tombstone:
-    """The tombstone in ``data``: only its address and version count (defect 12.1/8)."""
+    """The tombstone in ``data``: only its address and version count (defect 12.1/8).
+
+    Raises :class:`InvalidResource` if it is none.
+    """
     metadata = _metadata(parse(resource_pb2.Resource, data).metadata)
     return Tombstone(Resource(metadata, AnySpec()).pointer, metadata.version)
 

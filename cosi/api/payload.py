@@ -60,7 +60,10 @@ class PayloadCodec:
 
 @cache  # as many as there are payload classes
 def payload_codec(payload: type[Spec | AnySpec]) -> PayloadCodec | None:
-    """The codec of ``payload``; ``None`` if it declares no field numbers."""
+    """The codec of ``payload``; ``None`` if it declares no field numbers.
+
+    Raises ``TypeError`` for a field that has a number but no form on the wire.
+    """
     if issubclass(payload, Value) and payload.__proto_fields__:
         return PayloadCodec(payload)
     return None

@@ -35,7 +35,11 @@ class WatchStream:
         self._wanted = frozenset(EventType) if everything else _ALWAYS
 
     async def follow(self, watch: Watch[Any]) -> None:
-        """Send what happens until the client goes away or falls behind."""
+        """Send what happens until the client goes away or falls behind.
+
+        Raises what entering the watch does; its end by :class:`~cosi.errors.WatchError` is an
+        event, or raised to clients that want none.
+        """
         async with watch:
             await self._call.send(READY)
             try:

@@ -80,7 +80,10 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Take the file through what it has not seen yet, all or nothing."""
+    """Take the file through what it has not seen yet, all or nothing.
+
+    Raises :class:`~cosi.errors.StoreError` for a file of a later program, ``sqlite3.Error``.
+    """
     version = _number(connection, "PRAGMA user_version")
     if version > len(migrations):
         raise StoreError(
