@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/peer"
 )
 
@@ -102,6 +103,20 @@ func eachWay(t *testing.T, test func(t *testing.T, ctx context.Context, c *clien
 			test(t, way.named(ctx), c, way.answers)
 		})
 	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	connect(t)
+
+	c, err := client.New(t.Context(), client.WithUnixSocket(os.Getenv("COSI_SOCKET")),
+		client.WithGRPCDialOptions(grpc.WithTransportCredentials(insecure.NewCredentials())))
+	require.NoError(t, err)
+
+	defer c.Close() //nolint:errcheck
+
+	services, err := c.ServiceInfo(t.Context(), hello)
+	require.NoError(t, err)
+	assert.Len(t, services, 1)
 }
 
 type message interface {

@@ -173,4 +173,5 @@ func TestWhatTalosDoesNotAllowIsRefused(t *testing.T) {
 
 	_, err = c.Memory(ctx)
 	assert.Equal(t, codes.Unimplemented, client.StatusCode(err))
+	assert.ErrorContains(t, err, "unknown method Memory for service machine.MachineService")
 }
