@@ -167,8 +167,8 @@ class Driver(Protocol):
     async def create_runner(self, preparation: Preparation) -> None:
         """Make missing mount sources, read the environment file, render the bundle.
 
-        Done once for a start; restarts by policy use it again (Talos 1.14, "Runner"). Raises
-        :class:`RunnerError`.
+        Done once for a start; restarts by policy use it again (Talos 1.14, "Runner"). A driver
+        may have done it with :meth:`prepare`; it is here that :class:`RunnerError` is raised.
         """
         ...
 

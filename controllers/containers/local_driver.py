@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import logging
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from anyio import CancelScope, CapacityLimiter, to_thread
+from anyio import CancelScope
 
 from controllers.containers.console import Console, Show
 from controllers.containers.driver import (
@@ -56,6 +59,8 @@ class LocalPreparation:
     container: ContainerSpec
     notes: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    failure: Exception | None = None
+    """Why `create_runner` is to fail, where `prepare` has found that out already."""
 
 
 class LocalDriver(ABC):
@@ -77,7 +82,7 @@ class LocalDriver(ABC):
         self.logs = Logs(paths, _log.warning)
         self._environment = environment
         self._console = Console(console)
-        self._limiter: CapacityLimiter | None = None
+        self._threads: ThreadPoolExecutor | None = None
         self._reaper = Reaper()
         self._tasks: dict[str, RunningTask] = {}
 
@@ -87,8 +92,9 @@ class LocalDriver(ABC):
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        self._limiter = CapacityLimiter(_THREADS)
-        with only_one(self.paths.run), self._reaper.working():
+        # Ours alone, as long as we are open: a start that had to make a thread would wait for it.
+        threads = ThreadPoolExecutor(_THREADS, "cosi-containers")
+        with only_one(self.paths.run), self._reaper.working(), threads as self._threads:
             async with self.logs.reading(), self._console:
                 try:
                     yield
@@ -122,7 +128,8 @@ class LocalDriver(ABC):
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do something that blocks; it is always waited for."""
-        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._limiter)
+        work = functools.partial(function, *args, **kwargs)
+        return await whole(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
     def directory(self, id: str) -> RunDirectory:
         return RunDirectory(self.paths.container(id))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Mapping
 
 from anyio import CancelScope
+from typing_extensions import override
 
 from controllers.containers.cgroups import Cgroups
 from controllers.containers.console import Show
@@ -53,27 +55,52 @@ class OCIDriver(LocalDriver):
         self._cgroups = Cgroups()
 
     @property
+    @override
     def name(self) -> str:
         return self._program
 
+    @override
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
-        """Mount the writable layer (Talos 1.14: "pre state")."""
-        with failing_as(PreparationError, "openfs failed: "):
-            note = await self.in_thread(self._mount, container)
-        return LocalPreparation(id, container, (*self._notes, *([note] if note else [])))
+        """Mount the writable layer (Talos 1.14: "pre state"), and create the runner.
 
+        Both in one visit to a thread: each is a wait for a processor, on a machine that is busy.
+        """
+        preparation = LocalPreparation(id, container)
+        with failing_as(PreparationError, "openfs failed: "):
+            await self.in_thread(self._prepare, preparation)
+        return preparation
+
+    @override
+    async def create_runner(self, preparation: Preparation) -> None:
+        """Say how that went."""
+        if failure := self.own(preparation).failure:
+            raise failure
+
+    @override
     async def adopt(self) -> Mapping[str, Adopted]:
         # One that outlived its supervisor would go on making a container that nobody knows.
         await self._runtime.finish_commands()
         return await super().adopt()
 
+    @override
     async def create_and_start(self, preparation: Preparation) -> RunningTask:
         return await whole(self._create_and_start(self.own(preparation)))
 
+    @override
     async def release(self, preparation: Preparation) -> None:
         with CancelScope(shield=True), failing_as(StopError, "failed to unmount "):
             await self.in_thread(self._overlay(preparation.container.name).unmount)
             self.directory(preparation.id).remove()
+
+    def _prepare(self, preparation: LocalPreparation) -> None:
+        note = self._mount(preparation.container)
+        preparation.notes = (*self._notes, note) if note else self._notes
+        try:
+            with failing_as(RunnerError):
+                self._create_runner(preparation)
+        except Exception as error:
+            # Whatever it is: there is a layer now, and it has to be released.
+            preparation.failure = error
 
     def _create_runner(self, preparation: LocalPreparation) -> None:
         container = preparation.container
@@ -106,14 +133,13 @@ class OCIDriver(LocalDriver):
         self, directory: RunDirectory, container: ContainerSpec, output: Output
     ) -> Process:
         """Start the container; what is left of an older one of that name goes first."""
-        log = directory.runtime_log
-        await self._runtime.delete(directory.id, log)
+        await self._runtime.delete(directory.id, directory.runtime_log)
         # Before it may run, so that the next supervisor knows what it was made from, and after,
         # so that nobody has to ask the runtime who it is.
         to_come = RunState.to_come(self.name, container)
         directory.write_state(to_come)
         with output.for_container() as fd:
-            pid = await self._runtime.run(directory.id, directory.path, fd, log)
+            pid = await self._runtime.run(directory, fd)
         process = Process.find(pid)
         if process is None:
             raise RuntimeFailure(f"process {pid} is gone, and somebody else has seen how")
@@ -164,7 +190,7 @@ class OCIDriver(LocalDriver):
     def _mount(self, container: ContainerSpec) -> str:
         overlay = self._overlay(container.name)
         # Asks for an error that says which directory it is.
-        next(overlay.rootfs.iterdir(), None)
+        os.scandir(overlay.rootfs).close()
         return overlay.mount(keep_changes=container.security.writeable_rootfs)
 
     async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.processes import Process, all_processes
+from controllers.containers.run_directory import RunDirectory
 
 COMMAND_SECONDS: Final = 60.0
 """After which a runtime's command is killed; it takes 5 to 50 milliseconds."""
@@ -55,16 +56,16 @@ class OCIRuntime:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 as below
         return done.stdout.decode(errors="replace")
 
-    async def run(self, id: str, bundle: Path, output: int, log: Path) -> int:
+    async def run(self, directory: RunDirectory, output: int) -> int:
         """Create and start a container that writes to `output`; return its main process's id.
 
         The command hands its own output on to the container: it must be nothing that is waited
         on. Raises :class:`RuntimeFailure`.
         """
-        pid_file = bundle / "pid"
-        flags = ("--detach", "--bundle", str(bundle), "--pid-file", str(pid_file))
-        await self._run(("run", *flags, id), log, output)
-        return _take_number(pid_file)
+        pid_file = directory.pid_file
+        flags = ("--detach", "--bundle", str(directory.path), "--pid-file", str(pid_file))
+        await self._run(("run", *flags, directory.id), directory.runtime_log, output)
+        return int(pid_file.read_bytes())
 
     async def delete(self, id: str, log: Path) -> None:
         """Kill it if need be and take away what the runtime keeps of it; fine if there is none.
@@ -151,12 +152,6 @@ async def _ended(command: subprocess.Popen[bytes]) -> int:
     finally:
         process.close()
     return command.returncode
-
-
-def _take_number(file: Path) -> int:
-    number = int(file.read_text())
-    file.unlink()
-    return number
 
 
 async def _finished(process: Process) -> None:

@@ -50,6 +50,8 @@ class Reaper:
 
     def reap(self) -> None:
         """Wait for every orphan that is a zombie by now."""
+        if not _any_zombie():
+            return  # of most children that end, whoever has started them has seen it already
         for stat in _zombie_children():
             if self._ours(stat):
                 with contextlib.suppress(ChildProcessError):
@@ -70,6 +72,13 @@ def _listen(loop: asyncio.AbstractEventLoop, reaper: Reaper) -> bool:
     except (ValueError, RuntimeError):  # not in the main thread: then only when tasks end
         return False
     return True
+
+
+def _any_zombie() -> bool:
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # there are no children
+        return False
 
 
 def _zombie_children() -> Iterator[Stat]:

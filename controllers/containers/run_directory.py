@@ -7,11 +7,12 @@ and goes last when it is cleaned up.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from resources.container_spec import ContainerSpec
 
 _STATE: Final = "state.json"
 _FIFO: Final = "output"
+_LOG: Final = "runtime.log"
+_PID: Final = "pid"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,12 @@ class RunDirectory:
     @property
     def runtime_log(self) -> Path:
         """Where a runtime's command writes what went wrong."""
-        return self.path / "runtime.log"
+        return self.path / _LOG
+
+    @property
+    def pid_file(self) -> Path:
+        """Where a runtime's command writes who runs."""
+        return self.path / _PID
 
     def make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +102,7 @@ class RunDirectory:
         self._write("config.json", specification)
 
     def write_state(self, state: RunState) -> None:
-        self._write(_STATE, asdict(state))
+        self._write(_STATE, vars(state))
 
     def read_state(self) -> RunState | None:
         """The state of what ran here last, if a container got as far as running."""
@@ -109,9 +117,10 @@ class RunDirectory:
         A process that writes to a FIFO without readers is killed by SIGPIPE; the one between the
         death of a supervisor and the coming of the next would be.
         """
-        if not self.fifo.exists():
-            os.mkfifo(self.fifo, 0o600)
-        return os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        fifo = self.fifo
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(fifo, 0o600)
+        return os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def open_fifo_for_container(self) -> int:
         """The container's end: it waits when the FIFO is full (64 KiB)."""
@@ -119,8 +128,9 @@ class RunDirectory:
 
     def end_run(self) -> None:
         """Take away what belongs to one run; idempotent."""
-        for path in (self.fifo, self.runtime_log, self.path / _STATE):
-            path.unlink(missing_ok=True)
+        # A runtime that was killed may have left its own unfinished one, and refuse to begin again.
+        for name in (_FIFO, _LOG, _PID, f".{_PID}", _STATE):
+            (self.path / name).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Take away everything; idempotent."""
@@ -130,7 +140,7 @@ class RunDirectory:
     def _write(self, name: str, content: dict[str, Any]) -> None:
         # Whole or not at all: who is killed in between must not leave half a truth.
         temporary = self.path / f".{name}"
-        temporary.write_text(json.dumps(content))
+        temporary.write_bytes(json.dumps(content).encode())
         temporary.replace(self.path / name)
 
 

@@ -215,9 +215,9 @@ async def test_a_wrong_environment_file_is_named(
     driver: LocalDriver, runs: Runs, content: bytes | None, text: str
 ) -> None:
     path = runs.paths.root / "variables"
-    preparation = await driver.prepare("ext-a", runs.shell("", environment_file=str(path)))
     if content is not None:
         path.write_bytes(content)
+    preparation = await driver.prepare("ext-a", runs.shell("", environment_file=str(path)))
     with pytest.raises(RunnerError) as caught:
         await driver.create_runner(preparation)
     await driver.release(preparation)
