@@ -88,10 +88,17 @@ class LocalDriver(ABC):
 
     @property
     @abstractmethod
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Of the driver, which is what its containers remember it by."""
+        ...
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
+        """See :class:`~controllers.containers.driver.Driver`.
+
+        Raises :class:`DriverError` if another program uses the directory; leaving lets go of what
+        runs.
+        """
         # Ours alone, as long as we are open: a start that had to make a thread would wait for it.
         threads = ThreadPoolExecutor(_THREADS, "cosi-containers")
         with only_one(self.paths.run), self._reaper.working(), threads as self._threads:
@@ -105,6 +112,7 @@ class LocalDriver(ABC):
         self._tidy_up()
 
     async def adopt(self) -> Mapping[str, Adopted]:
+        """See :class:`~controllers.containers.driver.Driver`; what nobody needs is released."""
         adopted: dict[str, Adopted] = {}
         with CancelScope(shield=True):
             for directory in run_directories(self.paths.containers):
@@ -114,17 +122,24 @@ class LocalDriver(ABC):
         return adopted
 
     @abstractmethod
-    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation: ...
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        ...
 
     async def create_runner(self, preparation: Preparation) -> None:
+        """See :class:`~controllers.containers.driver.Driver`; done in a thread."""
         with failing_as(RunnerError):
             await self.in_thread(self._create_runner, self.own(preparation))
 
     @abstractmethod
-    async def create_and_start(self, preparation: Preparation) -> RunningTask: ...
+    async def create_and_start(self, preparation: Preparation) -> RunningTask:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        ...
 
     @abstractmethod
-    async def release(self, preparation: Preparation) -> None: ...
+    async def release(self, preparation: Preparation) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        ...
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do something that blocks; it is always waited for."""
@@ -132,6 +147,7 @@ class LocalDriver(ABC):
         return await whole(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
     def directory(self, id: str) -> RunDirectory:
+        """Where the container of a service has its files, whether it is there or not."""
         return RunDirectory(self.paths.container(id))
 
     def own(self, preparation: Preparation) -> LocalPreparation:

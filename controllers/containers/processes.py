@@ -44,6 +44,7 @@ class Stat:
 
     @property
     def dead(self) -> bool:
+        """Whether it has ended: a zombie (``Z``), or on its way to be none (``X``)."""
         return self.state in "ZX"
 
 

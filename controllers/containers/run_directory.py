@@ -46,6 +46,7 @@ class RunState:
 
     @classmethod
     def of(cls, driver: str, process: Process, container: ContainerSpec) -> RunState:
+        """Of a process that runs already."""
         return cls.to_come(driver, container).begun(process)
 
     def begun(self, process: Process) -> RunState:
@@ -79,10 +80,12 @@ class RunDirectory:
 
     @property
     def id(self) -> str:
+        """Of the service, and of its container."""
         return self.path.name
 
     @property
     def fifo(self) -> Path:
+        """Where the container's output goes."""
         return self.path / _FIFO
 
     @property
@@ -96,12 +99,15 @@ class RunDirectory:
         return self.path / _PID
 
     def make(self) -> None:
+        """Make it, mode 0700, unless it is there; raises ``OSError``."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write_bundle(self, specification: dict[str, Any]) -> None:
+        """Write ``config.json``, the OCI runtime specification; raises ``OSError``."""
         self._write("config.json", specification)
 
     def write_state(self, state: RunState) -> None:
+        """Write who runs; raises ``OSError``."""
         self._write(_STATE, vars(state))
 
     def read_state(self) -> RunState | None:
