@@ -248,6 +248,19 @@ def test_a_payload_alone() -> None:
         spec_from_yaml(Document, "count: x")
 
 
+def test_a_class_that_was_refused_is_no_type_while_it_is_not_collected_yet() -> None:
+    with pytest.raises(TypeError, match="names is a list"):
+
+        class Refused(Document, type="Refuseds.yaml.example.org"):
+            names: list[str]
+
+    refused = Document.__subclasses__()
+
+    assert [cls.__name__ for cls in refused] == ["Refused"]
+    assert EVERY_TYPE.find("Refuseds.yaml.example.org") is None
+    assert EVERY_TYPE.find("Documents.yaml.example.org") is Document
+
+
 def test_types_are_looked_up_among_all_or_those_given() -> None:
     class First(Spec, type="Twices.yaml.example.org"):
         pass
