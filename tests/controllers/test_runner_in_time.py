@@ -105,6 +105,7 @@ async def test_a_service_that_runs_well_is_not_touched_for_a_day(cosi: Harness) 
 async def test_a_crash_loop_is_as_fast_as_its_pause_and_its_history_is_bounded(
     cosi: Harness,
 ) -> None:
+    """Weak point 11.1/8: the five seconds are kept as they are in Talos; the loop can be seen."""
     driver = FakeDriver()
     driver.script("ext-a", *[Run(code=1, after=0.0)] * 1000)
     await begin(cosi, driver)
@@ -112,6 +113,7 @@ async def test_a_crash_loop_is_as_fast_as_its_pause_and_its_history_is_bounded(
     state = await cosi.get(ServiceState, "ext-a")
     assert 119 <= state.restarts <= 121
     assert len(state.events) == 64
+    assert state.healthy is None
 
 
 async def test_a_container_spec_stays_until_its_container_is_gone(cosi: Harness) -> None:

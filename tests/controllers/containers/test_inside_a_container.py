@@ -2,7 +2,10 @@
 
 # ruff: noqa: ASYNC240 nobody else is kept waiting here
 
+import os
+import os
 import re
+import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -236,6 +239,34 @@ async def test_hosts_and_resolvers_are_the_hosts_and_read_only(
     hosts, resolvers = Path("/etc/hosts").read_text(), Path("/etc/resolv.conf").read_text()
     script = "cat /etc/hosts /etc/resolv.conf; touch /etc/hosts 2>/dev/null || echo refused"
     assert await inside(driver, runs, script) == f"{hosts}{resolvers}refused"
+
+
+async def test_a_file_of_the_host_that_is_replaced_by_another_is_the_old_one_until_the_next_start(
+    driver: LocalDriver, runs: Runs
+) -> None:
+    """Weak point 11.1/15: as in Talos. What is mounted is the file, not its name.
+
+    A copy that followed the host's would have to be written in place, so that who reads it then
+    sees half of it; and it is the host's own file that the specification of a service names.
+    """
+    hosts = runs.paths.root / "hosts"
+    hosts.write_text("first\n")
+    script = """
+        trap 'count=$((count + 1)); echo "$count: $(cat /etc/hosts)"' USR1
+        echo up
+        while :; do sleep 1000 & wait; done
+    """
+    mounted = (bind(hosts, "/etc/hosts", "rbind", "ro"),)
+    async with runs.running(driver, runs.shell(script, mounts=mounted)) as task:
+        await runs.says(driver, "up")
+        hosts.write_text("in place\n")
+        os.kill(task.pid, signal.SIGUSR1)
+        await runs.says(driver, "1: in place")
+        hosts.with_name("new").write_text("by rename\n")
+        hosts.with_name("new").replace(hosts)
+        os.kill(task.pid, signal.SIGUSR1)
+        await runs.says(driver, "2: in place")
+    assert await inside(driver, runs, "cat /etc/hosts", mounts=mounted) == "by rename"
 
 
 async def test_a_mount_has_the_type_and_the_options_that_it_is_given(

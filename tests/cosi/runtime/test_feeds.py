@@ -174,7 +174,10 @@ async def test_a_line_that_breaks_is_resumed_from_its_bookmark(cosi: Harness, fa
 async def test_a_watch_that_overruns_is_listed_again_and_deletions_are_told(
     cosi: Harness, far: Far, error: type[Exception]
 ) -> None:
-    """Defect 12.1/1: in COSI one overrun stops the whole runtime (talos #8157, #10845)."""
+    """Defect 12.1/1: in COSI one overrun stops the whole runtime (talos #8157, #10845).
+
+    Weak point 11.1/12: and in Talos a condition waits for ever, and says nothing.
+    """
     onlooker, mapped = Onlooker(), MappedOnlooker()
     cosi.start(onlooker, mapped)
     for id in ("t", "u"):
