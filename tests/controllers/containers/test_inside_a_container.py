@@ -3,7 +3,6 @@
 # ruff: noqa: ASYNC240 nobody else is kept waiting here
 
 import os
-import os
 import re
 import signal
 import socket
