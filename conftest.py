@@ -21,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-readme", action="store_true", help="bring README.md up to date")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lengthy ones first (sorting keeps the order otherwise)."""
+    items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot be had here; where everything must be there (CI), fail instead."""
     marked = [why for marker, why in MISSING.items() if item.get_closest_marker(marker)]

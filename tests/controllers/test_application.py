@@ -180,6 +180,7 @@ def test_services_that_are_left_are_taken_over_by_the_next(machine: Machine, run
     assert machine.leftovers() == []
 
 
+@pytest.mark.lengthy
 def test_a_process_that_is_killed_is_started_again_after_five_seconds(machine: Machine) -> None:
     """With whatever runs containers here: it takes its time once."""
     with machine.running():

@@ -1,6 +1,6 @@
 """`kill -9` of `cosi run`, at any moment, harms no service (issue 4).
 
-Ten moments in the suite, 200 in `make soak`; `COSI_SEED=...` is another life.
+Seven moments in the suite, 200 in `make soak`; `COSI_SEED=...` is another life.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.soak import quantity
 
 __all__ = ["paths", "rootfs"]
 
-KILLS = quantity(10, 200)
+KILLS = quantity(7, 200)
 SEED = os.environ.get("COSI_SEED", "1")
 
 
@@ -34,6 +34,7 @@ def machine(
     machine.close()
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(60 + 2 * KILLS)  # each of them as long as it takes
 def test_a_supervisor_killed_at_random_moments_harms_no_service(
     machine: Machine, rootfs: Callable[[str], Path]

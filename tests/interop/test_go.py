@@ -17,7 +17,11 @@ from tests.interop.toolchain import DOWNLOAD_AND_COMPILE_SECONDS, compiled
 
 MODULE = Path(__file__).parent / "go"
 
-pytestmark = [pytest.mark.go, pytest.mark.timeout(DOWNLOAD_AND_COMPILE_SECONDS)]
+pytestmark = [
+    pytest.mark.go,
+    pytest.mark.lengthy,
+    pytest.mark.timeout(DOWNLOAD_AND_COMPILE_SECONDS),
+]
 
 
 @pytest.fixture(scope="module")

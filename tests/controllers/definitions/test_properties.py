@@ -22,6 +22,7 @@ from resources.extension_service import (
     Security,
 )
 from resources.extension_service_config import file_names, stays_inside
+from tests.soak import quantity
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 lists = st.lists(texts, max_size=3).map(tuple)
@@ -88,7 +89,7 @@ def test_what_is_read_is_what_pydantic_would_have_made(spec: ExtensionServiceSpe
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=quantity(100, 2_000))
 def test_no_bytes_raise(data: bytes) -> None:
     reading = read_service(data)
     assert (reading.spec is None) == (reading.fault is not None)
@@ -102,7 +103,7 @@ yamlish = st.text(
 
 
 @given(yamlish)
-@settings(max_examples=500)
+@settings(max_examples=quantity(150, 3_000))
 def test_no_text_that_looks_like_yaml_raises(text: str) -> None:
     reading = read_service(text.encode())
     assert reading.fault in {Fault.UNREADABLE, Fault.INVALID}
@@ -127,7 +128,7 @@ roots = st.dictionaries(
 
 
 @given(roots)
-@settings(max_examples=300)
+@settings(max_examples=quantity(100, 2_000))
 def test_no_value_of_any_type_in_any_place_raises(root: object) -> None:
     reading = read_service(yaml.safe_dump(root, allow_unicode=True).encode())
     places = [(problem.line, problem.column) for problem in reading.problems]

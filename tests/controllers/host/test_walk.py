@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controllers.host.walk import Look, Presence, Walk
+from tests.soak import quantity
 
 
 class Watched:
@@ -111,7 +112,9 @@ def tangle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 NAMES = [".", "..", "", "d", "e", "f", "file", "absolute", "relative", "up", "chain", "loop"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=quantity(100, 2_000)
+)
 @given(st.lists(st.sampled_from([*NAMES, "to-file", "dangling", "nothing"]), max_size=8))
 def test_the_answer_is_always_the_one_that_stat_gives(tangle: Path, names: list[str]) -> None:
     path = f"{tangle}/{'/'.join(names)}"

@@ -30,6 +30,7 @@ from resources.container_spec import ContainerSpec
 from resources.extension_service import Restart
 from resources.service_gate import ServiceGate
 from resources.service_request import Desired, ServiceRequest
+from tests.soak import quantity
 
 OPEN = ServiceGate()
 CLOSED = ServiceGate(conditions=("network",), waiting_for=("network",))
@@ -702,5 +703,6 @@ class AnyLife(RuleBasedStateMachine):
 
 def test_any_life_comes_to_an_end_and_leaves_nothing() -> None:
     run_state_machine_as_test(
-        AnyLife, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        AnyLife,
+        settings=settings(max_examples=quantity(30, 500), stateful_step_count=40, deadline=None),
     )

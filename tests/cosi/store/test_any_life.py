@@ -23,6 +23,7 @@ from cosi.resource import Resource, Spec, kind_of
 from cosi.store.history import HistorySize
 from cosi.store.memory import InMemoryState
 from cosi.watch import Event, EventType, Start, Watch
+from tests.soak import quantity
 
 T = TypeVar("T")
 
@@ -256,5 +257,7 @@ class AnyLife(RuleBasedStateMachine):
             self.runner.close()
 
 
-AnyLife.TestCase.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+AnyLife.TestCase.settings = settings(
+    max_examples=quantity(30, 500), stateful_step_count=50, deadline=None
+)
 TestAnyLife = AnyLife.TestCase
