@@ -7,7 +7,8 @@ BIN := .venv/bin
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 PYTEST_ARGS ?=
 SOAK := tests/controllers/test_killing.py tests/controllers/containers/test_no_leaks.py \
-	tests/controllers/containers/test_logs.py tests/controllers/definitions/test_properties.py \
+	tests/controllers/containers/test_logs.py tests/controllers/containers/test_takeover.py \
+	tests/controllers/definitions/test_properties.py tests/cosi/test_public_names.py \
 	tests/controllers/host/test_walk.py tests/controllers/lifecycle/test_machine.py \
 	tests/cosi/api/test_endurance.py tests/cosi/store/test_any_life.py
 

@@ -11,6 +11,7 @@ import pytest
 
 import cosi
 import cosi.testing
+from tests.soak import SOAK
 
 NAMES = [
     "EVERY",
@@ -81,7 +82,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 TYPING = Path(__file__).parent / "typing_tests"
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+@pytest.mark.parametrize(
+    "checker",
+    ["mypy", pytest.param("pyright", marks=pytest.mark.skipif(not SOAK, reason="in make soak"))],
+)
 def test_mistakes_are_found_by_the_type_checkers(checker: str) -> None:
     """Each line that ends in ``# error`` is one, and no other line is."""
     files = [str(path) for path in sorted(TYPING.glob("*.py"))]

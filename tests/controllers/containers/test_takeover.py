@@ -14,6 +14,7 @@ from controllers.containers.processes import read_stat
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Mount
 from tests.controllers.containers.runs import Runs
+from tests.soak import quantity
 
 # A supervisor, reduced to what is killed: it starts one service, says its pid, and waits.
 SUPERVISOR = """
@@ -100,7 +101,7 @@ async def test_a_killed_supervisor_costs_no_line_of_output(runs: Runs, runtime: 
         runs.paths.log("ext-a").unlink()
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(quantity(2, 8)))
 async def test_a_supervisor_killed_while_it_starts_something_leaves_nothing_half_done(
     runs: Runs, runtime: str, part: int
 ) -> None:
