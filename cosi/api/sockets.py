@@ -31,7 +31,7 @@ def unix_socket(path: Path) -> Generator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            unfinished.unlink(missing_ok=True)
+            _sweep(path)
             listening.bind(str(unfinished))
             unfinished.chmod(0o600)
             listening.listen(socket.SOMAXCONN)
@@ -45,6 +45,24 @@ def unix_socket(path: Path) -> Generator[socket.socket]:
         finally:
             if path.exists() and path.stat().st_ino == inode:
                 path.unlink()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what servers that were killed while they began have left beside ``path``."""
+    for unfinished in path.parent.glob(f".{path.name}.*"):
+        owner = unfinished.name.rpartition(".")[2]
+        if owner.isdecimal() and (int(owner) == os.getpid() or not _runs(int(owner))):
+            unfinished.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _alive(path: Path) -> bool:
