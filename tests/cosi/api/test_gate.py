@@ -5,7 +5,6 @@ import logging
 import os
 import socket as sockets
 import stat
-import subprocess
 from pathlib import Path
 
 import anyio
@@ -63,8 +62,8 @@ async def test_what_a_server_killed_in_its_beginning_left_is_swept_away(
     state: InMemoryState, socket: Path
 ) -> None:
     """Found by two hundred kills: each at that moment left a file for ever."""
-    ended = subprocess.Popen(("true",))
-    ended.wait()
+    async with await anyio.open_process(("true",)) as ended:
+        await ended.wait()
     left = socket.with_name(f".{socket.name}.{ended.pid}")
     somebodys = socket.with_name(f".{socket.name}.{os.getppid()}")
     for path in (left, somebodys):
