@@ -1,6 +1,6 @@
 """`kill -9` of `cosi run`, at any moment, harms no service (issue 4).
 
-Seven moments in the suite, 200 in `make soak`; `COSI_SEED=...` is another life.
+Five moments in the suite, 200 in `make soak`; `COSI_SEED=...` is another life.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.soak import quantity
 
 __all__ = ["paths", "rootfs"]
 
-KILLS = quantity(7, 200)
+KILLS = quantity(5, 200)
 SEED = os.environ.get("COSI_SEED", "1")
 
 

@@ -18,7 +18,7 @@ from tests.controllers.containers.conftest import rootfs_of
 from tests.controllers.containers.runs import Runs
 from tests.soak import quantity
 
-CONTAINERS = quantity(15, 50)
+CONTAINERS = quantity(10, 50)
 ROUNDS = 3
 SCRIPT = "trap 'exit 0' TERM; echo up; sleep 1000 & wait"
 

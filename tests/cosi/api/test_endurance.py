@@ -45,9 +45,9 @@ from tests.cosi.api.fuzz import (
 from tests.cosi.api.things import Thing
 from tests.soak import SOAK, quantity
 
-WATCHES = quantity(1_000, 10_000)
+WATCHES = quantity(500, 10_000)
 # One connection is six descriptors here, as both ends and the gate are in this process.
-CONNECTIONS = min(quantity(300, 1_000), resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
+CONNECTIONS = min(quantity(200, 1_000), resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
 ATTACK_SECONDS = 60
 MEBIBYTE = 1 << 20
 
