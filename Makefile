@@ -71,4 +71,5 @@ clean: ## what the targets above made
 .venv/.dev: .venv/.made pyproject.toml
 	@echo "installing cosi and its development tools into .venv ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pytest --collect-only -q >/dev/null || true # compiled once, not by each worker
 	@touch $@ .venv/.run
