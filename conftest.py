@@ -1,6 +1,7 @@
 """Both backends for every async test; markers for what not every machine has."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,12 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-readme", action="store_true", help="bring README.md up to date")
+
+
+def pytest_configure() -> None:
+    """Who is started with ``&`` ignores Ctrl-C, and so would the programs that are tested."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
