@@ -229,8 +229,8 @@ class LoopCases(RuntimeCases):
         """Race 1.4 cosi-project/runtime PR#237, #592: a fast producer."""
         world.start(Sum("sum", "source", "target"))
         await world.settled()
-        for id in range(200):
+        for id in range(500):
             resource = Resource.new(str(id), Int(value=1), namespace="source")
             await world.state.create(resource)
-        assert await number(world, "sum", "target") == 200
-        assert world.runtime.statistics()["sum"].wakeups <= 202
+        assert await number(world, "sum", "target") == 500
+        assert world.runtime.statistics()["sum"].wakeups <= 502
