@@ -1,4 +1,4 @@
-"""One group of commands, each loaded when it is asked for.
+"""The `cosi` program: one group of commands, each loaded when it is asked for.
 
 Commands are entry points of the group ``cosi.commands`` (name -> ``click.Command``), so that other
 packages add theirs in the way this one does; applications for ``cosi run`` are entry points of

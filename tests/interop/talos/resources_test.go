@@ -1,3 +1,5 @@
+// The resources that we serve, listed, read and watched by Talos's own types.
+
 package talos
 
 import (
