@@ -58,8 +58,9 @@ class Machine:
 
     @asynccontextmanager
     async def life(
-        self, container: ContainerSpec = ONCE, on_exit: OnExit = OnExit.LEAVE
+        self, container: ContainerSpec | None = ONCE, on_exit: OnExit = OnExit.LEAVE
     ) -> AsyncGenerator[Life]:
+        """Without a container, its definition is not read yet."""
         state = InMemoryState()
         runtime = Runtime(state)
         runtime.register(RunnerController(self.driver, on_exit=on_exit, memories=self.memories))
@@ -67,7 +68,8 @@ class Machine:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(runtime.run)
             await life.given(ServiceGate())
-            await life.given(container)
+            if container:
+                await life.given(container)
             yield life
             tasks.cancel_scope.cancel()
 
@@ -136,6 +138,42 @@ async def test_a_stop_that_was_under_way_goes_on() -> None:
         machine.memories.keep("ext-a", Memory(held=True))  # and then it was killed
     async with machine.life(FOREVER) as life:
         assert (await life.service()).phase is ServicePhase.FINISHED
+    assert machine.driver.left_behind == ()
+
+
+async def test_what_ends_before_its_definition_is_read_is_not_run_again() -> None:
+    machine = Machine()
+    machine.driver.script("ext-a", Run(after=1.0))
+    async with machine.life():
+        pass
+    async with machine.life(None) as life:
+        await anyio.sleep(2)
+        assert (await life.given(ONCE)).phase is ServicePhase.FINISHED
+        await anyio.sleep(10)
+        assert machine.memories.find("ext-a")
+    assert machine.starts == 1
+
+
+async def test_a_stop_that_was_under_way_goes_on_though_its_definition_is_read_late() -> None:
+    machine = Machine()
+    machine.driver.script("ext-a", Run(after=1.0))
+    async with machine.life(FOREVER):
+        machine.memories.keep("ext-a", Memory(held=True))  # and then it was killed
+    async with machine.life(None) as life:
+        await anyio.sleep(2)
+        assert (await life.given(FOREVER)).phase is ServicePhase.FINISHED
+    assert machine.starts == 1
+
+
+async def test_what_ends_and_is_defined_by_nobody_is_forgotten() -> None:
+    machine = Machine()
+    machine.driver.script("ext-a", Run(after=1.0))
+    async with machine.life():
+        pass
+    async with machine.life(None) as life:
+        await anyio.sleep(6)
+        assert await life.state.find(ServiceState, "ext-a") is None
+        assert machine.memories.find("ext-a") is None
     assert machine.driver.left_behind == ()
 
 
