@@ -127,12 +127,10 @@ class Lifecycle:
     def took_over(self, container: ContainerSpec | None, digest: str, pid: int) -> None:
         """Begin with what an earlier life has left running, made from ``container`` if known.
 
-        It is what is wanted until somebody says otherwise: its definition may be read later, and
-        what ends meanwhile is not forgotten for that.
+        It is wanted until somebody says otherwise: its definition may be read later.
         """
-        self.container, self._digest, self._prepared = container, digest, container is not None
-        self.wish.container = container
-        self.pid = pid
+        self.container = self.wish.container = container
+        self._digest, self._prepared, self.pid = digest, container is not None, pid
         self._enter(Stage.RUNNING, ServicePhase.RUNNING, texts.took_over(self.id, pid))
 
     def recall(self, memory: Memory) -> None:
