@@ -125,10 +125,8 @@ class Lifecycle:
             self._kill()
 
     def took_over(self, container: ContainerSpec | None, digest: str, pid: int) -> None:
-        """Begin with what an earlier life has left running, made from ``container`` if known.
-
-        It is wanted until somebody says otherwise: its definition may be read later.
-        """
+        """Begin with what an earlier life has left running, made from ``container`` if known."""
+        # It is wanted until somebody says otherwise: its definition may be read later.
         self.container = self.wish.container = container
         self._digest, self._prepared, self.pid = digest, container is not None, pid
         self._enter(Stage.RUNNING, ServicePhase.RUNNING, texts.took_over(self.id, pid))

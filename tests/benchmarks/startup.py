@@ -79,35 +79,61 @@ def help(scale: Scale) -> Iterator[Pair]:
     yield Pair(wall)
 
 
+@benchmark("start: cosi services, of a machine that runs", unit="ms", limit=AtMost(600))
+@contextmanager
+def services(scale: Scale) -> Iterator[Pair]:
+    """From the command's first instruction until its table is printed."""
+    with machine() as root, running(root):
+        asking = COMPILED | {"COSI_SOCKET": str(root / "run/cosi/cosi.sock")}
+
+        def wall() -> float:
+            begin = time.perf_counter()
+            subprocess.run([PROGRAM, "services"], check=True, capture_output=True, env=asking)
+            return (time.perf_counter() - begin) * 1000
+
+        yield Pair(wall)
+
+
 @benchmark("start: cosi run until the first service runs", unit="ms")
 @contextmanager
 def first_running(scale: Scale) -> Iterator[Pair]:
     """One service without dependencies, as a plain process, with all controllers there."""
-    root = Path(tempfile.mkdtemp(prefix="cosi-bench-"))
-    definitions, rootfs = root / "usr/local/etc/containers", root / "usr/local/lib/containers/one"
-    definitions.mkdir(parents=True)
-    (rootfs / "bin").mkdir(parents=True)
-    shutil.copy("/bin/sh", rootfs / "bin/sh")
-    (definitions / "one.yaml").write_text(
-        "name: one\ncontainer:\n  entrypoint: /bin/sh\n"
-        "  args: [-c, 'echo it runs; exec sleep 1000']\nlogToConsole: true\nrestart: always\n"
-    )
-    command = [PROGRAM, "run", "--root", root, "--runtime", "process"]
 
     def once() -> float:
         begin = time.perf_counter()
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as machine:
-            assert machine.stdout
-            for line in machine.stdout:
-                if b"it runs" in line:
-                    break
-            taken = (time.perf_counter() - begin) * 1000
-            machine.terminate()
-        return taken
+        with running(root):
+            return (time.perf_counter() - begin) * 1000
 
-    try:
+    with machine() as root:
         yield Pair(once)
-    finally:
-        shutil.rmtree(root)
+
+
+@contextmanager
+def machine() -> Iterator[Path]:
+    """The root of a machine with one service, which says when it runs."""
+    with tempfile.TemporaryDirectory(prefix="cosi-bench-") as directory:
+        root = Path(directory)
+        rootfs = root / "usr/local/lib/containers/one"
+        definitions = root / "usr/local/etc/containers"
+        definitions.mkdir(parents=True)
+        (rootfs / "bin").mkdir(parents=True)
+        shutil.copy("/bin/sh", rootfs / "bin/sh")
+        (definitions / "one.yaml").write_text(
+            "name: one\ncontainer:\n  entrypoint: /bin/sh\n"
+            "  args: [-c, 'echo it runs; exec sleep 1000']\nlogToConsole: true\nrestart: always\n"
+        )
+        yield root
+
+
+@contextmanager
+def running(root: Path) -> Iterator[None]:
+    """`cosi run`, from when its service runs until it is told to stop."""
+    command = [PROGRAM, "run", "--root", root, "--runtime", "process"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=COMPILED, **pipes) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if b"it runs" in line:
+                break
+        yield
+        process.terminate()

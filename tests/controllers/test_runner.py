@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -256,7 +255,7 @@ async def test_what_an_earlier_life_said_is_history_and_opens_no_gate(cosi: Harn
 
 async def test_500_services_in_chains_of_ten_start_and_stop() -> None:
     """Issue 4: each waits for the one before it, in one run."""
-    driver, began = FakeDriver(), time.perf_counter()
+    driver = FakeDriver()
     async with machine(driver) as (kept, runtime):
         for number in reversed(range(500)):
             needs = [f"ext-s{number - 1}"] if number % 10 else []
@@ -270,7 +269,6 @@ async def test_500_services_in_chains_of_ten_start_and_stop() -> None:
     place = {id: index for index, id in enumerate(stops)}
     assert all(place[f"ext-s{n - 1}"] > place[f"ext-s{n}"] for n in range(500) if n % 10)
     assert driver.left_behind == ()
-    assert time.perf_counter() - began < 10
 
 
 async def test_a_service_restarted_a_hundred_times_is_always_one(cosi: Harness) -> None:

@@ -51,14 +51,6 @@ class Machine:
             cwd=ROOT,
         )
 
-    def seconds(self, *arguments: str) -> float:
-        """The processor time that a command takes."""
-        with self.begin(*arguments) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        return usage.ru_utime + usage.ru_stime
-
     @property
     def environment(self) -> dict[str, str]:
         return os.environ | {"COSI_SOCKET": str(self.socket)}
