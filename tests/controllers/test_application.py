@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from controllers.containers.overlay import mounted_overlays
+from tests.program.process import Program
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RUNTIMES = [
@@ -32,23 +33,24 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.seen: list[str] = []
-        self._program: subprocess.Popen[str]
+        self._program: Program
+
+    def _run(self, *more: str) -> tuple[str, ...]:
+        fixture = str(EXAMPLES / "online.yaml")
+        where = ("--root", str(self.root), "--fixtures", fixture, "--log-format", "console")
+        return ("run", *where, *more)
 
     def command(self, *more: str) -> list[str]:
-        fixture = str(EXAMPLES / "online.yaml")
-        cosi = (sys.executable, "-c", "from cosi.cli import main; main()")
-        where = ("--root", str(self.root), "--fixtures", fixture, "--log-format", "console")
-        return [*cosi, "run", *where, *more]
+        """The same as a command line: a start with all that is loaded in it."""
+        return [sys.executable, "-c", "from cosi.cli import main; main()", *self._run(*more)]
 
     @contextmanager
     def running(self, *more: str) -> Iterator[None]:
-        with subprocess.Popen(
-            self.command(*more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as self._program:
+        with Program(*self._run(*more), joined=True) as self._program:
             try:
                 yield
             finally:
-                self._program.kill()
+                self._program.send_signal(signal.SIGKILL)
 
     def until(self, pattern: str) -> re.Match[str]:
         """Read what the program prints until a line matches; it ending first is a failure."""

@@ -1,13 +1,12 @@
 """`cosi validate`: one line for each problem, and exit codes for scripts."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cosi.cli.program import program
-from tests.cosi.cli.program import PROGRAM, ROOT
+from tests.cosi.cli.program import ROOT, Machine
 
 GOOD = "name: good\ncontainer:\n  entrypoint: ./good\nrestart: always\n"
 BAD = "name: bad\ncontainer:\n  entrypiont: ./bad\nrestart: always\n"
@@ -54,5 +53,5 @@ def test_what_is_not_there_is_usage(directory: Path) -> None:
 
 def test_the_real_program_takes_the_example_machine() -> None:
     definitions = ROOT / "examples/rootfs/usr/local/etc/containers"
-    done = subprocess.run([*PROGRAM, "validate", definitions], check=False, cwd=ROOT)
-    assert done.returncode == 0
+    done = Machine(ROOT).cosi("validate", str(definitions))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

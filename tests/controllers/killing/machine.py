@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from controllers.containers.overlay import mounted_overlays
 from controllers.containers.processes import all_processes, read_stat
 from controllers.paths import Paths
+from tests.program.process import Program
 
 # Counts, and writes the number to a file after it has printed it: the log must know it too.
 COUNT = """
@@ -70,47 +70,38 @@ class Machine:
             rootfs(name)
             self.define(name, 0)
         self.request("a", "start")
-        here = Path(__file__).parents[3]
-        self._zygote = subprocess.Popen(
-            (sys.executable, "-m", "tests.controllers.killing.zygote", str(self._log)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=here,
-        )
+        self._supervisor: Program
 
     # -- lives ------------------------------------------------------------------------------------
 
-    def begin(self, *more: str) -> int:
-        """Start a supervisor; its process id."""
+    def begin(self, *more: str) -> None:
+        """Start a supervisor."""
         where = ("--root", str(self.paths.root), "--fixtures", str(self._requests))
         what = ("run", "extension-services", *where, "--runtime", self._runtime, *more)
-        assert self._zygote.stdin
-        self._zygote.stdin.write(json.dumps(what) + "\n")
-        self._zygote.stdin.flush()
-        return self._answer()
+        with self._log.open("ab") as log:
+            self._supervisor = Program(*what, output=log)
 
     def ended(self) -> int:
         """Wait for the end of the supervisor; its exit code."""
-        return self._answer()
+        with self._supervisor as supervisor:
+            return supervisor.wait()
 
-    def _answer(self) -> int:
-        assert self._zygote.stdout
-        return int(self._zygote.stdout.readline())
+    def _kill(self) -> None:
+        self._supervisor.send_signal(signal.SIGKILL)
+        assert self.ended() == -signal.SIGKILL
 
     def measure(self) -> float:
         """Live until nearly every service runs; how many seconds that takes here and now."""
         began = time.monotonic()
-        supervisor = self.begin()
+        self.begin()
         while len(list(self.paths.containers.glob("*/state.json"))) < len(SERVICES) - 2:
             time.sleep(0.02)
-        os.kill(supervisor, signal.SIGKILL)
-        assert self.ended() == -signal.SIGKILL
+        self._kill()
         return time.monotonic() - began
 
     def live_and_be_killed(self, seconds: float) -> None:
         """Start a supervisor, let something happen, and kill it at a moment of its life."""
-        supervisor = self.begin()
+        self.begin()
         end = time.monotonic() + seconds
         deed = time.monotonic() + seconds * self.fate.random()
         while (now := time.monotonic()) < end:
@@ -120,14 +111,13 @@ class Machine:
                 # What dies is seen to die: see `check_the_logs`.
                 deed, end = math.inf, max(end, now + 0.1)
             time.sleep(max(0, min(0.1, end - now)))
-        os.kill(supervisor, signal.SIGKILL)
-        assert self.ended() == -signal.SIGKILL
+        self._kill()
         self.check_that_there_are_no_two()
 
     def close(self) -> None:
-        """End the helper, and what should not be there any more, if a test failed."""
-        self._zygote.kill()
-        self._zygote.communicate()
+        """End what should not be there any more, if a test failed."""
+        self._supervisor.send_signal(signal.SIGKILL)
+        self.ended()
         for _, pid in self.main_processes():
             os.kill(pid, signal.SIGKILL)
         for mount in list(mounted_overlays()):

@@ -1,18 +1,18 @@
-"""The real `cosi` program as a process of its own, and `cosi run` in the background."""
+"""The real `cosi` program: its commands, and `cosi run` in the background."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-PROGRAM = (sys.executable, "-c", "from cosi.cli import main; main()")
+from tests.program.process import ROOT, Program
+
+__all__ = ["ROOT", "Machine"]
 
 
 @dataclass
@@ -21,35 +21,21 @@ class Machine:
 
     root: Path
     log: list[str] = field(default_factory=list[str])
-    process: subprocess.Popen[str] | None = None
+    process: Program | None = None
 
     @property
     def socket(self) -> Path:
         return self.root / "run/cosi/cosi.sock"
 
-    def cosi(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+    def cosi(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [*PROGRAM, *arguments],
-            env=self.environment,
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            cwd=ROOT,
-            check=False,
-        )
+        program = self.begin(*arguments)
+        out, err = program.communicate(input)
+        return subprocess.CompletedProcess(arguments, program.wait(), out, err)
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, *arguments: str, **environment: str) -> Program:
         """Start a command that goes on."""
-        return subprocess.Popen(
-            [*PROGRAM, *arguments],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
+        return Program(*arguments, environment=self.environment | environment)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,7 +50,7 @@ class Machine:
             yield
         finally:
             self.process.send_signal(signal.SIGTERM)
-            out, err = self.process.communicate(timeout=30)
+            out, err = self.process.communicate()
             self.log.append(out + err)
         assert self.process.returncode == 0, "".join(self.log)
 

@@ -1,0 +1,1 @@
+"""The real `cosi`, as a process of its own that did not have to import it first."""
