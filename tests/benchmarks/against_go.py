@@ -1,8 +1,8 @@
-"""The in-memory state and the runtime against COSI's own, in Go: the same work, the same sizes.
+"""The in-memory state against COSI's own, in Go: the same work, the same sizes.
 
 Both sides do what is idiomatic there. Go: plain typed specs with a generated-style DeepCopy, read
-through `safe`; `qtransform` for the chain, a hand-written QController for the queue; default
-garbage collector, all cores. Ours: one core, and the collector as ``Runtime.run`` sets it.
+through `safe`; default garbage collector, all cores. Ours: one core, and the collector as
+``Runtime.run`` sets it.
 """
 
 from __future__ import annotations
@@ -11,48 +11,23 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
-from cosi import (
-    InMemoryState,
-    Output,
-    QController,
-    Requeue,
-    Resource,
-    Runtime,
-    Spec,
-    StrongInput,
-    transform,
-)
-from cosi._engine.gc_tuning import tuned_gc
+from cosi import InMemoryState, Resource
 from cosi.query import LabelOp, LabelTerm, Query
-from cosi.watch import EventType, Watch
-from tests.benchmarks.go_program import go_program, missing
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
+from cosi.watch import Watch
+from tests.benchmarks import go_program
+from tests.benchmarks.go_program import go_figures, pair
+from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each
 from tests.benchmarks.state import Service, fields, labels
 
 BENCHMARKS = Registry()
+against_go = partial(go_program.against_go, BENCHMARKS)
 RESOURCES = 10_000
 STRIDE = 7919  # visits every id of a state, in no order that a cache would like
-
-
-def against_go(name: str, *, unit: str = "us", **rest: Any) -> Any:
-    """A benchmark whose other side is the Go program."""
-    return BENCHMARKS(name, unit=unit, against="Go COSI", missing=missing, **rest)
-
-
-@contextmanager
-def pair(
-    theirs: str, size: int, ours: Callable[[], Awaitable[float]], *, figure: int = 0
-) -> Iterator[Pair]:
-    with go_program() as ask, asyncio.Runner() as runner, tuned_gc():
-
-        async def once() -> float:
-            return await ours()
-
-        yield Pair(lambda: runner.run(once()), lambda: ask(theirs, size)[figure])
 
 
 async def filled(size: int) -> InMemoryState:
@@ -63,14 +38,6 @@ async def filled(size: int) -> InMemoryState:
     return state
 
 
-async def each(times: int, work: Callable[[], Awaitable[object]]) -> float:
-    """Microseconds of one of so many calls."""
-    begin = time.perf_counter_ns()
-    for _ in range(times):
-        await work()
-    return (time.perf_counter_ns() - begin) / 1000 / times
-
-
 # -- the state ------------------------------------------------------------------------------------
 
 
@@ -79,7 +46,11 @@ async def each(times: int, work: Callable[[], Awaitable[object]]) -> float:
 def get(scale: Scale) -> Iterator[Pair]:
     size = scale.of(RESOURCES)
     state = asyncio.run(filled(size))
-    with pair("get", size, lambda: each(100_000, lambda: state.get(Service, "000007"))) as both:
+
+    async def ours() -> float:
+        return await each(scale.a_while, 1_000, lambda: state.get(Service, "000007"))
+
+    with pair("get", size, scale, ours) as both:
         yield both
 
 
@@ -88,15 +59,19 @@ def get(scale: Scale) -> Iterator[Pair]:
 def create(scale: Scale) -> Iterator[Pair]:
     size = scale.of(RESOURCES)
 
-    async def ours() -> float:
+    async def one_state() -> tuple[float, int]:
         state = InMemoryState()
         specs = [Service.model_validate(fields(number)) for number in range(size)]
-        made = iter(
-            [Resource.new(f"{n:06}", spec, labels=labels(n)) for n, spec in enumerate(specs)]
-        )
-        return await each(size, lambda: state.create(next(made)))
+        made = [Resource.new(f"{n:06}", spec, labels=labels(n)) for n, spec in enumerate(specs)]
+        begin = time.perf_counter()
+        for resource in made:
+            await state.create(resource)
+        return time.perf_counter() - begin, size
 
-    with pair("create", size, ours) as both:
+    async def ours() -> float:
+        return await again(scale.a_while, one_state) * 1e6
+
+    with pair("create", size, scale, ours) as both:
         yield both
 
 
@@ -111,7 +86,7 @@ def update(scale: Scale) -> Iterator[Pair]:
         spec = stored.spec.evolve(priority=stored.spec.priority + 1)
         await state.update(stored.evolve(spec=spec))
 
-    with pair("update", size, lambda: each(10_000, one)) as both:
+    with pair("update", size, scale, lambda: each(scale.a_while, 100, one)) as both:
         yield both
 
 
@@ -121,14 +96,16 @@ def list_after_write(scale: Scale) -> Iterator[Pair]:
     size = scale.of(RESOURCES)
     state = asyncio.run(filled(size))
 
-    async def ours() -> float:
-        total = 0.0
-        for _ in range(20):
-            await touch(state, "000007")
-            total += await each(1, lambda: state.list(Service))
-        return total / 20
+    async def one_list() -> tuple[float, int]:
+        await touch(state, "000007")
+        begin = time.perf_counter()
+        await state.list(Service)
+        return time.perf_counter() - begin, 1
 
-    with pair("list", size, ours) as both:
+    async def ours() -> float:
+        return await again(scale.a_while, one_list) * 1e6
+
+    with pair("list", size, scale, ours) as both:
         yield both
 
 
@@ -142,7 +119,8 @@ def label_query(scale: Scale) -> Iterator[Pair]:
     async def one() -> None:
         assert len(await state.list(Service, query)) == size // 100
 
-    with pair("labels", size, lambda: each(200, one)) as both:
+    asyncio.run(one())  # the first one makes the index
+    with pair("labels", size, scale, lambda: each(scale.a_while, 10, one)) as both:
         yield both
 
 
@@ -179,9 +157,9 @@ def fan_out(watchers: int) -> Callable[[Scale], Iterator[Pair]]:
                 await done.wait()
 
             async with following([state.watch(Service) for _ in range(count)], follow):
-                return await each(20, one)
+                return await each(scale.a_while, 1, one)
 
-        with pair("fan-out", count, ours) as both:
+        with pair("fan-out", count, scale, ours) as both:
             yield both
 
     return prepare
@@ -218,9 +196,9 @@ def single_ids(scale: Scale) -> Iterator[Pair]:
             assert latest == f"{number:06}"
 
         async with following([state.watch(Service, f"{n:06}") for n in range(size)], follow):
-            return await each(50, one)
+            return await each(scale.a_while, 1, one)
 
-    with pair("single-ids", size, ours) as both:
+    with pair("single-ids", size, scale, ours) as both:
         yield both
 
 
@@ -258,140 +236,4 @@ def memory(scale: Scale) -> Iterator[Pair]:
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         return float(run.stdout) * 2**20 / size
 
-    def other() -> float:
-        with go_program() as ask:
-            return ask("memory", size)[0]
-
-    yield Pair(ours, other)
-
-
-# -- controllers ----------------------------------------------------------------------------------
-
-
-class First(Spec, type="Firsts.benchmark.example.org"):
-    count: int
-    ready: bool
-    address: str
-
-
-class Second(Spec, type="Seconds.benchmark.example.org"):
-    count: int
-    ready: bool
-    address: str
-
-
-class Third(Spec, type="Thirds.benchmark.example.org"):
-    count: int
-    ready: bool
-    address: str
-
-
-@transform(First, to=Second)
-def first_step(first: Resource[First]) -> Second:
-    spec = first.spec
-    return Second(count=spec.count + 1, ready=spec.ready, address=spec.address)
-
-
-@transform(Second, to=Third)
-def second_step(second: Resource[Second]) -> Third:
-    spec = second.spec
-    return Third(count=spec.count + 1, ready=spec.ready, address=spec.address)
-
-
-class Numbers(QController[First]):
-    primary = StrongInput(First)
-    seconds = Output(Second)
-
-    async def reconcile(self, first: Resource[First], /) -> Requeue | None:
-        spec = first.spec
-        second = Second(count=spec.count, ready=spec.ready, address=spec.address)
-        await self.seconds.apply(first.id, second)
-        return None
-
-
-def first(number: int) -> Resource[First]:
-    return Resource.new(f"{number:06}", First(count=number, ready=True, address="10.0.0.1"))
-
-
-@asynccontextmanager
-async def running(*controllers: Any) -> AsyncGenerator[InMemoryState]:
-    runtime = Runtime(InMemoryState())
-    runtime.register(*controllers)
-    task = asyncio.create_task(runtime.run())
-    await runtime.settled()
-    yield runtime.state  # type: ignore[misc]  # it is the one above
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def created(watch: Watch[Any], want: int) -> None:
-    """Wait until so many were."""
-    while want > 0:
-        want -= sum(event.type is EventType.CREATED for event in await watch.batch())
-
-
-async def flood(size: int, end: type[Spec], *controllers: Any) -> float:
-    """``size`` resources at once; how many come out at the end in a second."""
-    async with running(*controllers) as state, state.watch(end) as watch:
-        begin = time.perf_counter()
-        for number in range(size):
-            await state.create(first(number))
-        await created(watch, size)
-        return size / (time.perf_counter() - begin)
-
-
-def flooded(
-    theirs: str, size: int, end: type[Spec], *controllers: Any
-) -> Callable[[Scale], Iterator[Pair]]:
-    def prepare(scale: Scale) -> Iterator[Pair]:
-        count = scale.of(size)
-        with pair(theirs, count, lambda: flood(count, end, *controllers)) as both:
-            yield both
-
-    return prepare
-
-
-against_go("chain of two, throughput", unit="chains/s", better="more", limit=AtLeast(0.5))(
-    contextmanager(flooded("chain", 1_000, Third, first_step, second_step))
-)
-
-
-async def one_by_one(size: int) -> list[float]:
-    """Microseconds from a creation to the end of its chain; sorted."""
-    spent: list[float] = []
-    async with running(first_step, second_step) as state, state.watch(Third) as watch:
-        for number in range(size):
-            begin = time.perf_counter_ns()
-            await state.create(first(number))
-            await created(watch, 1)
-            spent.append((time.perf_counter_ns() - begin) / 1000)
-    return sorted(spent)
-
-
-def percentile(figure: int, share: float) -> Callable[[Scale], Iterator[Pair]]:
-    def prepare(scale: Scale) -> Iterator[Pair]:
-        size = scale.of(1_000)
-
-        async def ours() -> float:
-            return (await one_by_one(size))[int(size * share)]
-
-        with pair("chain-one", size, ours, figure=figure) as both:
-            yield both
-
-    return prepare
-
-
-against_go("chain of two, latency (median)", limit=AtLeast(1))(contextmanager(percentile(0, 0.5)))
-against_go("chain of two, latency (99th percentile)")(contextmanager(percentile(1, 0.99)))
-
-
-@against_go("10,000 items through a queue controller", unit="items/s", better="more")
-@contextmanager
-def queue(scale: Scale) -> Iterator[Pair]:
-    size = scale.of(RESOURCES)
-
-    async def ours() -> float:
-        return await flood(size, Second, Numbers())
-
-    with pair("queue", size, ours) as both:
-        yield both
+    yield Pair(ours, lambda: go_figures("memory", size, 0)[0])

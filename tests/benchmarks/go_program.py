@@ -1,23 +1,25 @@
-"""The Go side: builds `tests/benchmarks/go` once, and asks the program for one figure at a time."""
+"""The Go side: builds `tests/benchmarks/go` once, and starts the program anew for each figure."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from cosi._engine.gc_tuning import tuned_gc
+from tests.benchmarks.measure import Pair, Registry, Scale
 
 MODULE = Path(__file__).parent / "go"
 PROGRAM = MODULE / "bin" / "benchmarks"
 OLDEST = (1, 26)
-
-Ask = Callable[[str, int], list[float]]
-"""Asks for one repeat of a benchmark at a size."""
 
 
 @functools.cache
@@ -51,19 +53,29 @@ def go_version() -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def go_figures(name: str, size: int, seconds: float) -> list[float]:
+    """One repeat of a benchmark, of about so long and in a process of its own."""
+    command = [PROGRAM, name, str(size), f"{seconds * 1000:.0f}"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    figures: list[float] = json.loads(done.stdout)["figures"]
+    return figures
+
+
+def against_go(registry: Registry, name: str, *, unit: str = "us", **rest: Any) -> Any:
+    """A benchmark whose other side is the Go program."""
+    return registry(name, unit=unit, against="Go COSI", missing=missing, **rest)
+
+
 @contextmanager
-def go_program() -> Iterator[Ask]:
-    """A child that keeps what it has set up from one repeat to the next."""
-    with subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        requests, answers = child.stdin, child.stdout
-        assert requests
-        assert answers
+def pair(
+    theirs: str, size: int, scale: Scale, ours: Callable[[], Awaitable[float]], *, figure: int = 0
+) -> Iterator[Pair]:
+    """Ours on one loop, theirs each time in a process of its own (see `go/main.go`)."""
+    with asyncio.Runner() as runner, tuned_gc():
 
-        def ask(name: str, size: int) -> list[float]:
-            requests.write(f"{name} {size}\n".encode())
-            requests.flush()
-            figures: list[float] = json.loads(answers.readline())["figures"]
-            return figures
+        async def once() -> float:
+            return await ours()
 
-        yield ask
-        requests.close()
+        yield Pair(
+            lambda: runner.run(once()), lambda: go_figures(theirs, size, scale.a_while)[figure]
+        )

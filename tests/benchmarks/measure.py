@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -66,6 +66,14 @@ class Scale:
         if self.tiny:
             return max(1, min(TINY, quick or full // 10))
         return (quick or max(1, full // 10)) if self.quick else full
+
+    @property
+    def a_while(self) -> float:
+        """Seconds of one repeat of what takes microseconds: long enough for all that it causes.
+
+        A collection of garbage is then in every repeat, and not in some.
+        """
+        return 0.0 if self.tiny else 0.03 if self.quick else 0.3
 
 
 @dataclass(frozen=True)
@@ -191,3 +199,24 @@ def microseconds(work: Callable[[], object], times: int = 1) -> float:
     for _ in range(times):
         work()
     return (time.perf_counter_ns() - begin) / 1000 / times
+
+
+async def each(seconds: float, batch: int, work: Callable[[], Awaitable[object]]) -> float:
+    """Microseconds of one call of as many as there is time for, which is looked at once a batch."""
+    begin, done = time.perf_counter(), 0
+    while True:
+        for _ in range(batch):
+            await work()
+        done += batch
+        if (elapsed := time.perf_counter() - begin) >= seconds:
+            return elapsed * 1e6 / done
+
+
+async def again(seconds: float, timed: Callable[[], Awaitable[tuple[float, int]]]) -> float:
+    """Seconds of one piece of work, of what says itself how long it took and how many it did."""
+    total, done = 0.0, 0
+    while not done or total < seconds:
+        taken, more = await timed()
+        total += taken
+        done += more
+    return total / done

@@ -100,64 +100,96 @@ func awaitCreated(ctx context.Context, events chan state.Event, want int) error 
 
 // chain: size resources at once; how many of them reach the end of two steps in a second.
 func prepareChain(_ context.Context, size int) (measurement, error) {
-	return func(ctx context.Context) ([]float64, error) {
-		return flood(ctx, size, newNumber[ThirdExtension](thirdType, "", 0).Metadata(), chain())
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		return floods(ctx, aWhile, size, newNumber[ThirdExtension](thirdType, "", 0).Metadata(), chain)
 	}, nil
 }
 
-func flood(ctx context.Context, size int, end resource.Kind, controllers []controller.QController) ([]float64, error) {
+// floods lets size resources through, and through new controllers again for as long as a while.
+func floods(ctx context.Context, aWhile time.Duration, size int, end resource.Kind, controllers func() []controller.QController) ([]float64, error) {
+	var (
+		total time.Duration
+		done  int
+	)
+
+	for done == 0 || total < aWhile {
+		taken, err := flood(ctx, size, end, controllers())
+		if err != nil {
+			return nil, err
+		}
+
+		total, done = total+taken, done+size
+	}
+
+	return []float64{float64(done) / total.Seconds()}, nil
+}
+
+func flood(ctx context.Context, size int, end resource.Kind, controllers []controller.QController) (time.Duration, error) {
 	st, events, stop, err := running(ctx, end, controllers...)
 	defer stop()
 
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 
 	begin := time.Now()
 
 	for number := range size {
 		if err := st.Create(ctx, newNumber[FirstExtension](firstType, id(number), number)); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
 
-	if err := awaitCreated(ctx, events, size); err != nil {
-		return nil, err
-	}
+	err = awaitCreated(ctx, events, size)
 
-	return []float64{float64(size) / time.Since(begin).Seconds()}, nil
+	return time.Since(begin), err
 }
 
 // chain-one: one after the other; microseconds from the write to the end, median and 99th percentile.
 func prepareChainOneByOne(_ context.Context, size int) (measurement, error) {
-	return func(ctx context.Context) ([]float64, error) {
-		st, events, stop, err := running(ctx, newNumber[ThirdExtension](thirdType, "", 0).Metadata(), chain()...)
-		defer stop()
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		var spent []float64
 
-		if err != nil {
-			return nil, err
-		}
-
-		spent := make([]float64, size)
-
-		for number := range size {
-			begin := time.Now()
-
-			if err := st.Create(ctx, newNumber[FirstExtension](firstType, id(number), number)); err != nil {
+		for begin := time.Now(); len(spent) == 0 || time.Since(begin) < aWhile; {
+			more, err := oneByOne(ctx, size)
+			if err != nil {
 				return nil, err
 			}
 
-			if err := awaitCreated(ctx, events, 1); err != nil {
-				return nil, err
-			}
-
-			spent[number] = microseconds(time.Since(begin))
+			spent = append(spent, more...)
 		}
 
 		slices.Sort(spent)
 
-		return []float64{spent[size/2], spent[size*99/100]}, nil
+		return []float64{spent[len(spent)/2], spent[len(spent)*99/100]}, nil
 	}, nil
+}
+
+func oneByOne(ctx context.Context, size int) ([]float64, error) {
+	st, events, stop, err := running(ctx, newNumber[ThirdExtension](thirdType, "", 0).Metadata(), chain()...)
+	defer stop()
+
+	if err != nil {
+		return nil, err
+	}
+
+	spent := make([]float64, size)
+
+	for number := range size {
+		begin := time.Now()
+
+		if err := st.Create(ctx, newNumber[FirstExtension](firstType, id(number), number)); err != nil {
+			return nil, err
+		}
+
+		if err := awaitCreated(ctx, events, 1); err != nil {
+			return nil, err
+		}
+
+		spent[number] = microseconds(time.Since(begin))
+	}
+
+	return spent, nil
 }
 
 // numbers is a queue controller written by hand, as COSI's conformance suite writes one.
@@ -206,9 +238,11 @@ func (numbers) MapInput(_ context.Context, _ *zap.Logger, _ controller.QRuntime,
 
 // queue: size items through it; how many in a second.
 func prepareQueue(_ context.Context, size int) (measurement, error) {
-	return func(ctx context.Context) ([]float64, error) {
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
 		end := newNumber[SecondExtension](secondType, "", 0).Metadata()
 
-		return flood(ctx, size, end, []controller.QController{numbers{}})
+		return floods(ctx, aWhile, size, end, func() []controller.QController {
+			return []controller.QController{numbers{}}
+		})
 	}, nil
 }

@@ -1,21 +1,22 @@
 // Command benchmarks does in Go, on COSI's own runtime, what the Python side measures of ours.
 //
-// It reads one request from each line of stdin (`NAME SIZE`), sets the benchmark up the first time
-// that it is asked for, measures once, and answers with one line of JSON: `{"figures": [...]}`. So
-// the Python side asks for a figure of its own and one of ours in turns.
+// It is started as `benchmarks NAME SIZE MILLISECONDS`, sets that benchmark up, measures for so long
+// (and at least once), and prints one line of JSON: `{"figures": [...]}`. The Python side starts it
+// anew for each figure, and takes one of its own in between: what a process has once made of its
+// memory stays with it, and would be in all of its figures.
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
-// measurement is one repeat; it returns its figures.
-type measurement func(ctx context.Context) ([]float64, error)
+// measurement is one repeat, of about so long; it returns its figures.
+type measurement func(ctx context.Context, aWhile time.Duration) ([]float64, error)
 
 // preparation sets a benchmark up for a size, outside of what is timed.
 type preparation func(ctx context.Context, size int) (measurement, error)
@@ -35,49 +36,39 @@ var benchmarks = map[string]preparation{
 }
 
 func main() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-
-	prepared := map[string]measurement{}
-
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		figures, err := answer(ctx, prepared, lines.Text())
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %s\n", lines.Text(), err)
-			os.Exit(1)
-		}
-
-		line, err := json.Marshal(map[string]any{"figures": figures})
-		if err != nil {
-			panic(err)
-		}
-
-		fmt.Println(string(line))
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", os.Args[1:], err)
+		os.Exit(1)
 	}
 }
 
-func answer(ctx context.Context, prepared map[string]measurement, request string) ([]float64, error) {
-	measure, ok := prepared[request]
-	if !ok {
-		var size int
+func run(ctx context.Context, arguments []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 
-		name, rest, _ := strings.Cut(request, " ")
-		if _, err := fmt.Sscan(rest, &size); err != nil {
-			return nil, err
-		}
+	var (
+		name               string
+		size, milliseconds int
+	)
 
-		prepare, known := benchmarks[name]
-		if !known {
-			return nil, fmt.Errorf("no such benchmark")
-		}
-
-		var err error
-		if measure, err = prepare(ctx, size); err != nil {
-			return nil, err
-		}
-
-		prepared[request] = measure
+	if _, err := fmt.Sscan(strings.Join(arguments, " "), &name, &size, &milliseconds); err != nil {
+		return err
 	}
 
-	return measure(ctx)
+	prepare, known := benchmarks[name]
+	if !known {
+		return fmt.Errorf("no such benchmark")
+	}
+
+	measure, err := prepare(ctx, size)
+	if err != nil {
+		return err
+	}
+
+	figures, err := measure(ctx, time.Duration(milliseconds)*time.Millisecond)
+	if err != nil {
+		return err
+	}
+
+	return json.NewEncoder(os.Stdout).Encode(map[string]any{"figures": figures})
 }

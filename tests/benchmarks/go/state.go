@@ -39,17 +39,24 @@ func filled(ctx context.Context, size int) (state.State, error) {
 	return st, nil
 }
 
-// each returns the microseconds of one of so many calls.
-func each(times int, work func() error) ([]float64, error) {
-	begin := time.Now()
+// each returns the microseconds of one call of work, of as many as a while has room for; batch is
+// how many there are between two looks at the clock.
+func each(aWhile time.Duration, batch int, work func() error) ([]float64, error) {
+	begin, done := time.Now(), 0
 
-	for range times {
-		if err := work(); err != nil {
-			return nil, err
+	for {
+		for range batch {
+			if err := work(); err != nil {
+				return nil, err
+			}
+		}
+
+		done += batch
+
+		if elapsed := time.Since(begin); elapsed >= aWhile {
+			return []float64{microseconds(elapsed) / float64(done)}, nil
 		}
 	}
-
-	return []float64{microseconds(time.Since(begin)) / float64(times)}, nil
 }
 
 func microseconds(elapsed time.Duration) float64 { return float64(elapsed.Nanoseconds()) / 1000 }
@@ -57,8 +64,8 @@ func microseconds(elapsed time.Duration) float64 { return float64(elapsed.Nanose
 func prepareGet(ctx context.Context, size int) (measurement, error) {
 	st, err := filled(ctx, size)
 
-	return func(ctx context.Context) ([]float64, error) {
-		return each(100_000, func() error {
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		return each(aWhile, 1_000, func() error {
 			_, err := safe.StateGetByID[*Service](ctx, st, "000007")
 
 			return err
@@ -66,30 +73,40 @@ func prepareGet(ctx context.Context, size int) (measurement, error) {
 	}, err
 }
 
+// create fills one new state after the other.
 func prepareCreate(_ context.Context, size int) (measurement, error) {
-	return func(ctx context.Context) ([]float64, error) {
-		st := newState()
-		made := make([]*Service, size)
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		var (
+			total time.Duration
+			done  int
+		)
 
-		for number := range made {
-			made[number] = newService(number)
+		for done == 0 || total < aWhile {
+			st, made := newState(), make([]*Service, size)
+			for number := range made {
+				made[number] = newService(number)
+			}
+
+			begin := time.Now()
+
+			for _, service := range made {
+				if err := st.Create(ctx, service); err != nil {
+					return nil, err
+				}
+			}
+
+			total, done = total+time.Since(begin), done+size
 		}
 
-		next := 0
-
-		return each(size, func() error {
-			next++
-
-			return st.Create(ctx, made[next-1])
-		})
+		return []float64{microseconds(total) / float64(done)}, nil
 	}, nil
 }
 
 func prepareUpdate(ctx context.Context, size int) (measurement, error) {
 	st, err := filled(ctx, size)
 
-	return func(ctx context.Context) ([]float64, error) {
-		return each(10_000, func() error {
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		return each(aWhile, 100, func() error {
 			service, err := safe.StateGetByID[*Service](ctx, st, "000007")
 			if err != nil {
 				return err
@@ -115,12 +132,13 @@ func touch(ctx context.Context, st state.State, id resource.ID) error {
 func prepareList(ctx context.Context, size int) (measurement, error) {
 	st, err := filled(ctx, size)
 
-	return func(ctx context.Context) ([]float64, error) {
-		const times = 5
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		var (
+			total time.Duration
+			done  int
+		)
 
-		var total time.Duration
-
-		for range times {
+		for done == 0 || total < aWhile {
 			if err := touch(ctx, st, "000007"); err != nil {
 				return nil, err
 			}
@@ -131,10 +149,10 @@ func prepareList(ctx context.Context, size int) (measurement, error) {
 				return nil, err
 			}
 
-			total += time.Since(begin)
+			total, done = total+time.Since(begin), done+1
 		}
 
-		return []float64{microseconds(total) / times}, nil
+		return []float64{microseconds(total) / float64(done)}, nil
 	}, err
 }
 
@@ -142,8 +160,8 @@ func prepareLabels(ctx context.Context, size int) (measurement, error) {
 	st, err := filled(ctx, size)
 	query := state.WithLabelQuery(resource.LabelEqual("shard", "7"))
 
-	return func(ctx context.Context) ([]float64, error) {
-		return each(20, func() error {
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		return each(aWhile, 1, func() error {
 			found, err := safe.StateListAll[*Service](ctx, st, query)
 			if err == nil && found.Len() != size/100 {
 				return fmt.Errorf("%d found", found.Len())
@@ -179,8 +197,8 @@ func prepareFanOut(ctx context.Context, size int) (measurement, error) {
 		}()
 	}
 
-	return func(ctx context.Context) ([]float64, error) {
-		return each(20, func() error {
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		return each(aWhile, 1, func() error {
 			left.Store(int64(size))
 
 			if err := touch(ctx, st, "000007"); err != nil {
@@ -223,8 +241,8 @@ func prepareSingleIDs(ctx context.Context, size int) (measurement, error) {
 
 	next := 0
 
-	return func(ctx context.Context) ([]float64, error) {
-		return each(50, func() error {
+	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
+		return each(aWhile, 1, func() error {
 			next = (next + 7919) % size
 
 			if err := touch(ctx, st, id(next)); err != nil {
@@ -244,7 +262,7 @@ func prepareSingleIDs(ctx context.Context, size int) (measurement, error) {
 //
 // What is garbage is given back first: it is what the resources need that is weighed.
 func prepareMemory(_ context.Context, size int) (measurement, error) {
-	return func(ctx context.Context) ([]float64, error) {
+	return func(ctx context.Context, _ time.Duration) ([]float64, error) {
 		before, err := resident()
 		if err != nil {
 			return nil, err
