@@ -23,7 +23,7 @@ from controllers.containers.host_facts import HostFacts, read_host_facts
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.oci import Bundle, cgroup_path, oci_spec
 from controllers.containers.oci_driver import OCIDriver
-from controllers.containers.oci_runtime import said
+from controllers.containers.oci_runtime import command_environment, said
 from controllers.containers.process_driver import ProcessDriver
 from controllers.paths import Paths
 from resources.container_spec import ContainerSpec
@@ -109,6 +109,7 @@ def _run(runtime: str, directory: Path, facts: HostFacts) -> str:
     try:
         done = subprocess.run(  # noqa: S603
             (*flags, "run", "--bundle", str(directory), name),
+            env=command_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
@@ -18,6 +19,7 @@ from typing import Final, ParamSpec, TypeVar
 from anyio import CancelScope
 
 from controllers.containers.console import Console, Show
+from controllers.containers.descriptor_store import DescriptorStore
 from controllers.containers.driver import (
     Adopted,
     DriverError,
@@ -84,6 +86,7 @@ class LocalDriver(ABC):
         self._console = Console(console)
         self._threads: ThreadPoolExecutor | None = None
         self._reaper = Reaper()
+        self._store = DescriptorStore.of(os.environ)
         self._tasks: dict[str, RunningTask] = {}
 
     @property
@@ -118,6 +121,7 @@ class LocalDriver(ABC):
             for directory in run_directories(self.paths.containers):
                 if found := await self._take_over(directory):
                     adopted[directory.id] = found
+            self._store.forget_all_but(adopted)
             await self.in_thread(self._release_all_but, adopted)
         return adopted
 
@@ -149,6 +153,10 @@ class LocalDriver(ABC):
     def directory(self, id: str) -> RunDirectory:
         """Where the container of a service has its files, whether it is there or not."""
         return RunDirectory(self.paths.container(id))
+
+    def output(self, directory: RunDirectory, *, resumed: bool = False) -> Output:
+        """Where what is written there goes; ``resumed``: the container is there already."""
+        return Output(directory, self.logs, self._store, resumed=resumed)
 
     def own(self, preparation: Preparation) -> LocalPreparation:
         """The preparation as this driver made it."""
@@ -225,7 +233,7 @@ class LocalDriver(ABC):
         # Without its specification it can still be watched, and stopped.
         known = spec or ContainerSpec(name=directory.id.partition("-")[2], entrypoint="?")
         preparation = LocalPreparation(directory.id, known)
-        output = Output(directory, self.logs, resumed=True)
+        output = self.output(directory, resumed=True)
         task = self.run(preparation, state.process(), state.pid, output)
         return Adopted(task, preparation, spec.digest if spec else "")
 
@@ -236,7 +244,7 @@ class LocalDriver(ABC):
         """
         # It may have run for a while. What it said is in the pipe, which ends with the last process
         # that has it open: that must not be the one that is killed.
-        output = Output(directory, self.logs, resumed=True) if directory.fifo.exists() else None
+        output = self.output(directory, resumed=True) if directory.fifo.exists() else None
         if state and (process := state.process()):
             process.signal(signal.SIGKILL)
             await process.wait()

@@ -120,7 +120,7 @@ class OCIDriver(LocalDriver):
         directory = self.directory(preparation.id)
         failure = f"failed to create task: {quote(directory.id)}: "
         with failing_as(StartError, failure):
-            output = Output(directory, self.logs)
+            output = self.output(directory)
         try:
             process = await self._run(directory, preparation.container, output)
         except (RuntimeFailure, OSError) as error:
@@ -149,7 +149,6 @@ class OCIDriver(LocalDriver):
     async def _undo(self, preparation: LocalPreparation, output: Output) -> None:
         # What is there was written by the runtime's command, and is said by the error.
         output.discard()
-        output.abandon()
         with contextlib.suppress(StopError):
             await self._destroy(preparation.id, preparation.container.name)
         self.directory(preparation.id).end_run()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from controllers.containers.descriptor_store import VARIABLES
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.processes import Process, all_processes
 from controllers.containers.run_directory import RunDirectory
@@ -131,8 +132,13 @@ def _spawn(command: tuple[str, ...], output: int | None) -> subprocess.Popen[byt
     """Start a command (vfork); its output must not be waited on, containers inherit it."""
     out = subprocess.DEVNULL if output is None else output
     return subprocess.Popen(  # noqa: S603 a runtime that was chosen, and arguments of ours
-        command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        command, env=command_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out
     )
+
+
+def command_environment() -> dict[str, str]:
+    """Of a runtime's command: ours, without what the service manager says to us alone."""
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 async def _ended(command: subprocess.Popen[bytes]) -> int:

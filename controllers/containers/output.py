@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from controllers.containers.console import Console
+from controllers.containers.descriptor_store import DescriptorStore
 from controllers.containers.last_log import LAST_LOG, last_log
-from controllers.containers.logs import PORTION, Logs, ServiceLog
+from controllers.containers.logs import Logs, ServiceLog
 from controllers.containers.run_directory import RunDirectory
 
 _CLOSED: Final = -1
@@ -21,10 +22,19 @@ class Output:
     `resumed`: the container is there already, and the end of its log is what it has written.
     """
 
-    def __init__(self, directory: RunDirectory, logs: Logs, *, resumed: bool = False) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        logs: Logs,
+        store: DescriptorStore,
+        *,
+        resumed: bool = False,
+    ) -> None:
         self._directory = directory
         self._logs = logs
+        self._store = store
         self._fifo = directory.open_fifo()
+        store.keep(directory.id, self._fifo)
         self._log: ServiceLog = logs.register(directory.id)
         self._begin = self._log.end
         if resumed:
@@ -41,12 +51,9 @@ class Output:
             os.close(fd)
 
     def discard(self) -> None:
-        """Forget what is in the FIFO: what a runtime's command said there itself."""
-        try:
-            while os.read(self._fifo, PORTION):
-                pass
-        except BlockingIOError:
-            return
+        """Let go of the FIFO, and forget what is in it: what a runtime's command said there."""
+        self.abandon()
+        self._store.forget(self._directory.id)
 
     def begin(self, console: Console | None) -> None:
         """Begin to read, and to show it on `console` if there is one."""
@@ -68,6 +75,7 @@ class Output:
         self._logs.detach(self._fifo)
         await self._logs.drain(self._fifo, self._log)
         self.abandon()
+        self._store.forget(self._directory.id)
         if self._console:
             await self._console.end(self._directory.id)
 

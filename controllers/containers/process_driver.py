@@ -52,12 +52,16 @@ class ProcessDriver(LocalDriver):
     async def create_and_start(self, preparation: Preparation) -> RunningTask:
         own = self.own(preparation)
         directory = self.directory(own.id)
+        failure = f"failed to create task: {quote(own.id)}: "
+        with failing_as(StartError, failure):
+            output = self.output(directory)
         try:
-            return self._start(own, directory, Output(directory, self.logs))
+            process = self._start(own, directory, output)
         except OSError as error:
+            output.discard()
             directory.end_run()
-            text = os_error_text(error, "exec")
-            raise StartError(f"failed to create task: {quote(own.id)}: {text}") from error
+            raise StartError(failure + os_error_text(error, "exec")) from error
+        return self.run(own, process, process.pid, output)
 
     @override
     async def release(self, preparation: Preparation) -> None:
@@ -70,16 +74,12 @@ class ProcessDriver(LocalDriver):
 
     def _start(
         self, preparation: LocalPreparation, directory: RunDirectory, output: Output
-    ) -> RunningTask:
-        try:
-            # Before it runs, so that the next supervisor knows what it was made from.
-            directory.write_state(RunState.to_come(self.name, preparation.container))
-            process = self._spawn(preparation, output)
-            directory.write_state(RunState.of(self.name, process, preparation.container))
-        except OSError:
-            output.abandon()
-            raise
-        return self.run(preparation, process, process.pid, output)
+    ) -> Process:
+        # Before it runs, so that the next supervisor knows what it was made from.
+        directory.write_state(RunState.to_come(self.name, preparation.container))
+        process = self._spawn(preparation, output)
+        directory.write_state(RunState.of(self.name, process, preparation.container))
+        return process
 
     def _spawn(self, preparation: LocalPreparation, output: Output) -> Process:
         container = preparation.container

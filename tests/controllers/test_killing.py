@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.controllers.containers.conftest import paths, rootfs
+from tests.controllers.containers.manager import Manager
 from tests.controllers.containers.runs import Runs
 from tests.controllers.killing.machine import Machine
 from tests.soak import quantity
@@ -29,9 +30,11 @@ SEED = os.environ.get("COSI_SEED", "1")
 def machine(
     request: pytest.FixtureRequest, tmp_path: Path, rootfs: Callable[[str], Path]
 ) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "root", request.param, rootfs, random.Random(SEED))
-    yield machine
-    machine.close()
+    with Manager(tmp_path / "notify") as manager:
+        fate = random.Random(SEED)
+        machine = Machine(tmp_path / "root", request.param, rootfs, fate, manager)
+        yield machine
+        machine.close()
 
 
 @pytest.mark.lengthy

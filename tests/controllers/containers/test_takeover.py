@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from controllers.containers.choose import why_not
+from controllers.containers.descriptor_store import VARIABLES
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.processes import read_stat
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Mount
+from tests.controllers.containers.manager import Manager
 from tests.controllers.containers.runs import Runs
 from tests.soak import quantity
 
@@ -170,3 +173,32 @@ async def test_what_is_taken_away_loses_nothing_that_it_has_said(runs: Runs, run
         assert await driver.adopt() == {}
     assert runs.left_behind() == []
     assert runs.log() == "up\nsaid\n"
+
+
+async def test_the_last_words_of_one_that_ended_alone_are_read_if_a_manager_keeps_them(
+    runs: Runs, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Manager(tmp_path / "notify") as manager:
+        monkeypatch.setenv("NOTIFY_SOCKET", str(manager.address))
+        pid = orphan(runtime, runs)
+        os.kill(pid, signal.SIGKILL)
+        driver = runs.driver(runtime)
+        async with driver.open():
+            assert await stop_what_runs(driver) == {"ext-a": pid}
+        assert manager.heard()[-1] == "FDSTOREREMOVE=1\nFDNAME=cosi-ext-a"
+        assert manager.held == {}
+    assert runs.left_behind() == []
+    assert runs.log() == "up\nsaid\n"
+
+
+async def test_a_runtime_is_not_told_what_the_service_manager_says_to_us(
+    runs: Runs, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """runc would wait for the service to be ready, and hand on what it takes for sockets."""
+    with Manager(tmp_path / "notify") as manager:
+        for name in VARIABLES:
+            monkeypatch.setenv(name, str(manager.address) if name == "NOTIFY_SOCKET" else "1")
+        why_not.cache_clear()  # the trial too
+        driver = runs.driver(runtime)
+        async with driver.open():
+            assert await runs.output(driver, runs.shell("echo up")) == "up\n"
