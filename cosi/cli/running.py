@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -15,6 +16,8 @@ from cosi.runtime import Runtime
 from cosi.state import State
 from cosi.store.memory import InMemoryState
 from cosi.testing.fixtures import load_fixtures
+
+_log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 0.5
 """With ``once``: what has only just started may want to say something, and a one-shot to end."""
@@ -46,15 +49,19 @@ async def _main(
     runtime = Runtime(state)
     for application in applications:
         runtime.register(*application.controllers)
-    # Served from before the first controller runs until after the last one has stopped.
-    async with serving(runtime, applications, where):
-        await _run(runtime, applications, once)
+    # A second signal, while everything stops in order, must not tear that down half-way.
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        # Served from before the first controller runs until after the last one has stopped.
+        async with serving(runtime, applications, where), anyio.create_task_group() as watching:
+            with anyio.CancelScope() as running:
+                watching.start_soon(_cancel_on_signal, signals, running)
+                await _run(runtime, applications, once)
+            watching.cancel_scope.cancel()
 
 
 async def _run(runtime: Runtime, applications: Sequence[Application], once: bool) -> None:
     state = runtime.state
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
         for application in applications:
             for background in application.background:
                 tasks.start_soon(background, state)
@@ -73,7 +80,10 @@ async def _report(applications: Sequence[Application], state: State) -> None:
             click.echo(await application.report(state))
 
 
-async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            scope.cancel()
+async def _cancel_on_signal(
+    signals: AsyncIterator[signal.Signals], running: anyio.CancelScope
+) -> None:
+    async for number in signals:
+        if running.cancel_called:
+            _log.warning("%s: everything is being stopped in order already", number.name)
+        running.cancel()

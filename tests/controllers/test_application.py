@@ -61,8 +61,14 @@ class Machine:
                 return found
         raise AssertionError(f"no line matches {pattern!r}:\n" + "".join(self.seen))
 
+    def signal(self, number: int) -> None:
+        self._program.send_signal(number)
+
     def stop(self) -> int:
-        self._program.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
         assert self._program.stdout is not None
         self.seen += self._program.stdout
         return self._program.wait()
@@ -179,6 +185,35 @@ def test_services_that_are_left_are_taken_over_by_the_next(machine: Machine, run
     with machine.running("--runtime", runtime):
         assert machine.until(r"Took over task ext-greeter \(PID (\d+)\)")[1] == pid
         assert machine.stop() == 0
+    assert machine.leftovers() == []
+
+
+RELUCTANT = """\
+#!/bin/sh
+trap 'echo going; read leave <may-go; exit' TERM
+echo up
+while :; do sleep 0.01; done
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_cut_the_stop_short(
+    machine: Machine, number: signal.Signals
+) -> None:
+    """An impatient Ctrl-C left containers and mounts behind, and "Aborted!"."""
+    rootfs = machine.root / "usr/local/lib/containers/hello-world"
+    (rootfs / "hello").write_text(RELUCTANT)
+    os.mkfifo(rootfs / "may-go")
+    with machine.definition("hello-world").open("a") as definition:
+        definition.write("logToConsole: true\n")
+    with machine.running("--runtime", "process"):
+        machine.until("ext-hello-world: up")
+        machine.signal(number)
+        machine.until("ext-hello-world: going")
+        machine.signal(number)
+        machine.until(f"{number.name}: everything is being stopped in order already")
+        (rootfs / "may-go").write_text("yes\n")
+        assert machine.ended() == 0
     assert machine.leftovers() == []
 
 
