@@ -16,9 +16,10 @@ from controllers.config_documents import ConfigDocumentsController
 from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
 from controllers.containers.choose import RuntimeUnavailable, choose_driver
-from controllers.containers.driver import Driver
+from controllers.containers.driver import Driver, DriverError
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.memories import LastingMemories
+from controllers.containers.only_one import only_one
 from controllers.dependency import DependencyController
 from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController
@@ -77,7 +78,8 @@ def application(
 ) -> Application:
     """The extension services of a machine.
 
-    Raises :class:`~cosi.cli.application.CannotStart` if the runtime cannot be had here.
+    Raises :class:`~cosi.cli.application.CannotStart` if the runtime cannot be had here, or the run
+    directory cannot: then nothing could ever run, and files of another supervisor's are at stake.
     """
     if not root.is_dir():
         raise CannotStart(f"--root {root}: there is no such directory")
@@ -86,6 +88,11 @@ def application(
         driver = choose_driver(runtime, paths, console=_console)
     except RuntimeUnavailable as error:
         raise CannotStart(f"--runtime {runtime}: {error}") from error
+    try:
+        with only_one(paths.run):
+            pass  # the driver takes it when it is opened
+    except DriverError as error:
+        raise CannotStart(f"--root {root}: {error}") from error
     driver.debug = once  # whoever looks once wants to see everything
     return Application(
         extension_services(

@@ -246,3 +246,31 @@ def test_a_runtime_that_is_not_there_is_one_line_and_exit_2(machine: Machine) ->
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("cosi: --runtime crun: ")
+
+
+def test_a_tree_that_is_supervised_already_is_one_line_and_exit_2(machine: Machine) -> None:
+    """With a socket of its own it ran beside the first, threw tracebacks, and `--once` was fine."""
+    command = machine.command("--runtime", "process", "--once")
+    elsewhere = ("--socket", str(machine.root / "other.sock"))
+    with machine.running("--runtime", "process"):
+        machine.until(r"\[ext-hello-world\]\(Running\)")
+        done = subprocess.run((*command, *elsewhere), capture_output=True, text=True, check=False)
+        assert machine.stop() == 0
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    lock = machine.root / "run/cosi/lock"
+    assert line == f"cosi: --root {machine.root}: another supervisor holds {lock}: stop it first"
+
+
+def test_a_tree_without_a_place_for_the_run_is_one_line_and_exit_2(machine: Machine) -> None:
+    """A read-only tree, say: it threw tracebacks for ever, and `--once` found nothing wrong."""
+    (machine.root / "run").write_text("a file, where a directory is needed")
+    done = subprocess.run(
+        machine.command("--runtime", "process", "--once"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"cosi: --root {machine.root}: run directory cannot be used: ")
