@@ -26,8 +26,8 @@ from cosi.errors import (
     RegistrationError,
     VersionConflict,
 )
-from cosi.frozen import EMPTY, FrozenMap
-from cosi.metadata import Metadata
+from cosi.frozen import EMPTY
+from cosi.metadata import Metadata, texts
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, KindLike, Resource, S, Spec, kind_of
 
@@ -227,8 +227,8 @@ class Writer(Reader[S]):
             self.kind.namespace,
             self.kind.type,
             id,
-            labels=FrozenMap(labels) if labels else EMPTY,
-            annotations=FrozenMap(annotations) if annotations else EMPTY,
+            labels=texts(labels) if labels else EMPTY,
+            annotations=texts(annotations) if annotations else EMPTY,
         )
         await seat.before_write()
         return await seat.state.create(Resource(metadata, spec), owner=seat.name)
@@ -243,9 +243,9 @@ class Writer(Reader[S]):
     ) -> Resource[S]:
         changes: dict[str, Any] = {}
         if labels is not None and labels != current.metadata.labels:
-            changes["labels"] = FrozenMap(labels)
+            changes["labels"] = texts(labels)
         if annotations is not None and annotations != current.metadata.annotations:
-            changes["annotations"] = FrozenMap(annotations)
+            changes["annotations"] = texts(annotations)
         if not changes and (current.spec is spec or current.spec == spec):
             return current
         await seat.before_write()

@@ -8,6 +8,7 @@ the store and every watcher).
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self, cast
@@ -52,6 +53,33 @@ def parse_version(text: str) -> Version:
 def format_version(version: Version) -> str:
     """Write a version as COSI does: ``undefined`` or decimal digits."""
     return "undefined" if version is None else str(version)
+
+
+def texts(items: Mapping[str, str]) -> FrozenMap[str, str]:
+    """Labels or annotations, as a value.
+
+    Raises :class:`InvalidResource` for what is no mapping of text to text: on the way to other
+    programs, much later, everybody who lists the kind would fail.
+    """
+    if not isinstance(items, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        raise InvalidResource(f"{items!r} is no mapping of text to text")
+    for key, value in items.items():
+        if not (isinstance(key, str) and isinstance(value, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidResource(f"{key!r}: {value!r} is not text to text")
+    return items if isinstance(items, FrozenMap) else FrozenMap(items)
+
+
+def names(finalizers: Sequence[str]) -> tuple[str, ...]:
+    """Finalizers, as a value; raises :class:`InvalidResource` for ``("me")``, which is no tuple."""
+    try:
+        "".join(finalizers)
+    except TypeError:
+        sound = False
+    else:
+        sound = not isinstance(finalizers, str)
+    if not sound:
+        raise InvalidResource(f"finalizers {finalizers!r} are no tuple of names")
+    return tuple(finalizers)
 
 
 class _Fields:

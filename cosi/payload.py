@@ -134,10 +134,10 @@ class Spec(Value):
 
     # pydantic calls this hook with the class keywords; only Spec takes these.
     @classmethod
-    def __pydantic_init_subclass__(  # type: ignore[override]
+    def __pydantic_init_subclass__(
         cls,
         *,
-        type: str,
+        type: str | None = None,
         default_namespace: str | None = None,
         aliases: tuple[str, ...] = (),
         columns: Mapping[str, str] | None = None,
@@ -147,6 +147,11 @@ class Spec(Value):
         **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if type is None:
+            name = cls.__name__
+            raise TypeError(
+                f'{name} has no type: write class {name}(Spec, type="Names.group.domain")'
+            )
         name, _, group = type.partition(".")
         if not name or not group:
             raise TypeError(f"{cls.__name__}: type {type!r} is not NAME.GROUP")

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from cosi.errors import InvalidResource
 from cosi.frozen import EMPTY, FrozenMap
-from cosi.metadata import Metadata, Phase, Version, format_version
+from cosi.metadata import Metadata, Phase, Version, format_version, names, texts
 from cosi.payload import AnySpec, Spec, TypeInfo, Value
 
 __all__ = [
@@ -79,17 +79,26 @@ class Pointer:
 def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
     """The :class:`Kind` of a payload class, in ``namespace`` or the class's default one.
 
-    Raises ``TypeError`` for :class:`AnySpec`, which has no type of its own.
+    Raises ``TypeError`` for :class:`AnySpec`, which has no type of its own, and for what is no
+    payload class.
     """
     if isinstance(kind, Kind):
         return kind if namespace is None else Kind(namespace, kind.type, kind.payload)
-    if not issubclass(kind, Spec):
-        raise TypeError(
-            f"{kind.__name__} has no type of its own; say Kind(namespace, type, AnySpec)"
-        )
+    if not isinstance(kind, type) or not issubclass(kind, Spec):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        raise _no_kind(kind)
     if namespace is None:
         return cast("Kind[S]", _default_kind(kind))
     return cast("Kind[S]", Kind(namespace, kind.__cosi__.type, kind))
+
+
+def _no_kind(given: object) -> TypeError:
+    if given is AnySpec:
+        return TypeError("AnySpec has no type of its own; say Kind(namespace, type, AnySpec)")
+    if isinstance(given, type):
+        return TypeError(f"{given.__name__} is no payload class: it does not derive from Spec")
+    return TypeError(
+        f"{given!r} is no kind: give a payload class, or Kind(namespace, type, AnySpec)"
+    )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -102,20 +111,35 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_name(metadata: Metadata) -> None:
-    """Raise :class:`InvalidResource` if a part of the address holds a control character.
+    """Raise :class:`InvalidResource` if a part of the address is no text, or holds a control
+    character.
 
     COSI takes any text; a line break in an id breaks tables, logs and file names of everybody who
-    trusts it, so it is refused where a resource is made and where it is stored.
+    trusts it, so it is refused where a resource is made and where it is stored. So is a number or a
+    path for an id: among texts it could not be sorted, and nobody could list the kind any more.
     """
-    if f"{metadata.namespace}{metadata.type}{metadata.id}".isprintable():
-        return  # nearly always, and at a tenth of the cost: every write comes here twice
+    try:
+        if (metadata.namespace + metadata.type + metadata.id).isprintable():
+            return  # nearly always, and at a tenth of the cost: every write comes here twice
+    except TypeError:
+        pass  # said below
     for part in ("namespace", "type", "id"):
-        text: str = getattr(metadata, part)
-        if _CONTROL.search(text):
+        text: object = getattr(metadata, part)
+        problem = "" if isinstance(text, str) else f"it is a {type(text).__name__}, not text"
+        if problem or _CONTROL.search(str(text)):
             raise InvalidResource(
-                f"{text!r} is not a resource {part}: it holds a control character",
+                f"{text!r} is not a resource {part}: {problem or 'it holds a control character'}",
                 Pointer(metadata.namespace, metadata.type, metadata.id),
             )
+
+
+def _checked(changes: dict[str, Any]) -> dict[str, Any]:
+    if "finalizers" in changes:
+        changes["finalizers"] = names(changes["finalizers"])
+    for name in ("labels", "annotations"):
+        if name in changes:
+            changes[name] = texts(changes[name])
+    return changes
 
 
 class _Envelope(Generic[S_co]):
@@ -156,16 +180,17 @@ class Resource(_Envelope[S_co]):
         """A resource that no state has seen yet: version undefined, no owner, running.
 
         ``kind`` is needed only for an :class:`AnySpec`, which does not know its own type.
-        Raises :class:`InvalidResource` if the address holds a control character.
+        Raises :class:`InvalidResource` if the address holds a control character, or labels,
+        annotations or finalizers are no texts.
         """
         where = kind or kind_of(type(spec))
         metadata = Metadata(
             namespace or where.namespace,
             where.type,
             id,
-            labels=FrozenMap(labels) if labels else EMPTY,
-            annotations=FrozenMap(annotations) if annotations else EMPTY,
-            finalizers=finalizers,
+            labels=texts(labels) if labels else EMPTY,
+            annotations=texts(annotations) if annotations else EMPTY,
+            finalizers=names(finalizers) if finalizers else (),
         )
         check_name(metadata)
         return Resource(metadata, spec)
@@ -221,9 +246,10 @@ class Resource(_Envelope[S_co]):
     def evolve(self, *, spec: Any = None, **changes: Any) -> Resource[S_co]:
         """The same resource with another payload and, or, other metadata fields.
 
-        Raises ``AttributeError`` for a field that metadata does not have.
+        Raises ``AttributeError`` for a field that metadata does not have, and
+        :class:`InvalidResource` for labels, annotations or finalizers that are no texts.
         """
-        metadata = self.metadata.evolve(**changes) if changes else self.metadata
+        metadata = self.metadata.evolve(**_checked(changes)) if changes else self.metadata
         return Resource(metadata, self.spec if spec is None else spec)
 
     def __eq__(self, other: object) -> bool:

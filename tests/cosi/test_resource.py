@@ -5,7 +5,8 @@ import pickle
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, cast
 
 import pytest
 from pydantic import ValidationError, model_validator
@@ -50,6 +51,20 @@ def test_a_payload_without_a_type_of_its_own_needs_a_kind() -> None:
         kind_of(AnySpec)
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (Socket(), "Socket.* is no kind: give a payload class, or Kind"),
+        ("Sockets.net.example.org", "'Sockets.net.example.org' is no kind: give a payload class"),
+        (dict, "dict is no payload class: it does not derive from Spec"),
+    ],
+)
+def test_what_is_no_kind_is_named(given: Any, text: str) -> None:
+    """``issubclass() arg 1 must be a class`` said neither what was wrong nor what to write."""
+    with pytest.raises(TypeError, match=text):
+        kind_of(given)
+
+
 def test_a_default_namespace_can_be_named() -> None:
     class Elsewhere(Spec, type="Elsewheres.a.b", default_namespace="there"):
         pass
@@ -66,7 +81,8 @@ def test_a_type_without_name_or_group_is_refused(type: str) -> None:
 
 
 def test_a_type_must_be_given() -> None:
-    with pytest.raises(TypeError, match="type"):
+    """The error named pydantic's hook, and not the class."""
+    with pytest.raises(TypeError, match=r'Wrong has no type: write class Wrong\(Spec, type="Na'):
 
         class Wrong(Spec):
             pass
@@ -160,6 +176,45 @@ def test_an_id_with_a_control_character_is_refused(id: str) -> None:
     with pytest.raises(InvalidResource, match="holds a control character") as caught:
         Resource.new(id, Socket())
     assert caught.value.pointer == Pointer("net", "Sockets.net.example.org", id)
+
+
+@pytest.mark.parametrize("id", [5, None, Path("/srv")])
+def test_an_id_that_is_no_text_is_refused(id: Any) -> None:
+    """Beside one, nobody could list the kind any more: it cannot be sorted among texts."""
+    with pytest.raises(InvalidResource, match=r"is not a resource id: it is a \w+, not text"):
+        Resource.new(id, Socket())
+    with pytest.raises(InvalidResource, match="it is a bytes, not text"):
+        Resource.new("x", Socket(), namespace=cast("Any", b"net"))
+
+
+@pytest.mark.parametrize("labels", [{"port": 80}, {80: "port"}, {"port": None}, ["port"]])
+def test_labels_that_are_no_texts_are_refused(labels: Any) -> None:
+    """They were stored, and whoever listed the kind from afar failed."""
+    with pytest.raises(InvalidResource, match="text"):
+        Resource.new("x", Socket(), labels=labels)
+    with pytest.raises(InvalidResource, match="text"):
+        Resource.new("x", Socket(), annotations=labels)
+    with pytest.raises(InvalidResource, match="text"):
+        Resource.new("x", Socket()).evolve(labels=labels)
+
+
+def test_a_finalizer_alone_is_no_tuple() -> None:
+    """``finalizers=("me")`` was two of them: m and e."""
+    with pytest.raises(InvalidResource, match="finalizers 'me' are no tuple of names"):
+        Resource.new("x", Socket(), finalizers=cast("Any", "me"))
+    with pytest.raises(InvalidResource, match="are no tuple of names"):
+        Resource.new("x", Socket()).evolve(finalizers=(1,))
+
+
+def test_what_is_put_into_a_resource_later_cannot_be_changed_either() -> None:
+    """A plain dictionary of labels was stored as it was, and every reader could change it."""
+    labels, finalizers = {"a": "1"}, ["me"]
+    resource = Resource.new("x", Socket()).evolve(labels=labels, finalizers=finalizers)
+    labels["a"] = "2"
+    finalizers.append("you")
+    assert resource.labels == {"a": "1"}
+    assert resource.finalizers == ("me",)
+    assert hash(resource.labels) == hash(FrozenMap({"a": "1"}))
 
 
 def test_an_empty_id_and_letters_of_any_language_are_fine() -> None:
