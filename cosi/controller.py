@@ -65,7 +65,8 @@ class Controller(Seated):
 
         The earliest of several deadlines wins, and the next pass, whatever woke it, forgets them:
         it asks again if it still wants to. From the event loop's thread. Raises
-        :class:`~cosi.errors.RegistrationError` if this controller is not registered.
+        :class:`~cosi.errors.RegistrationError` if this controller is not registered, ``ValueError``
+        for what is not a number.
         """
         self._loop_seat.wake_after(seconds)
 

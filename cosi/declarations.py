@@ -7,7 +7,7 @@ to read or write, so that an undeclared access cannot be written down.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, Self, overload
+from typing import Any, Final, Generic, Self, cast, overload
 
 from typing_extensions import override
 
@@ -30,12 +30,20 @@ class _Declaration(Generic[S]):
         self.name = name
 
     def handle(self, instance: Any) -> Reader[S]:
-        """The handle of one controller; made once, then found in the instance's own dictionary."""
-        handle: Reader[S] | None = instance.__dict__.get(self.name)
+        """The handle of one controller; made once, then found in the instance's own dictionary.
+
+        Raises :class:`~cosi.errors.RegistrationError` if there is something else of that name.
+        """
+        name = f"{type(instance).__name__}.{self.name}"
+        handle: object = instance.__dict__.get(self.name)
         if handle is None:
-            name = f"{type(instance).__name__}.{self.name}"
             handle = instance.__dict__[self.name] = self._new(name)
-        return handle
+        if not isinstance(handle, Reader):
+            raise RegistrationError(
+                f"{name} is declared as {type(self).__name__}, and set to a "
+                f"{type(handle).__name__} on the instance; give that another name"
+            )
+        return cast("Reader[S]", handle)
 
     def _new(self, name: str) -> Reader[S]:
         return Reader(name, self.kind, self.ids)
@@ -179,3 +187,19 @@ def declarations(controller: type) -> dict[str, Input[Any] | Output[Any]]:
                 "write it twice"
             )
     return found
+
+
+def handles_of(controller: object) -> dict[str, Reader[Any]]:
+    """The handles of one controller, by the names of their declarations.
+
+    Raises :class:`~cosi.errors.RegistrationError` as :func:`declarations` does, and for a
+    declaration that was made in ``__init__``: it would be nobody's input.
+    """
+    for name, value in vars(controller).items():
+        if isinstance(value, Input | Output):
+            where = type(controller).__name__
+            raise RegistrationError(
+                f"{where}.{name} is declared on the instance; write it in the body of {where}"
+            )
+    declared = declarations(type(controller))
+    return {name: declaration.handle(controller) for name, declaration in declared.items()}

@@ -15,16 +15,15 @@ from cosi._engine.loop_seat import LoopSeat
 from cosi._engine.loop_thread import LoopThread, loop_clock
 from cosi._engine.queue_seat import QueueSeat
 from cosi._engine.rate_limit import RateLimit
-from cosi._engine.seat import Seat
+from cosi._engine.seat import Seat, current_seat
 from cosi._engine.seated import Seated
 from cosi.backoff import Backoff, exponential
 from cosi.causes import Cause
 from cosi.controller import Controller
-from cosi.declarations import declarations
+from cosi.declarations import handles_of
 from cosi.errors import RegistrationError
 from cosi.failure import Failure
 from cosi.graph import Graph
-from cosi.handles import Reader
 from cosi.metrics import ControllerStatistics, Sample, controller_samples
 from cosi.qcontroller import QController
 from cosi.resource import AnySpec, Kind, Resource
@@ -73,6 +72,7 @@ class Runtime:
         self._tune_gc = tune_gc
         self._tasks: anyio.abc.TaskGroup | None = None
         self._has_run = False
+        self._has_ended = False
 
     @property
     def state(self) -> State:
@@ -91,8 +91,12 @@ class Runtime:
 
         From the event loop's thread. Raises :class:`~cosi.errors.RegistrationError`: a name that is
         taken, a type that somebody else owns, a controller that is registered already, a keyed one
-        without a primary. A refused registration leaves nothing behind.
+        without a primary, a runtime that has ended. A refused registration leaves nothing behind.
         """
+        if self._has_ended:
+            raise RegistrationError(
+                "the runtime has ended: nothing that it takes in would ever run"
+            )
         entered: list[tuple[Seat, Seated]] = []
         try:
             for controller in controllers:
@@ -112,6 +116,8 @@ class Runtime:
         Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
         """
         seat, seated = self._seat_of(controller if isinstance(controller, str) else controller.name)
+        if isinstance(controller, Seated) and controller is not seated:
+            raise RegistrationError(f'controller "{seat.name}" is registered, but is another one')
         await seat.stop()
         self._take_out(seat, seated)
 
@@ -138,10 +144,7 @@ class Runtime:
     def _seat(self, controller: Seated) -> Seat:
         if not controller.name:
             raise RegistrationError(f"{controller!r} has no name")
-        handles: dict[str, Reader[Any]] = {
-            name: declared.handle(controller)
-            for name, declared in declarations(type(controller)).items()
-        }
+        handles = handles_of(controller)
         if isinstance(controller, QController):
             if controller.concurrency < 1:
                 raise RegistrationError(
@@ -192,6 +195,7 @@ class Runtime:
                 await anyio.sleep_forever()
         finally:
             self._tasks = None
+            self._has_ended = True
 
     def _occupy(self, tasks: anyio.abc.TaskGroup, seat: Seat) -> None:
         seat.running = True
@@ -206,7 +210,13 @@ class Runtime:
         next try does not either (see :attr:`failures`), nor does one whose input is refused. Work
         in threads does. Over a state that has to be watched, it waits until the watches have
         delivered what is stored; for one that cannot be reached it waits until it can.
+
+        Raises ``RuntimeError`` in a pass or a task of one of its own controllers: it would wait for
+        itself.
         """
+        seat = current_seat.get()
+        if seat is not None and seat.engine is self._engine:
+            raise RuntimeError(f'controller "{seat.name}" cannot wait until it has settled itself')
         engine = self._engine
         while True:
             await engine.activity.quiet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
@@ -57,6 +58,8 @@ def _controller(description: Transform[Any, Any]) -> QController[Any]:
             await self.output.remove(resource.id)
             return None
 
+    # What messages call it: ``spell.output``.
+    TransformController.__name__ = TransformController.__qualname__ = description.name
     return TransformController()
 
 
@@ -77,9 +80,15 @@ def transform(
 
     Left out of COSI's *transform* and *qtransform*: extra inputs and outputs, another id out than
     in, labels on the output, hooks. Whoever needs one writes a ``QController``; it is ten lines.
+    An ``async`` function is a ``TypeError``.
     """
 
     def decorate(function: Callable[[Resource[A]], B | None]) -> Transform[A, B]:
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{function.__name__} is async, and a transform is a plain function; "
+                "write a QController for what waits"
+            )
         return Transform(function, source, to, shared, function.__name__)
 
     return decorate

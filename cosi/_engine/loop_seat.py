@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,7 +18,8 @@ from cosi._engine.waker import Waker
 from cosi.backoff import Delays
 from cosi.causes import Cause, What, cause_of
 from cosi.controller import Controller, Wakeups
-from cosi.declarations import Output, StrongInput, declarations
+from cosi.declarations import Mapped, Output, StrongInput, declarations
+from cosi.errors import RegistrationError
 from cosi.graph import Edge, EdgeType
 from cosi.resource import Pointer
 from cosi.watch import Event
@@ -54,6 +56,11 @@ class LoopSeat(Seat):
             if isinstance(declared, Output):
                 written = EdgeType.OUTPUT_SHARED if declared.shared else EdgeType.OUTPUT_EXCLUSIVE
                 types = [written, EdgeType.INPUT_DESTROY_READY]
+            elif isinstance(declared, Mapped):
+                raise RegistrationError(
+                    f'controller "{self.name}" is not keyed: its input {name} has nothing to map '
+                    f"to; write {name} = StrongInput(...)"
+                )
             else:
                 strong = isinstance(declared, StrongInput)
                 types = [EdgeType.INPUT_STRONG if strong else EdgeType.INPUT_WEAK]
@@ -87,6 +94,8 @@ class LoopSeat(Seat):
 
     def wake_after(self, seconds: float) -> None:
         """Ask for a pass in ``seconds``; the earliest deadline wins."""
+        if isnan(seconds):
+            raise ValueError(f"{self.name} cannot be woken after {seconds} seconds")
         at = self.engine.clock() + seconds
         if self._timer is None or at < self._timer.at:
             self._forget_timer()

@@ -18,6 +18,7 @@ from cosi import (
     NotFound,
     Output,
     OwnerConflict,
+    Requeue,
     Resource,
     StrongInput,
     Wakeups,
@@ -171,6 +172,20 @@ async def test_a_pass_for_another_reason_forgets_the_deadline(cosi: Harness) -> 
 
 
 # -- failures --
+
+
+async def test_a_deadline_that_is_no_number_is_a_failed_pass(cosi: Harness) -> None:
+    """It ended the whole runtime: the one task that serves all deadlines."""
+    with cosi.failing() as failures:
+        cosi.start(Recorder(lambda recorder: recorder.wake_after(float("nan"))))
+        await cosi.settled()
+    assert str(failures[0].error) == "Recorder cannot be woken after nan seconds"
+
+
+def test_a_requeue_after_no_number_is_refused_where_it_is_made() -> None:
+    """It was no requeue at all."""
+    with pytest.raises(ValueError, match="looked at again after nan seconds"):
+        Requeue(after=float("nan"))
 
 
 async def test_a_failed_pass_is_repeated_with_what_had_woken_it(cosi: Harness) -> None:

@@ -12,6 +12,7 @@ from cosi import (
     Controller,
     InMemoryState,
     Input,
+    Mapped,
     Output,
     Resource,
     Runtime,
@@ -86,6 +87,60 @@ async def test_a_subclass_may_take_a_declaration_away(cosi: Harness) -> None:
         "Texts.test.dev",
         "Sentences.test.dev",
     }
+
+
+async def test_a_loop_has_nothing_to_map_to(cosi: Harness) -> None:
+    """COSI: "invalid input kind". It was taken for a plain input, and ``to=`` was never called."""
+
+    class Loop(Controller):
+        texts = Mapped(Text, to=lambda _: "one")
+
+        async def reconcile(self) -> None:
+            pass
+
+    with pytest.raises(RegistrationError, match=r'"Loop" is not keyed: .* texts = StrongInput'):
+        cosi.start(Loop())
+
+
+async def test_an_attribute_that_hides_a_declaration_is_named(cosi: Harness) -> None:
+    """It was an AttributeError about ``kind``, from within."""
+
+    class Hidden(Reader):
+        def __init__(self, texts: object) -> None:
+            self.texts = texts  # type: ignore[assignment]  # this is the mistake
+
+    text = r"Hidden\.texts is declared as StrongInput, and set to a list on the instance"
+    with pytest.raises(RegistrationError, match=text):
+        cosi.start(Hidden(["a", "b"]))
+
+
+async def test_a_declaration_belongs_to_the_class(cosi: Harness) -> None:
+    """It was no input at all, and ``self.more.list()`` was an AttributeError at each pass."""
+
+    class Late(Reader):
+        def __init__(self) -> None:
+            self.more = Input(Number)
+
+    with pytest.raises(RegistrationError, match=r"Late\.more is declared on the instance"):
+        cosi.start(Late())
+
+
+async def test_who_registers_with_a_runtime_that_has_ended_is_told() -> None:
+    """It was taken in, never ran, and ``settled()`` waited for its first pass for ever."""
+    async with running() as cosi:
+        pass
+    with pytest.raises(RegistrationError, match="the runtime has ended"):
+        cosi.start(Reader())
+    await cosi.runtime.settled()
+
+
+async def test_a_namesake_is_not_unregistered(cosi: Harness) -> None:
+    reader = Reader()
+    cosi.start(reader)
+    with pytest.raises(RegistrationError, match='"Reader" is registered, but is another one'):
+        await cosi.runtime.unregister(Reader())
+    assert cosi.runtime.controllers == ("Reader",)
+    await cosi.runtime.unregister(reader)
 
 
 async def test_a_bound_controller_is_refused_elsewhere(cosi: Harness) -> None:

@@ -190,6 +190,33 @@ async def _begin_later(runtime: Runtime) -> None:
     await runtime.run()
 
 
+class Impatient(Controller):
+    """Waits for itself."""
+
+    numbers = Input(Number)
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    async def reconcile(self) -> None:
+        await self.runtime.settled()
+
+
+async def test_a_controller_that_waits_for_itself_is_told(cosi: Harness) -> None:
+    """It waited for ever, and so did everybody who asked whether all has settled."""
+    with cosi.failing() as failures:
+        cosi.start(Impatient(cosi.runtime))
+        await cosi.settled()
+    assert isinstance(failures[0].error, RuntimeError)
+    assert "cannot wait until it has settled itself" in str(failures[0].error)
+
+
+async def test_a_controller_may_wait_for_another_runtime(cosi: Harness) -> None:
+    async with running() as other:
+        cosi.start(Impatient(other.runtime))
+        await cosi.settled()
+
+
 async def test_nothing_is_in_progress_when_a_runtime_has_ended() -> None:
     async with running() as cosi:
         cosi.start(Threaded())

@@ -32,6 +32,29 @@ def test_it_is_still_a_function() -> None:
     assert spell.name == "spell"
 
 
+def test_an_async_function_is_refused_where_it_is_written() -> None:
+    """Each pass failed with "takes Text, not coroutine", and nobody awaited it."""
+
+    async def whisper(number: Resource[Number]) -> Text:
+        return Text(text=str(number.spec.value))
+
+    with pytest.raises(TypeError, match="whisper is async, and a transform is a plain function"):
+        transform(Number, to=Text)(whisper)  # type: ignore[arg-type]  # this is the mistake
+
+
+async def test_a_payload_of_another_class_names_the_function(cosi: Harness) -> None:
+    """It was ``TransformController.output``, whichever of them it was."""
+
+    @transform(Number, to=Text)
+    def misspell(number: Resource[Number]) -> Text:
+        return Sentence()  # type: ignore[return-value]  # this is the mistake
+
+    cosi.start(misspell)
+    with cosi.failing() as failures:
+        await cosi.given("a", Number())
+    assert str(failures[0].error) == "misspell.output takes Text, not Sentence"
+
+
 async def test_a_chain_follows_and_unwinds(cosi: Harness) -> None:
     cosi.start(spell, phrase)
     await cosi.given("a", Number(value=1))
