@@ -134,8 +134,9 @@ class State(ABC):
         ``change`` gets what is stored and returns what should be; it may be called several times.
         If it returns an equal resource nothing is written. What it raises is raised here. There are
         50 attempts at most, with growing pauses of up to 0.3 seconds between them; the last
-        :class:`~cosi.errors.VersionConflict` is raised when none succeeded. Otherwise raises as
-        :meth:`get` and :meth:`update`.
+        :class:`~cosi.errors.VersionConflict` is raised when none succeeded. A ``change`` that does
+        not return what it was given, evolved, is an :class:`~cosi.errors.InvalidResource`.
+        Otherwise raises as :meth:`get` and :meth:`update`.
         """
         return await operations.update_with_conflicts(
             self, kind, id, change, owner=owner, expected_phase=expected_phase

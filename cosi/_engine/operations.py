@@ -18,6 +18,7 @@ import anyio
 from cosi.errors import (
     AlreadyExists,
     FinalizerConflict,
+    InvalidResource,
     NotFound,
     Overrun,
     OwnerConflict,
@@ -64,6 +65,7 @@ async def update_with_conflicts(
         changed = change(current)
         if changed == current:
             return current
+        _check_change(current, changed)
         writer = current.owner if owner is None else owner
         try:
             return await state.update(changed, owner=writer, expected_phase=expected_phase)
@@ -72,6 +74,22 @@ async def update_with_conflicts(
             if pause is None:
                 raise
         await anyio.sleep(pause)
+
+
+def _check_change(given: Resource[Any], returned: Any) -> None:
+    """A resource of another address or version conflicts however often it is tried."""
+    if isinstance(returned, Resource):
+        old, new = given.metadata, returned.metadata
+        if new.version == old.version and new.id == old.id:
+            return
+        shown = repr(returned)
+    else:
+        shown = f"a {type(returned).__name__}"
+    raise InvalidResource(
+        f"change was given {given!r} and returned {shown}; it is to return what it was given, "
+        "evolved",
+        given.pointer,
+    )
 
 
 def not_in_phase(resource: Resource[Any], phase: Phase) -> PhaseConflict:
@@ -102,7 +120,9 @@ async def modify(
         if default is None:
             raise
     try:
-        new = change(Resource.new(id, default, kind=kind_of(kind)))
+        fresh = Resource.new(id, default, kind=kind_of(kind))
+        new = change(fresh)
+        _check_change(fresh, new)
         return await state.create(new, owner=owner)
     except AlreadyExists:
         return await update_with_conflicts(

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from trio.testing import MockClock
 
-from cosi.errors import NotFound, Overrun, VersionConflict
+from cosi.errors import InvalidResource, NotFound, Overrun, VersionConflict
 from cosi.metadata import Phase
 from cosi.resource import Kind, KindLike, Resource, S, Spec
 from cosi.state import State
@@ -60,6 +60,30 @@ def memory() -> InMemoryState:
 def state(request: pytest.FixtureRequest) -> State:
     made: State = request.param()
     return made
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda _: Resource.new("a", Note(text="new")), "a@undefined"),
+        (lambda note: note.evolve(id="b", spec=Note(text="new")), "b@1"),
+        (lambda note: note.spec, "returned a Note;"),
+        (lambda _: None, "returned a NoneType;"),
+    ],
+)
+async def test_a_change_returns_what_it_was_given_evolved(
+    state: State, change: Callable[[Resource[Note]], Any], shown: str
+) -> None:
+    """One that made a resource of its own was tried fifty times, for twelve seconds, and then
+    told that somebody else was faster."""
+    await state.create(Resource.new("a", Note()))
+    await state.create(Resource.new("b", Note()))
+    with pytest.raises(InvalidResource, match=shown) as caught:
+        await state.update_with_conflicts(Note, "a", change)
+    assert caught.value.pointer == Resource.new("a", Note()).pointer
+    with pytest.raises(InvalidResource, match=r"returned .*what it was given, evolved"):
+        await state.modify(Note, "c", change, default=Note(text="c"))
+    assert [note.spec.text for note in await state.list(Note)] == ["", ""]
 
 
 async def test_conflicts_are_retried(memory: InMemoryState) -> None:
