@@ -201,10 +201,10 @@ class TaskSet(Generic[T]):
     async def _pause(
         self, id: str, error: BaseException, delay: float, token: Token | None
     ) -> None:
-        _log.error(
-            "task failed", exc_info=error, extra={"id": id, "interval": delay, "error": repr(error)}
-        )
         seat = current_seat.get()
+        about: dict[str, object] = {} if seat is None else {"controller": seat.name}
+        about |= {"id": id, "interval": delay, "error": repr(error)}
+        _log.error("task failed", exc_info=error, extra=about)
         if seat is not None:
             seat.failed(error, 1, delay)
         if token is not None:

@@ -186,12 +186,17 @@ class Foreman(Controller):
                 await checkpoint()
 
 
-async def test_a_failing_task_is_a_failure_of_its_controller(cosi: Harness) -> None:
+async def test_a_failing_task_is_a_failure_of_its_controller(
+    cosi: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log told the id, and not whose: any controller may have a task of that name."""
     foreman = Foreman()
     cosi.start(foreman)
     with cosi.failing() as failures:
         await cosi.given("bad", Number(value=-1))
     assert (failures[0].controller, str(failures[0].error)) == ("Foreman", "bad fails")
+    [record] = [each for each in caplog.records if each.message == "task failed"]
+    assert (vars(record)["controller"], vars(record)["id"]) == ("Foreman", "bad")
     await cosi.given("bad", Number(value=1))
     assert foreman.crew.at_work == {"bad"}
     await cosi.runtime.unregister(foreman)
