@@ -82,11 +82,11 @@ def _check_change(given: Resource[Any], returned: Any) -> None:
         old, new = given.metadata, returned.metadata
         if new.version == old.version and new.id == old.id:
             return
-        shown = repr(returned)
+        shown = str(new)
     else:
         shown = f"a {type(returned).__name__}"
     raise InvalidResource(
-        f"change was given {given!r} and returned {shown}; it is to return what it was given, "
+        f"change was given {given} and returned {shown}; it is to return what it was given, "
         "evolved",
         given.pointer,
     )

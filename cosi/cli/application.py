@@ -10,7 +10,8 @@ An application is a function that returns controllers. Its keyword parameters ar
         runtime: Annotated[Literal["auto", "runc"], "What runs containers."] = "auto",
     ) -> Application: ...
 
-Two applications with an option of the same name share it.
+A parameter without a default must be given. Two applications with an option of the same name share
+it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ Factory = Callable[..., "Application | Iterable[Any]"]
 def find(name: str) -> Factory:
     """Load ``MODULE:NAME``, or the installed application of that name.
 
-    Raises :class:`CannotStart`, which names the applications that are installed.
+    Raises :class:`CannotStart`, which names the applications that are installed, or what is not an
+    application.
     """
     if ":" in name:
         return _import(name)
@@ -83,23 +85,47 @@ def _import(name: str) -> Factory:
         factory: Factory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise CannotStart(f"cannot load application {name!r}: {error}") from error
+    if not callable(factory):
+        raise CannotStart(f"cannot load application {name!r}: {factory!r} is not a function")
     return factory
 
 
 def build(factory: Factory, options: dict[str, Any]) -> Application:
-    """Call ``factory`` with those of ``options`` that it takes."""
+    """Call ``factory`` with those of ``options`` that it takes.
+
+    Raises :class:`CannotStart` if it returns no controllers, or a lone one.
+    """
     wanted = inspect.signature(factory).parameters
     made = factory(**{name: value for name, value in options.items() if name in wanted})
-    return made if isinstance(made, Application) else Application(tuple(made))
+    if isinstance(made, Application):
+        return made
+    if not isinstance(made, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        raise CannotStart(
+            f"application {_name(factory)} returned {made!r}; return a list of controllers"
+        )
+    return Application(tuple(made))
 
 
 def options_of(factory: Factory) -> list[click.Option]:
-    """The command-line options that the keyword parameters of ``factory`` stand for."""
-    hints = typing.get_type_hints(factory, include_extras=True)
-    return [
-        _option(parameter, hints[name])
-        for name, parameter in inspect.signature(factory).parameters.items()
-    ]
+    """The command-line options that the keyword parameters of ``factory`` stand for.
+
+    Raises :class:`CannotStart` for a parameter without a type that is known.
+    """
+    parameters = inspect.signature(factory).parameters
+    try:
+        hints = typing.get_type_hints(factory, include_extras=True)
+        return [_option(parameter, hints[name]) for name, parameter in parameters.items()]
+    except NameError as error:
+        raise CannotStart(f"application {_name(factory)}: {error}") from error
+    except KeyError as error:
+        raise CannotStart(
+            f"application {_name(factory)}: its parameter {error} is an option of `cosi run` and "
+            "needs an annotation"
+        ) from error
+
+
+def _name(factory: Factory) -> str:
+    return getattr(factory, "__qualname__", repr(factory))
 
 
 def _option(parameter: inspect.Parameter, hint: Any) -> click.Option:
@@ -109,14 +135,18 @@ def _option(parameter: inspect.Parameter, hint: Any) -> click.Option:
     multiple = typing.get_origin(hint) is tuple
     if multiple:
         hint = typing.get_args(hint)[0]
+    default = parameter.default
+    required = default is parameter.empty
+    # For click, a default of None is one.
+    given: dict[str, Any] = {"required": True} if required else {"default": default}
     return click.Option(
         [f"--{parameter.name.replace('_', '-')}"],
         type=_click_type(hint),
         is_flag=hint is bool,
         multiple=multiple,
-        default=parameter.default,
-        show_default=not multiple and parameter.default not in (None, False),
+        show_default=not multiple and not required and default not in (None, False),
         help=help_text,
+        **given,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,6 +58,55 @@ def test_controllers_alone_are_an_application_too() -> None:
 def test_what_is_installed_is_found_by_name_and_the_rest_by_module() -> None:
     assert "extension-services" in installed_names()
     assert find("tests.cosi.cli.test_application:house") is house
+
+
+NO_FUNCTION = 5
+
+
+def without_a_type(rooms) -> list[object]:  # type: ignore[no-untyped-def]  # this is the mistake
+    return []
+
+
+def of_an_unknown_type(*, rooms: Unknown = 1) -> list[object]:  # type: ignore[name-defined]  # noqa: F821
+    return []
+
+
+def alone() -> object:
+    return Lonely()
+
+
+class Lonely:
+    def __repr__(self) -> str:
+        return "<a controller>"
+
+
+def asking(*, rooms: int) -> list[int]:
+    return [rooms]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NO_FUNCTION", "cannot load application .*: 5 is not a function"),
+        ("without_a_type", "without_a_type: its parameter 'rooms' .* needs an annotation"),
+        ("of_an_unknown_type", "of_an_unknown_type: name 'Unknown' is not defined"),
+        ("alone", "alone returned <a controller>; return a list of controllers"),
+    ],
+)
+def test_what_is_no_application_is_told_in_one_line(name: str, text: str) -> None:
+    """It was a KeyError, a TypeError or a NameError, with forty lines of where."""
+    from cosi.cli.program import program
+
+    result = CliRunner().invoke(program, ["run", f"tests.cosi.cli.test_application:{name}"])
+    assert result.exit_code == 2
+    assert re.fullmatch(f"cosi: .*{text}", result.stderr.strip())
+
+
+def test_a_parameter_without_a_default_must_be_given() -> None:
+    """It was a TypeError of click's, about ``_empty``."""
+    result = CliRunner().invoke(run, ["tests.cosi.cli.test_application:asking"])
+    assert result.exit_code == 2
+    assert "Missing option '--rooms'" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["nothing", "no.such.module:name", "cosi.errors:nothing"])
