@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from anyio import CancelScope
 from typing_extensions import override
@@ -104,7 +106,7 @@ class OCIDriver(LocalDriver):
 
     def _create_runner(self, preparation: LocalPreparation) -> None:
         container = preparation.container
-        rootfs = self.paths.rootfs(container.name)
+        rootfs = self._rootfs(container.name)
         self.refuse_missing_entrypoint(container)
         try:
             make_missing_sources(container.mounts, rootfs)
@@ -182,12 +184,22 @@ class OCIDriver(LocalDriver):
         if problems:
             raise StopError("; ".join(problems))
 
+    def _rootfs(self, name: str) -> Path:
+        """As the runtime wants it and the list of mounts has it: `/usr/local` is a link on some
+        machines.
+        """
+        rootfs = self.paths.rootfs(name)
+        return Path(os.path.realpath(rootfs.parent), name)
+
     def _overlay(self, name: str) -> Overlay:
         upper, work = self.paths.overlay_upper(name), self.paths.overlay_work(name)
-        return Overlay(self.paths.rootfs(name), upper, work)
+        return Overlay(self._rootfs(name), upper, work)
 
     def _mount(self, container: ContainerSpec) -> str:
         overlay = self._overlay(container.name)
+        # The runtime takes none, and two services with one target would mount over each other.
+        if overlay.rootfs.is_symlink():
+            raise OSError(errno.ENOTDIR, "a symbolic link, not a directory", str(overlay.rootfs))
         # Asks for an error that says which directory it is.
         os.scandir(overlay.rootfs).close()
         return overlay.mount(keep_changes=container.security.writeable_rootfs)
@@ -214,8 +226,8 @@ class OCIDriver(LocalDriver):
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
         names = {each.preparation.container.name for each in adopted.values() if each.preparation}
-        kept = {self.paths.rootfs(name) for name in names}
-        ours = self.paths.rootfs("x").parent
+        kept = {self._rootfs(name) for name in names}
+        ours = self._rootfs("x").parent
         for rootfs in dict.fromkeys(mounted_overlays()):
             if rootfs.parent == ours and rootfs not in kept:
                 self._overlay(rootfs.name).unmount()

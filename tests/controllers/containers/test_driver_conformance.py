@@ -225,6 +225,19 @@ async def test_a_wrong_environment_file_is_named(
     assert str(caught.value) == f'failed to parse environment file "{path}": {said}'
 
 
+async def test_a_linked_directory_of_filesystems_is_followed(
+    driver: LocalDriver, runs: Runs
+) -> None:
+    """`/usr/local` leads to `/var/usrlocal` on machines with a read-only `/usr`: no container could
+    be made there, and each attempt left one more mount.
+    """
+    elsewhere = runs.paths.root / "var/usrlocal"
+    elsewhere.mkdir(parents=True)
+    (runs.paths.root / "usr").mkdir(exist_ok=True)
+    (runs.paths.root / "usr/local").symlink_to("../var/usrlocal")
+    assert await runs.output(driver, runs.shell("echo hello")) == "hello\n"
+
+
 async def test_nothing_is_taken_over_where_nothing_runs(driver: LocalDriver) -> None:
     assert await driver.adopt() == {}
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from controllers.containers import capabilities
-from controllers.containers.driver import RunnerError
+from controllers.containers.driver import PreparationError, RunnerError
 from controllers.containers.host_facts import read_host_facts
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.oci import MASKED_PATHS, READONLY_PATHS
+from controllers.containers.overlay import mounted_overlays
 from resources.container_spec import ConfigFile
 from resources.extension_service import Mount, Security
 from tests.controllers.containers.runs import Runs
@@ -387,6 +388,19 @@ async def test_the_layer_is_wiped_at_the_start_of_a_read_only_service(
     writable = Security(writeable_rootfs=True)
     await inside(driver, runs, "touch /new", security=writable)
     assert await inside(driver, runs, "test -e /new || echo gone") == "gone"
+
+
+async def test_a_root_filesystem_that_is_a_link_is_refused_before_anything_is_mounted(
+    driver: LocalDriver, runs: Runs, tmp_path: Path
+) -> None:
+    """The runtime refused it, in words of its own, and the layer stayed mounted on the target."""
+    container, rootfs = runs.shell("true"), runs.paths.rootfs("a")
+    rootfs.rename(tmp_path / "elsewhere")
+    rootfs.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PreparationError) as caught:
+        await driver.prepare("ext-a", container)
+    assert str(caught.value) == f"openfs failed: {rootfs}: a symbolic link, not a directory"
+    assert tmp_path / "elsewhere" not in mounted_overlays()
 
 
 async def test_mount_points_are_not_made_in_the_tree_itself(
