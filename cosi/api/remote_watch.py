@@ -252,12 +252,15 @@ class RemoteWatch(Watch[S]):
 
     async def _pause(self, failure: Unavailable) -> None:
         now = anyio.current_time()
+        first = self._failing_since is None
         self._failing_since = now if self._failing_since is None else self._failing_since
         delay = self._delays.next()
         if now + delay > self._failing_since + self._resuming.budget_seconds:
             self._over = failure
             raise failure
-        _log.warning("watch of %s retrying in %.1f s: %s", self._kind, delay, failure)
+        # Once: a quarter of an hour of attempts would bury what a person looks at.
+        level = logging.WARNING if first else logging.DEBUG
+        _log.log(level, "watch of %s retrying in %.1f s: %s", self._kind, delay, failure)
         await anyio.sleep(delay)
 
     # -- events -------------------------------------------------------------------------------
