@@ -164,7 +164,10 @@ class OCIDriver(LocalDriver):
             finally:
                 self.forget(id, pid)
 
-        return Means(lambda: self._members(name), destroy)
+        return Means(lambda: self._members(name), destroy, lambda: self._thaw(name))
+
+    def _thaw(self, name: str) -> None:
+        self._cgroups.thaw(cgroup_path(name, self._facts))
 
     def _members(self, name: str) -> Collection[int]:
         return self._cgroups.processes(cgroup_path(name, self._facts))
@@ -217,7 +220,7 @@ class OCIDriver(LocalDriver):
 
     async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
         # What is frozen cannot even be killed.
-        self._cgroups.thaw(cgroup_path(directory.id.partition("-")[2], self._facts))
+        self._thaw(directory.id.partition("-")[2])
         await super()._take_away(directory, state)
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:

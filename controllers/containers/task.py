@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class Means:
     members: Members
     destroy: Callable[[], Awaitable[None]]
     """Kill what is left and take it away; raises :class:`StopError`."""
+    thaw: Callable[[], None] = lambda: None
+    """Let what is frozen go on; raises `OSError`."""
 
 
 class RunningTask:
@@ -65,6 +68,8 @@ class RunningTask:
                 signalled |= new
             if self.pid not in signalled:
                 self._process.signal(number)
+            if number == signal.SIGKILL:
+                self._thaw()
         except OSError as error:
             raise StopError(f"failed to signal process {self.pid}: {error.strerror}") from error
 
@@ -78,6 +83,11 @@ class RunningTask:
         await self._means.destroy()
         if self._process:
             self._process.close()
+
+    def _thaw(self) -> None:
+        # What somebody has paused does not even die (cgroup v1) before it may go on.
+        with contextlib.suppress(OSError):  # it is gone with its cgroup, as it should be
+            self._means.thaw()
 
     def abandon(self) -> None:
         """Let go of it and leave it running; for the end of the driver's own life."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from controllers.containers import capabilities
@@ -131,6 +132,17 @@ async def test_it_is_in_the_cgroup_of_extensions(driver: LocalDriver, runs: Runs
     below = f"/{runs.paths.tree}/system/extensions/a"
     assert {line.rpartition(":")[2] for line in lines} == {below}
     assert runs.cgroups("a") == []
+
+
+async def test_what_somebody_has_paused_can_be_killed(driver: LocalDriver, runs: Runs) -> None:
+    """It was killed for ever, and the stop of everything waited for it until its deadline."""
+    script = "echo up; while :; do sleep 0.01; done"
+    async with runs.running(driver, runs.shell(script)) as task:
+        await runs.says(driver, "up")
+        await anyio.run_process(("runc", "--root", str(runs.paths.runtime), "pause", "ext-a"))
+        await task.signal(signal.SIGKILL)
+        with anyio.fail_after(20):
+            assert (await task.wait()).code == 137
 
 
 async def test_all_devices_are_allowed(driver: LocalDriver, runs: Runs) -> None:
