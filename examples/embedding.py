@@ -15,11 +15,12 @@ async def main() -> None:
     runtime = Runtime(InMemoryState())
     runtime.register(*extension_services(paths, choose_driver("auto", paths)))
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(runtime.run)
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    # Around it all: a second signal must not cut the stop short.
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(runtime.run)
             await anext(signals)
-        tasks.cancel_scope.cancel()  # stops every controller; the runner stops its containers
+            tasks.cancel_scope.cancel()  # stops every controller; the runner stops its containers
 
 
 if __name__ == "__main__":
