@@ -114,6 +114,9 @@ class Outcome:
         asked = current.asked
         if asked is None:
             return cls()
+        if not isinstance(asked, Requeue):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+            what = f"a pass returned a {type(asked).__name__}; return None, or Requeue(after=...)"
+            return cls(error=TypeError(what))
         after = asked.after if asked.after > 0 else None
         return cls(error=asked.error, after=after)
 

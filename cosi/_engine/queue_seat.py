@@ -353,7 +353,8 @@ class QueueSeat(Seat):
                 delays.reset()
             delay = delays.next()
             self.failed(error, 1, delay)
-            self.log.error("background hook failed", exc_info=error, extra={"interval": delay})
+            about = {"controller": self.name, "interval": delay}
+            self.log.error("background hook failed", exc_info=error, extra=about)
             await anyio.sleep(delay)
 
     async def _shut_down(self) -> None:

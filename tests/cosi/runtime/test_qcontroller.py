@@ -485,7 +485,39 @@ async def test_an_output_that_somebody_destroyed_comes_back(cosi: Harness) -> No
     assert list(await cosi.list(Sentence)) == ["a"]
 
 
+@pytest.mark.parametrize("wrong", [5, True, "later", Number()])
+async def test_a_pass_that_returns_something_else_is_a_failure_of_that_key(
+    cosi: Harness, wrong: object
+) -> None:
+    """It ended the whole runtime, with an AttributeError about ``after`` in a group of groups."""
+    keyed = Keyed(lambda *_: wrong)  # type: ignore[arg-type,return-value]  # this is the mistake
+    cosi.start(keyed)
+    with cosi.failing() as failures:
+        await cosi.given("a", Number())
+    assert isinstance(failures[0].error, TypeError)
+    assert "return None, or Requeue(after=...)" in str(failures[0].error)
+    assert failures[0].resource is not None
+    await cosi.given("b", Number())
+    assert "b" in keyed.keys
+
+
 # -- hooks and registration --
+
+
+async def test_a_hook_that_fails_says_whose_it_is(
+    cosi: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line was ``background hook failed interval=0.47``, of nobody."""
+
+    class Hooked(Keyed):
+        async def background(self) -> None:
+            raise ValueError("the hook fails")
+
+    with cosi.failing():
+        cosi.start(Hooked())
+        await cosi.settled()
+    records = [each for each in caplog.records if each.message == "background hook failed"]
+    assert vars(records[0])["controller"] == "Hooked"
 
 
 async def test_a_hook_that_lived_long_begins_its_backoff_anew(cosi: Harness) -> None:
