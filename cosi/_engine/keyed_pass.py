@@ -59,7 +59,11 @@ class KeyedPass:
         seat = self.seat
         while seat.name not in resource.metadata.finalizers:
             await seat.before_write()
-            held = resource.evolve(finalizers=(*resource.metadata.finalizers, seat.name))
+            metadata = resource.metadata
+            # Not Resource.evolve, which looks at what it is given: every first pass comes here.
+            held = Resource(
+                metadata.evolve(finalizers=(*metadata.finalizers, seat.name)), resource.spec
+            )
             seat.holding[self.id] = resource
             try:
                 return await seat.state.update(held, owner=resource.owner)
