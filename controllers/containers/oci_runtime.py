@@ -8,13 +8,14 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from controllers.containers.descriptor_store import VARIABLES
 from controllers.containers.go_errors import os_error_text
-from controllers.containers.processes import Process, all_processes
+from controllers.containers.processes import Process, all_processes, read_stat
 from controllers.containers.run_directory import RunDirectory
 
 COMMAND_SECONDS: Final = 60.0
@@ -66,7 +67,9 @@ class OCIRuntime:
         pid_file = directory.pid_file
         flags = ("--detach", "--bundle", str(directory.path), "--pid-file", str(pid_file))
         await self._run(("run", *flags, directory.id), directory.runtime_log, output)
-        return int(pid_file.read_bytes())
+        pid = int(pid_file.read_bytes())
+        await _orphaned(pid)
+        return pid
 
     async def delete(self, id: str, log: Path) -> None:
         """Kill it if need be and take away what the runtime keeps of it; fine if there is none.
@@ -81,18 +84,8 @@ class OCIRuntime:
 
         One that is killed too may leave a cgroup frozen, or a container half made.
         """
-        for stat in all_processes():
-            if stat.dead or not self._is_command(stat.pid):
-                continue
-            if process := Process.find(stat.pid, stat.start_time):
-                await _finished(process)
-
-    def _is_command(self, pid: int) -> bool:
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return words[1:3] == [b"--root", os.fsencode(self._state)]
+        for process in _started_with(("--root", str(self._state))):
+            await _finished(process)
 
     def known(self, id: str) -> bool:
         """Whether the runtime keeps anything of that name."""
@@ -118,6 +111,7 @@ class OCIRuntime:
         try:
             code = await _ended(_spawn(command, output))
         except TimeoutError:
+            await _kill_forks(command)
             raise RuntimeFailure(
                 f"{self._program} {arguments[0]} did not end within {COMMAND_SECONDS:g} seconds"
             ) from None
@@ -158,6 +152,44 @@ async def _ended(command: subprocess.Popen[bytes]) -> int:
     finally:
         process.close()
     return command.returncode
+
+
+async def _orphaned(pid: int) -> None:
+    """Wait until whoever has made a container is gone, so that the container is our child.
+
+    crun makes it in a process that it forks, and that outlives the command by a moment. A container
+    that ends in this moment would come to us as a zombie later on, when nobody waits for it.
+    """
+    stat = read_stat(pid)
+    maker = read_stat(stat.parent) if stat else None
+    if maker and maker.parent == os.getpid():
+        process = Process.find(maker.pid, maker.start_time)
+        if process:
+            await _finished(process)
+
+
+async def _kill_forks(command: tuple[str, ...]) -> None:
+    """Kill what a command that was killed has left at work, as crun does: see `_orphaned`."""
+    for process in _started_with(command[1:]):
+        process.signal(signal.SIGKILL)
+        await _finished(process)
+
+
+def _started_with(arguments: tuple[str, ...]) -> Iterator[Process]:
+    """The living processes that were given these arguments, wherever they are among their own."""
+    words = b"\0".join((b"", *map(os.fsencode, arguments), b""))
+    for stat in all_processes():
+        if stat.dead or words not in _command_line(stat.pid):
+            continue
+        if process := Process.find(stat.pid, stat.start_time):
+            yield process
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 async def _finished(process: Process) -> None:

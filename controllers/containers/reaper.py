@@ -4,9 +4,10 @@ Whoever starts services is their *child subreaper* (prctl(2)): what a service, o
 command, leaves behind becomes a child of the supervisor instead of process 1's, so that its exit
 status can be had and it does not stay as a zombie where process 1 does not care.
 
-Children of other code in this process must keep their exit status for it: only processes of a
-session that a service has opened are waited for here, and what runc could not make a container of;
-as process 1 all that are not of our own session.
+Children of other code in this process must keep their exit status for it. They are of our own
+session, or have opened one and lead it. So who is in another's session is an orphan, and is waited
+for here: what services leave, and the process in which crun makes a container. So is what runc
+could not make a container of; and as process 1 all that are not of our own session.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Reaper:
             return stat.pid != stat.session
         if stat.name.startswith(_UNBORN):
             return True
-        return os.getpid() == 1 and stat.session != os.getsid(0)
+        return stat.session != os.getsid(0) and (not stat.leads or os.getpid() == 1)
 
 
 def _listen(loop: asyncio.AbstractEventLoop, reaper: Reaper) -> bool:

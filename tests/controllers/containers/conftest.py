@@ -15,6 +15,10 @@ APPLETS = (
     "cat chmod echo env false grep head hostname id kill ln ls mkdir mount ps readlink seq sh "
     "sleep stat test touch trap true umount uname wc yes"
 )
+OCI_RUNTIMES = (
+    pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc)),
+    pytest.param("crun", marks=(pytest.mark.root, pytest.mark.crun)),
+)
 
 
 @pytest.fixture
@@ -63,15 +67,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(("umount", directory), check=True)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("process"),
-        pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc)),
-        pytest.param("crun", marks=(pytest.mark.root, pytest.mark.crun)),
-    ]
-)
+@pytest.fixture(params=["process", *OCI_RUNTIMES])
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each way to start something on this machine."""
+    return str(request.param)
+
+
+@pytest.fixture(params=OCI_RUNTIMES)
+def oci_runtime(request: pytest.FixtureRequest) -> str:
+    """Each way to start a real container."""
     return str(request.param)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,11 @@ from controllers.containers.processes import all_processes
 from controllers.paths import Paths
 from resources.container_spec import ContainerSpec
 from resources.extension_service import service_id
+
+
+def zombies() -> set[int]:
+    """Our children that have ended, and that nobody has waited for."""
+    return {stat.pid for stat in all_processes() if stat.dead and stat.parent == os.getpid()}
 
 
 class Runs:

@@ -15,16 +15,18 @@ from controllers.containers.driver import (
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.processes import read_stat
 from resources.container_spec import ContainerSpec
-from tests.controllers.containers.runs import Runs
+from tests.controllers.containers.runs import Runs, zombies
 
 
 @pytest.fixture
 async def driver(runs: Runs, runtime: str) -> AsyncIterator[LocalDriver]:
     """Open; when it is closed, nothing is left of anything."""
+    before = zombies()
     driver = runs.driver(runtime)
     async with driver.open():
         yield driver
     assert runs.left_behind() == []
+    assert zombies() <= before
 
 
 async def test_a_run_that_ends_says_how(driver: LocalDriver, runs: Runs) -> None:
@@ -125,6 +127,11 @@ async def test_arguments_are_passed_verbatim(driver: LocalDriver, runs: Runs) ->
     assert await runs.output(driver, container) == "[a b][][$HOME][*]"
 
 
+async def test_a_program_is_told_its_name_as_it_was_given(driver: LocalDriver, runs: Runs) -> None:
+    container = runs.shell('echo "$0"').evolve(entrypoint="./bin/sh")
+    assert await runs.output(driver, container) == "./bin/sh\n"
+
+
 async def test_the_working_directory_is_the_root_filesystem(
     driver: LocalDriver, runs: Runs
 ) -> None:
@@ -136,7 +143,11 @@ async def test_the_working_directory_is_the_root_filesystem(
     container = ContainerSpec(
         name="a", entrypoint="./hello", args=("--config", "config.ini"), environment=("PATH=/bin",)
     )
-    assert await runs.output(driver, container) == "./hello --config\n[hello]\n"
+    said = await runs.output(driver, container)
+    if driver.name == "crun":
+        # It executes `//./hello`: a script is named by what was executed, whatever its name is.
+        said = said.lstrip("/")
+    assert said == "./hello --config\n[hello]\n"
 
 
 async def test_the_environment_is_what_was_asked_for(driver: LocalDriver, runs: Runs) -> None:

@@ -6,16 +6,14 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from anyio import create_task_group
 
 from controllers.containers.cgroups import Cgroups
 from controllers.containers.local_driver import LocalDriver
-from controllers.containers.processes import all_processes
 from controllers.paths import Paths
 from resources.container_spec import ContainerSpec
 from tests.controllers.containers.conftest import rootfs_of
-from tests.controllers.containers.runs import Runs
+from tests.controllers.containers.runs import Runs, zombies
 from tests.soak import quantity
 
 CONTAINERS = quantity(10, 50)
@@ -28,10 +26,6 @@ async def start_and_stop(driver: LocalDriver, runs: Runs, container: ContainerSp
         await runs.says(driver, "up", container.name)
         await task.signal(signal.SIGTERM)
         assert (await task.wait()).code == 0
-
-
-def zombies() -> list[int]:
-    return [s.pid for s in all_processes() if s.dead and s.parent == os.getpid()]
 
 
 def descriptors() -> Counter[str]:
@@ -49,17 +43,15 @@ async def one_round(driver: LocalDriver, runs: Runs, containers: list[ContainerS
             tasks.start_soon(start_and_stop, driver, runs, container)
 
 
-@pytest.mark.root
-@pytest.mark.runc
-async def test_many_containers_three_times_over(runs: Runs) -> None:
-    driver = runs.driver("runc")
+async def test_many_containers_three_times_over(runs: Runs, oci_runtime: str) -> None:
+    driver = runs.driver(oci_runtime)
     containers = [runs.shell(SCRIPT, name=f"c{number}") for number in range(CONTAINERS)]
     before = descriptors()
     for _ in range(ROUNDS):
         await one_round(driver, runs, containers)
         assert runs.left_behind() == []
         assert not runs.paths.run.exists()
-        assert zombies() == []
+        assert zombies() == set()
         assert descriptors() <= before
         assert list(Cgroups().directories(runs.paths.tree)) == []
 
@@ -72,20 +64,18 @@ async def test_processes_three_times_over(runs: Runs) -> None:
         await one_round(driver, runs, containers)
         assert runs.left_behind() == []
         assert not runs.paths.run.exists()
-        assert zombies() == []
+        assert zombies() == set()
         assert descriptors() <= before
 
 
-@pytest.mark.root
-@pytest.mark.runc
 async def test_two_trees_with_services_of_the_same_names_do_not_disturb_each_other(
-    runs: Runs, tmp_path: Path
+    runs: Runs, oci_runtime: str, tmp_path: Path
 ) -> None:
     other = Paths(tmp_path / "other")
     others = Runs(other, rootfs_of(other))
     async with create_task_group() as tasks:
         for tree in (runs, others):
-            driver = tree.driver("runc")
+            driver = tree.driver(oci_runtime)
             containers = [tree.shell(SCRIPT, name=name) for name in "abc"]
             tasks.start_soon(several_rounds, driver, tree, containers)
     assert runs.left_behind() == others.left_behind() == []

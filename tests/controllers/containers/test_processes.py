@@ -160,6 +160,20 @@ async def test_orphans_of_a_service_are_waited_for() -> None:
         assert leader.wait() == 0  # left to whoever started it
 
 
+async def test_an_orphan_of_a_session_that_nobody_knows_is_waited_for() -> None:
+    """crun makes a container in such a process, and leaves it to whoever is there."""
+    reaper = Reaper()
+    with reaper.working():
+        leader, pid = orphan(session=True)
+        process = held(pid)
+        os.kill(pid, signal.SIGKILL)
+        await process.wait()
+        process.close()
+        reaper.reap()
+        assert read_stat(pid) is None
+        assert leader.wait() == 0
+
+
 async def test_children_of_other_code_are_left_to_it() -> None:
     reaper = Reaper()
     with reaper.working():
