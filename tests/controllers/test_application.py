@@ -17,14 +17,11 @@ from pathlib import Path
 import pytest
 
 from controllers.containers.overlay import mounted_overlays
+from tests.controllers.containers.conftest import OCI_RUNTIMES
 from tests.program.process import Program
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RUNTIMES = [
-    "process",
-    pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc)),
-    pytest.param("crun", marks=(pytest.mark.root, pytest.mark.crun)),
-]
+RUNTIMES = ["process", *OCI_RUNTIMES]
 
 
 class Machine:
@@ -138,10 +135,11 @@ def test_once_shows_every_life_and_leaves_nothing(machine: Machine, runtime: str
     assert machine.leftovers() == []
 
 
-@pytest.mark.root
-@pytest.mark.runc
-def test_a_service_has_its_own_namespaces_and_the_hosts_network(machine: Machine) -> None:
-    with machine.running("--runtime", "runc"):
+@pytest.mark.parametrize("runtime", OCI_RUNTIMES)
+def test_a_service_has_its_own_namespaces_and_the_hosts_network(
+    machine: Machine, runtime: str
+) -> None:
+    with machine.running("--runtime", runtime):
         pid = machine.until(r"Started task ext-hello-world \(PID (\d+)\)")[1]
         for name in ("pid", "mnt", "uts"):
             assert namespace(pid, name) != namespace("self", name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.controllers.containers.conftest import paths, rootfs
+from tests.controllers.containers.conftest import OCI_RUNTIMES, paths, rootfs
 from tests.controllers.containers.manager import Manager
 from tests.controllers.containers.runs import Runs
 from tests.controllers.killing.machine import Machine
@@ -24,9 +24,7 @@ KILLS = quantity(5, 200)
 SEED = os.environ.get("COSI_SEED", "1")
 
 
-@pytest.fixture(
-    params=["process", pytest.param("runc", marks=(pytest.mark.root, pytest.mark.runc))]
-)
+@pytest.fixture(params=["process", *OCI_RUNTIMES])
 def machine(
     request: pytest.FixtureRequest, tmp_path: Path, rootfs: Callable[[str], Path]
 ) -> Iterator[Machine]:

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from controllers.containers import syscalls
-from controllers.containers.choose import why_not
+from controllers.containers.choose import RUNTIMES, why_not
 from cosi.cli import main as main_program
 
 IMPORTED = (
@@ -51,7 +51,8 @@ def main() -> None:
     asked = socket.socket(fileno=int(sys.argv[1]))
     for module in IMPORTED:
         importlib.import_module(module)
-    why_not("runc")  # once for all lives: it runs a container
+    for runtime in RUNTIMES:
+        why_not(runtime)  # once for all lives: it runs a container
     gc.freeze()
     syscalls.set_child_subreaper(True)
     ours: set[int] = set()

@@ -1,5 +1,6 @@
 """The writable layer over a root filesystem."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,13 @@ def overlay(tmp_path: Path) -> Overlay:
     rootfs.mkdir(parents=True)
     (rootfs / "file").write_text("of the image\n")
     return Overlay(rootfs, tmp_path / "a:b, c" / "upper", tmp_path / "a:b, c" / "work")
+
+
+def test_the_layer_is_without_setuid_and_devices(overlay: Overlay) -> None:
+    overlay.mount(keep_changes=False)
+    flags = os.statvfs(overlay.rootfs).f_flag
+    assert (flags & os.ST_NOSUID, flags & os.ST_NODEV) == (os.ST_NOSUID, os.ST_NODEV)
+    overlay.unmount()
 
 
 def test_what_is_written_goes_to_the_layer(overlay: Overlay) -> None:
