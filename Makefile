@@ -12,12 +12,16 @@ SOAK := tests/controllers/test_killing.py tests/controllers/containers/test_no_l
 	tests/controllers/host/test_walk.py tests/controllers/lifecycle/test_machine.py \
 	tests/cosi/api/test_endurance.py tests/cosi/store/test_any_life.py
 
+# Runs a command as on another machine: after what is said of its mounts, which nobody else sees.
+AS = COSI_REQUIRE_COMPONENTS=1 unshare --mount sh -c '$(1) && exec "$$0" "$$@"'
+CONTAINERS = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'runc or crun'
+
 # The suite starts the program a hundred times: it is compiled once, and never into the tree.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak coverage lint format bench generate clean
+.PHONY: help demo run test soak unified legacy coverage lint format bench generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +37,13 @@ test: .venv/.dev ## the whole test suite
 
 soak: .venv/.dev ## what is a matter of quantity, all of it: kills, watches, hostile bytes, output
 	@COSI_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SOAK) $(PYTEST_ARGS)
+
+unified: .venv/.dev ## as root: real containers of runc and crun, as on a machine with cgroup v2 alone
+	@$(call AS,umount --lazy /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup) $(CONTAINERS) $(PYTEST_ARGS)
+
+# crun goes by what the kernel tells, and writes where v2 was: into a directory that goes with us.
+legacy: .venv/.dev ## on a hybrid machine, the same as on one with cgroup v1 alone
+	@$(call AS,umount /sys/fs/cgroup/unified && mount -t tmpfs none /sys/fs/cgroup/unified) $(CONTAINERS) $(PYTEST_ARGS)
 
 coverage: .venv/.dev ## the suite once more, with the 95 % promise of cosi/ checked
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
