@@ -85,7 +85,10 @@ class OCIRuntime:
         One that is killed too may leave a cgroup frozen, or a container half made.
         """
         for process in _started_with(("--root", str(self._state))):
-            await _finished(process)
+            if _is_container(process.pid):
+                process.close()
+            else:
+                await _finished(process)
 
     def known(self, id: str) -> bool:
         """Whether the runtime keeps anything of that name."""
@@ -183,6 +186,14 @@ def _started_with(arguments: tuple[str, ...]) -> Iterator[Process]:
             continue
         if process := Process.find(stat.pid, stat.start_time):
             yield process
+
+
+def _is_container(pid: int) -> bool:
+    """Whether it has PIDs of its own: crun's is like its command until it executes its program."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return False
 
 
 def _command_line(pid: int) -> bytes:

@@ -1,6 +1,8 @@
 """What a runtime's command leaves behind, with commands that do as crun's, more slowly."""
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,13 @@ import os, time
 if os.fork():
     os.wait()
 else:
+    time.sleep(1000)
+"""
+CONTAINER = """
+import ctypes, os, time
+CLONE_NEWPID = 0x20000000
+assert ctypes.CDLL(None).unshare(CLONE_NEWPID) == 0
+if not os.fork():
     time.sleep(1000)
 """
 
@@ -83,3 +92,22 @@ async def test_a_command_that_takes_too_long_is_killed_with_all_that_it_has_fork
         await runtime(directory, NEVER_DONE).run(directory, 1)
     living = {stat.pid for stat in all_processes() if not stat.dead}
     assert children() & living <= before
+
+
+@pytest.mark.root
+async def test_a_container_is_not_waited_for_as_the_command_that_it_was_forked_from(
+    directory: RunDirectory,
+) -> None:
+    """Which would take as long as the service lives: crun's is a copy of its command at first."""
+    before = children()
+    slow = runtime(directory, CONTAINER)
+    with pytest.raises(FileNotFoundError):  # nobody has written who it is
+        await slow.run(directory, 1)
+    [pid] = children() - before
+    process = Process.find(pid)
+    assert process
+    async with asyncio.timeout(5):
+        await slow.finish_commands()
+    process.signal(signal.SIGKILL)
+    assert await process.wait() == 128 + signal.SIGKILL
+    process.close()
