@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import anyio
@@ -42,13 +43,27 @@ async def endpoint(bind: Bind) -> AsyncGenerator[str]:
 
     At the end calls have a moment to end by themselves.
     """
-    with tempfile.TemporaryDirectory(prefix="cosi-") as private:
-        path = f"{private}/grpc.sock"
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        bind(server, f"unix:{path}")
+    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+    with _bound_to_nowhere(server, bind) as path:
         try:
             await server.start()
             yield path
         finally:
             with anyio.CancelScope(shield=True):
                 await server.stop(GRACE_SECONDS)
+
+
+@contextmanager
+def _bound_to_nowhere(server: Server, bind: Bind) -> Generator[str]:
+    """A socket that has lost its name once it had one: a server that is killed leaves no file.
+
+    gRPC wants a name to bind it to; to connect to it, a descriptor of it is enough.
+    """
+    with tempfile.TemporaryDirectory(prefix="cosi-") as private:
+        path = f"{private}/grpc.sock"
+        bind(server, f"unix:{path}")
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

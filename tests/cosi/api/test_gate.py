@@ -5,6 +5,7 @@ import logging
 import os
 import socket as sockets
 import stat
+import tempfile
 from pathlib import Path
 
 import anyio
@@ -32,6 +33,22 @@ async def test_the_socket_is_its_owners_and_goes_with_the_server(
         assert mode(path.parent) == 0o700
 
     assert files_in(path.parent) == []
+
+
+async def test_a_server_has_no_file_but_its_socket(
+    state: InMemoryState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is killed leaves nothing else: there were a thousand directories in /tmp once."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    async with (
+        serve(state, UnixListener(tmp_path / "cosi.sock")) as (address,),
+        connect(address) as remote,
+    ):
+        await remote.create(Resource.new("a", Thing()))
+        assert files_in(temporary) == []
 
 
 async def test_peer_credentials_are_checked(
