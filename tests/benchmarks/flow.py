@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import math
 import re
@@ -95,7 +94,6 @@ async def seconds_to_running(paths: Paths, count: int) -> float:
 
 def seconds_for(count: int) -> float:
     with machine_with(count) as paths:
-        gc.collect()
         return anyio.run(seconds_to_running, paths, count)
 
 

@@ -179,11 +179,9 @@ def measure(benchmark: Benchmark, scale: Scale) -> Result:
     other: list[float] = []
     with benchmark.prepare(scale) as pair:
         for _ in range(benchmark.repeats):
-            gc.collect()
-            ours.append(pair.ours())
+            ours.append(_clean(pair.ours, scale))
             if pair.other is not None:
-                gc.collect()
-                other.append(pair.other())
+                other.append(_clean(pair.other, scale))
     return Result(
         benchmark,
         statistics.median(ours),
@@ -191,6 +189,13 @@ def measure(benchmark: Benchmark, scale: Scale) -> Result:
         (min(ours), max(ours)),
         (min(other), max(other)) if other else None,
     )
+
+
+def _clean(figure: Callable[[], float], scale: Scale) -> float:
+    """One repeat, without the garbage of the one before."""
+    if not scale.tiny:
+        gc.collect()
+    return figure()
 
 
 def microseconds(work: Callable[[], object], times: int = 1) -> float:

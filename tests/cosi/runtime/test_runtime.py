@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterable
 
 import anyio
@@ -271,6 +273,34 @@ async def test_the_collector_is_tuned_while_a_runtime_runs() -> None:
         await cosi.settled()
         assert gc.get_threshold() == THRESHOLDS
     assert gc.get_threshold() == before
+
+
+FREEZING = """
+import asyncio, gc, sys
+from cosi import InMemoryState, Runtime
+
+async def counts():
+    runtime = Runtime(InMemoryState())
+    task = asyncio.create_task(runtime.run())
+    await runtime.settled()
+    during = gc.get_freeze_count()
+    task.cancel()
+    await asyncio.wait([task])
+    return during, gc.get_freeze_count()
+
+if sys.argv[1:]:
+    gc.freeze()
+before = gc.get_freeze_count()
+during, after = asyncio.run(counts())
+print(during > before, during == before, after == before)
+"""
+
+
+@pytest.mark.parametrize(("frozen", "shown"), [("", "True False True"), ("x", "False True True")])
+def test_what_a_program_has_frozen_stays_frozen(frozen: str, shown: str) -> None:
+    command = (sys.executable, "-c", FREEZING, *filter(None, [frozen]))
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == shown
 
 
 async def test_an_interrupt_ends_the_runtime() -> None:
