@@ -61,9 +61,11 @@ def go_figures(name: str, size: int, seconds: float) -> list[float]:
     return figures
 
 
-def against_go(registry: Registry, name: str, *, unit: str = "us", **rest: Any) -> Any:
+def against_go(
+    registry: Registry, name: str, *, unit: str = "us", repeats: int = 9, **rest: Any
+) -> Any:
     """A benchmark whose other side is the Go program."""
-    return registry(name, unit=unit, against="Go COSI", missing=missing, **rest)
+    return registry(name, unit=unit, against="Go COSI", missing=missing, repeats=repeats, **rest)
 
 
 @contextmanager
