@@ -58,10 +58,10 @@ def get(scale: Scale) -> Iterator[Pair]:
 @contextmanager
 def create(scale: Scale) -> Iterator[Pair]:
     size = scale.of(RESOURCES)
+    specs = [Service.model_validate(fields(number)) for number in range(size)]
 
     async def one_state() -> tuple[float, int]:
         state = InMemoryState()
-        specs = [Service.model_validate(fields(number)) for number in range(size)]
         made = [Resource.new(f"{n:06}", spec, labels=labels(n)) for n, spec in enumerate(specs)]
         begin = time.perf_counter()
         for resource in made:
