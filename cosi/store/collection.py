@@ -38,6 +38,8 @@ from cosi.watch import Event, EventType
 # An attribute of an enumeration is looked up slowly (Python 3.11), and every write asks for these.
 _RUNNING: Final = Phase.RUNNING
 _TEARING_DOWN: Final = Phase.TEARING_DOWN
+_CREATED: Final = EventType.CREATED
+_UPDATED: Final = EventType.UPDATED
 _UNKNOWN_SAFETY: Final = uuid.SafeUUID.unknown
 _log: Final = logging.getLogger(__name__)
 _epoch: Final = int.from_bytes(os.urandom(8), "big") << 64
@@ -220,14 +222,13 @@ class Collection:
         old = self._items.get(id)
         self._items[id] = resource
         self._snapshot = None
-        if old is None:
-            insort(self._ids, id)
         if self._labels is not None:
             self._labels.replace(id, old, resource)
         if old is None:
-            self._publish(self.history.record(EventType.CREATED, resource))
+            insort(self._ids, id)
+            self._publish(self.history.record(_CREATED, resource))
         else:
-            self._publish(self.history.record(EventType.UPDATED, resource, old))
+            self._publish(self.history.record(_UPDATED, resource, old))
 
     def remove(self, id: str) -> None:
         """Forget what was checked, and publish that."""

@@ -96,12 +96,17 @@ class History(Log):
         self, type: EventType, resource: Resource[Any], old: Resource[Any] | None = None
     ) -> Event[Any]:
         """Append an event, and return it with its bookmark."""
-        position = self.end
+        # `end`, `bookmark` and `append` are written out: every write comes here.
+        events = self._events
+        position = self._base + len(events)
         # Only while it is filled for the first time: afterwards nobody could tell what was lost.
         if position == self.capacity < self._size.maximum:
             self.capacity = min(2 * self.capacity, self._size.maximum)
-        event = Event(type, resource, old, self.bookmark(position))
-        self.append(event, self.capacity)
+        event = Event(type, resource, old, _COOKIE + position.to_bytes(8, "big", signed=True))
+        if len(events) < 2 * self.capacity:
+            events.append(event)
+        else:
+            self.append(event, self.capacity)
         return event
 
     def bookmark(self, position: int) -> bytes:

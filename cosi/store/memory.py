@@ -23,8 +23,7 @@ from cosi.store.watching import MemoryWatch
 from cosi.watch import NOW, Event, Start, Watch
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+_now = partial(datetime.now, UTC)
 
 
 class InMemoryState(State):
@@ -85,8 +84,9 @@ class InMemoryState(State):
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
         if self._unloaded is not None:
             await self._load(self._unloaded)
-        check_name(resource.metadata)
-        collection = self._open(resource.namespace, resource.type)
+        metadata = resource.metadata
+        check_name(metadata)
+        collection = self._open(metadata.namespace, metadata.type)
         if self._store is None:
             stored = collection.created(resource, owner)
             collection.put(stored)
