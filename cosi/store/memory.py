@@ -22,7 +22,6 @@ from cosi.store.to_the_end import to_the_end
 from cosi.store.watching import MemoryWatch
 from cosi.watch import NOW, Event, Start, Watch
 
-
 _now = partial(datetime.now, UTC)
 
 
