@@ -417,13 +417,13 @@ class Small(Spec, type="Smalls.benchmark.example.org"):
     count: int
 
 
-@benchmark("100,000 resident resources, 3 fields", unit="MB", limit=AtMost(120))
+@benchmark("100,000 resident resources, 3 fields", unit="MB", limit=AtMost(120), repeats=2)
 @contextmanager
 def resident(scale: Scale) -> Iterator[Pair]:
     yield Pair(lambda: _resident_megabytes("Small", scale.of(100_000)))
 
 
-@benchmark("100,000 resident resources, 20 fields in 7 parts", unit="MB")
+@benchmark("100,000 resident resources, 20 fields in 7 parts", unit="MB", repeats=1)
 @contextmanager
 def resident_large(scale: Scale) -> Iterator[Pair]:
     yield Pair(lambda: _resident_megabytes("Service", scale.of(100_000)))
