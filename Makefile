@@ -83,4 +83,5 @@ clean: ## what the targets above made
 	@echo "installing cosi and its development tools into .venv ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@$(BIN)/python -m pytest --collect-only -q >/dev/null || true # compiled once, not by each worker
+	@$(BIN)/python -m tests.interop.toolchain
 	@touch $@ .venv/.run
