@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import anyio
 import pytest
 from anyio import to_thread
@@ -37,7 +35,7 @@ class Threaded(Controller):
 
     async def reconcile(self) -> None:
         for number in await self.numbers.list():
-            await to_thread.run_sync(lambda: time.sleep(0.02))  # the work
+            await to_thread.run_sync(sum, range(1_000_000))  # the work
             await self.texts.apply(number.id, Text(text=str(number.spec.value)))
 
 
@@ -144,7 +142,7 @@ class Parent(Controller):
 
     async def _child(self) -> None:
         with idle():
-            await to_thread.run_sync(lambda: time.sleep(0.02))  # the outside
+            await to_thread.run_sync(sum, range(1_000_000))  # the outside
 
 
 async def test_a_plain_child_task_does_not_speak_for_its_parent(cosi: Harness) -> None:
