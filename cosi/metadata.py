@@ -7,17 +7,19 @@ the store and every watcher).
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 from cosi.errors import InvalidResource
 from cosi.frozen import EMPTY, FrozenMap
 
 Version = int | None
 """``None`` is *undefined*, which is not the same as 0 (COSI: "Version")."""
+
+Uid = int
+"""128 bits that no other incarnation of any resource has; a number, as every creation makes one."""
 
 MAX_VERSION: Final = 2**64 - 1
 
@@ -111,7 +113,7 @@ class _Fields:
     labels: FrozenMap[str, str]
     annotations: FrozenMap[str, str]
     finalizers: tuple[str, ...]
-    uid: uuid.UUID | None
+    uid: Uid | None
 
 
 class _Draft(_Fields):
@@ -143,7 +145,7 @@ class Metadata(_Fields):
         labels: FrozenMap[str, str] = EMPTY,
         annotations: FrozenMap[str, str] = EMPTY,
         finalizers: tuple[str, ...] = (),
-        uid: uuid.UUID | None = None,
+        uid: Uid | None = None,
     ) -> Self:
         """Made in one step; without ``created`` or ``updated`` (aware) the time is now, in UTC."""
         if created is None or updated is None:
@@ -165,7 +167,7 @@ class Metadata(_Fields):
         made.finalizers = finalizers
         made.uid = uid
         made.__class__ = cls  # type: ignore[assignment]  # same slots, no setters
-        return cast("Self", made)
+        return made  # type: ignore[return-value]  # a cast would be a call
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"metadata is a value; use evolve({name}=...) to make the next one")
@@ -195,7 +197,7 @@ class Metadata(_Fields):
         for name, value in changes.items():
             setattr(made, name, value)
         made.__class__ = Metadata  # type: ignore[assignment]  # same slots, no setters
-        return cast("Metadata", made)
+        return made  # type: ignore[return-value]  # a cast would be a call
 
     def __eq__(self, other: object) -> bool:
         """Compare as COSI does: without timestamps (and uid), finalizers in any order."""

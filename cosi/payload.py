@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections import abc
 from collections.abc import Mapping
@@ -68,7 +69,7 @@ class Value(BaseModel):
         current = dict(self.__dict__)
         if len(current) != len(fields):  # a cached_property has left its value there
             current = {name: current[name] for name in fields}
-        if len(changes) == 1 and len(fields) > _WIDE and cls._fields_stand_alone(changes):
+        if len(changes) == 1 and _fields_stand_alone(cls) and changes.keys() <= fields.keys():
             return self._assigned(current, *changes.items())
         # By name alone, without trying the alias first: measured at half the time.
         evolved: Self = cls.__pydantic_validator__.validate_python(
@@ -76,20 +77,14 @@ class Value(BaseModel):
         )
         return evolved
 
-    @classmethod
-    def _fields_stand_alone(cls, changes: Mapping[str, Any]) -> bool:
-        """Whether looking at the changed fields is enough: no rule is about several of them."""
-        rules = cls.__pydantic_decorators__
-        several = rules.model_validators or rules.root_validators or rules.field_validators
-        more = several or cls.__private_attributes__ or cls.__pydantic_post_init__
-        return not more and changes.keys() <= cls.__pydantic_fields__.keys()
-
     def _assigned(self, current: dict[str, Any], change: tuple[str, Any]) -> Self:
         """A copy with one field validated; with twenty fields in half the time of all of them."""
         cls = type(self)
         copy = cls.__new__(cls)
         _set(copy, "__dict__", current)  # not changed: the last line puts another one in its place
-        _set(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
+        given = self.__pydantic_fields_set__
+        # Shared where the change has nothing to add to it: nobody else ever does.
+        _set(copy, "__pydantic_fields_set__", given if change[0] in given else given.copy())
         _set(copy, "__pydantic_extra__", None)
         _set(copy, "__pydantic_private__", None)
         cls.__pydantic_validator__.validate_assignment(copy, *change)
@@ -97,6 +92,15 @@ class Value(BaseModel):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self
+
+
+@functools.lru_cache(maxsize=1024)
+def _fields_stand_alone(cls: type[Value]) -> bool:
+    """Whether looking at one changed field is enough, and pays: no rule is about several."""
+    rules = cls.__pydantic_decorators__
+    several = rules.model_validators or rules.root_validators or rules.field_validators
+    more = several or cls.__private_attributes__ or cls.__pydantic_post_init__
+    return not more and len(cls.__pydantic_fields__) > _WIDE
 
 
 def _mutable_part(annotation: Any) -> str | None:

@@ -13,13 +13,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from uuid import UUID
 
 import anyio
 
 from cosi._engine import operations
 from cosi.errors import NotFound
-from cosi.metadata import Phase
+from cosi.metadata import Phase, Uid
 from cosi.query import EVERYTHING, Query
 from cosi.resource import Kind, KindLike, Resource, S
 from cosi.watch import NOW, Event, EventType, Start, Watch
@@ -217,7 +216,7 @@ class State(ABC):
         return await operations.add_finalizer(self, kind, id, names, expected_phase)
 
     async def remove_finalizer(
-        self, kind: KindLike[S], id: str, *names: str, uid: UUID | None = None
+        self, kind: KindLike[S], id: str, *names: str, uid: Uid | None = None
     ) -> Resource[S]:
         """Let go of the resource, in any phase; names that are not there are no change.
 

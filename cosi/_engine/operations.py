@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic
-from uuid import UUID
 
 import anyio
 
@@ -25,7 +24,7 @@ from cosi.errors import (
     PhaseConflict,
     VersionConflict,
 )
-from cosi.metadata import Phase
+from cosi.metadata import Phase, Uid
 from cosi.resource import Kind, KindLike, Resource, S, Tombstone, kind_of
 from cosi.watch import Event, EventType, Watch
 
@@ -323,7 +322,7 @@ async def add_finalizer(
 
 
 async def remove_finalizer(
-    state: State, kind: KindLike[S], id: str, names: tuple[str, ...], uid: UUID | None
+    state: State, kind: KindLike[S], id: str, names: tuple[str, ...], uid: Uid | None
 ) -> Resource[S]:
     def release(resource: Resource[S]) -> Resource[S]:
         if uid is not None and resource.metadata.uid not in {None, uid}:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, Final
 
 from cosi.api.codec import decode, encode
@@ -14,6 +13,7 @@ from cosi.type_lookup import EVERY_TYPE, TypeRegistry
 # Field 2047 of the message, 16 bytes. COSI has no such field and skips it; it comes first, where a
 # record of COSI's has field 1, so that the rest is byte for byte what travels (where it must not).
 _UID: Final = b"\xfa\x7f\x10"
+_UID_BYTES: Final = 16
 
 
 class ProtobufMarshaler:
@@ -36,7 +36,7 @@ class ProtobufMarshaler:
             data = encode(resource)
         except (ValueError, TypeError, CosiError) as error:
             raise failed("marshal", error, resource.pointer) from error
-        return data if uid is None else _UID + uid.bytes + data
+        return data if uid is None else _UID + uid.to_bytes(_UID_BYTES, "big") + data
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
         """The resource of a record, ours or COSI's (which has no ``uid``).
@@ -47,8 +47,8 @@ class ProtobufMarshaler:
         uid = None
         try:
             if data.startswith(_UID):
-                start, end = len(_UID), len(_UID) + 16
-                uid, data = uuid.UUID(bytes=data[start:end]), data[end:]
+                start, end = len(_UID), len(_UID) + _UID_BYTES
+                uid, data = int.from_bytes(data[start:end], "big"), data[end:]
             resource = decode(data, self._payloads.payload)
         except (ValueError, TypeError, CosiError) as error:
             raise failed("unmarshal", error, pointer) from error

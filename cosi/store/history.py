@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,9 @@ from cosi.watch import Event, EventType
 
 # A bookmark of another process, or of a store that is gone, must not be taken for one of ours.
 _COOKIE: Final = os.urandom(8)
-_BOOKMARK_LENGTH: Final = 16
+_BOOKMARK: Final = struct.Struct(">8sq")
+_bookmark: Final = _BOOKMARK.pack
+_new_tuple: Final = tuple.__new__  # an Event without the function that NamedTuple puts before it
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -102,7 +105,7 @@ class History(Log):
         # Only while it is filled for the first time: afterwards nobody could tell what was lost.
         if position == self.capacity < self._size.maximum:
             self.capacity = min(2 * self.capacity, self._size.maximum)
-        event = Event(type, resource, old, _COOKIE + position.to_bytes(8, "big", signed=True))
+        event: Event[Any] = _new_tuple(Event, (type, resource, old, _bookmark(_COOKIE, position)))
         if len(events) < 2 * self.capacity:
             events.append(event)
         else:
@@ -111,7 +114,7 @@ class History(Log):
 
     def bookmark(self, position: int) -> bytes:
         """The bookmark of the event at ``position``; -1 is *before the first event*."""
-        return _COOKIE + position.to_bytes(8, "big", signed=True)
+        return _bookmark(_COOKIE, position)
 
     def resume(self, bookmark: bytes) -> int:
         """The position right after the event that carried ``bookmark``.
@@ -141,7 +144,7 @@ class History(Log):
 
 def position_of(bookmark: bytes) -> int:
     """Read a bookmark of this process; raises :class:`InvalidBookmark`."""
-    if len(bookmark) != _BOOKMARK_LENGTH:
+    if len(bookmark) != _BOOKMARK.size:
         raise InvalidBookmark("invalid watch bookmark: it is not 16 bytes long")
     if bookmark[:8] != _COOKIE:
         raise InvalidBookmark("invalid watch bookmark: it is of another process")

@@ -182,7 +182,7 @@ def _fields(m: Metadata) -> dict[str, Any]:
         "updated": m.updated.isoformat(),
     }
     if m.uid is not None:
-        fields["uid"] = str(m.uid)
+        fields["uid"] = str(uuid.UUID(int=m.uid))
     if m.labels:
         fields["labels"] = dict(m.labels)
     if m.annotations:
@@ -206,5 +206,5 @@ def _metadata(fields: dict[str, Any]) -> Metadata:
         FrozenMap(fields["labels"]) if "labels" in fields else EMPTY,
         FrozenMap(fields["annotations"]) if "annotations" in fields else EMPTY,
         tuple(fields.get("finalizers", ())),
-        None if uid is None else uuid.UUID(uid),
+        None if uid is None else uuid.UUID(uid).int,
     )
