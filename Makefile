@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak unified legacy coverage lint format bench generate clean
+.PHONY: help demo run test plain soak unified legacy coverage lint format bench generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ run: .venv/.run ## the example machine in the foreground; Ctrl-C stops it in ord
 
 test: .venv/.dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+plain: .venv/.dev ## the framework's suite without what was compiled, as where there is no compiler
+	@COSI_PURE_PYTHON=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/cosi $(PYTEST_ARGS)
 
 soak: .venv/.dev ## what is a matter of quantity, all of it: kills, watches, hostile bytes, output
 	@COSI_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SOAK) $(PYTEST_ARGS)
@@ -66,7 +69,7 @@ generate: .venv/.dev ## cosi/api/*_pb2.py again, from the .proto files
 	@$(BIN)/python -m cosi.api.generate
 
 clean: ## what the targets above made
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist cosi/_values/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/.made:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer on the PATH; say PYTHON=/path/to/python3" >&2; exit 1; }
@@ -74,12 +77,12 @@ clean: ## what the targets above made
 		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
-.venv/.run: .venv/.made pyproject.toml
+.venv/.run: .venv/.made pyproject.toml cosi/_values/compiled.c
 	@echo "installing cosi into .venv ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-.venv/.dev: .venv/.made pyproject.toml
+.venv/.dev: .venv/.made pyproject.toml cosi/_values/compiled.c
 	@echo "installing cosi and its development tools into .venv ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@$(BIN)/python -m pytest --collect-only -q >/dev/null || true # compiled once, not by each worker

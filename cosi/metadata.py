@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from cosi._values import MetadataFields
 from cosi.errors import InvalidResource
 from cosi.frozen import EMPTY, FrozenMap
 
@@ -84,45 +85,7 @@ def names(finalizers: Sequence[str]) -> tuple[str, ...]:
     return tuple(finalizers)
 
 
-class _Fields:
-    """The slots of a :class:`Metadata`; in a class of its own, so that it can be filled in."""
-
-    __slots__ = (
-        "annotations",
-        "created",
-        "finalizers",
-        "id",
-        "labels",
-        "namespace",
-        "owner",
-        "phase",
-        "type",
-        "uid",
-        "updated",
-        "version",
-    )
-
-    namespace: str
-    type: str
-    id: str
-    version: Version
-    owner: str
-    phase: Phase
-    created: datetime
-    updated: datetime
-    labels: FrozenMap[str, str]
-    annotations: FrozenMap[str, str]
-    finalizers: tuple[str, ...]
-    uid: Uid | None
-
-
-class _Draft(_Fields):
-    """A metadata that is still being filled in."""
-
-    __slots__ = ()
-
-
-class Metadata(_Fields):
+class Metadata(MetadataFields):
     """Everything about a resource but its payload.
 
     ``created`` and ``updated`` are timezone-aware. ``finalizers`` is an ordered set. ``uid`` tells
@@ -132,7 +95,7 @@ class Metadata(_Fields):
 
     __slots__ = ()
 
-    def __new__(  # noqa: PLR0917  # positional for stores, which make one for every write
+    def __new__(  # noqa: PLR0917  # the three of an address need no names
         cls,
         namespace: str,
         type: str,
@@ -151,53 +114,16 @@ class Metadata(_Fields):
         if created is None or updated is None:
             now = datetime.now(UTC)
             created, updated = created or now, updated or now
-        # Filled in while it may be, then frozen by its class: measured at a third of what it costs
-        # to get past a refusing __setattr__ twelve times, and every write makes one of these.
-        made = _Draft()
-        made.namespace = namespace
-        made.type = type
-        made.id = id
-        made.version = version
-        made.owner = owner
-        made.phase = phase
-        made.created = created
-        made.updated = updated
-        made.labels = labels
-        made.annotations = annotations
-        made.finalizers = finalizers
-        made.uid = uid
-        made.__class__ = cls  # type: ignore[assignment]  # same slots, no setters
-        return made  # type: ignore[return-value]  # a cast would be a call
+        return cls.of(
+            namespace, type, id, version, owner, phase, created, updated,
+            labels, annotations, finalizers, uid,
+        )  # fmt: skip
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"metadata is a value; use evolve({name}=...) to make the next one")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError("metadata is a value")
-
-    def evolve(self, **changes: Any) -> Metadata:
-        """Return a copy with ``changes``; the fields are those of the constructor.
-
-        Raises ``AttributeError`` for any other.
-        """
-        # Written out, as in __new__: a loop over the names takes three times as long.
-        made = _Draft()
-        made.namespace = self.namespace
-        made.type = self.type
-        made.id = self.id
-        made.version = self.version
-        made.owner = self.owner
-        made.phase = self.phase
-        made.created = self.created
-        made.updated = self.updated
-        made.labels = self.labels
-        made.annotations = self.annotations
-        made.finalizers = self.finalizers
-        made.uid = self.uid
-        for name, value in changes.items():
-            setattr(made, name, value)
-        made.__class__ = Metadata  # type: ignore[assignment]  # same slots, no setters
-        return made  # type: ignore[return-value]  # a cast would be a call
 
     def __eq__(self, other: object) -> bool:
         """Compare as COSI does: without timestamps (and uid), finalizers in any order."""

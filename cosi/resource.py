@@ -16,8 +16,9 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
+from cosi._values import Envelope
 from cosi.errors import InvalidResource
 from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, Version, format_version, names, texts
@@ -142,18 +143,7 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
-class _Envelope(Generic[S_co]):
-    __slots__ = ("_encoded", "metadata", "spec")
-    metadata: Metadata
-    spec: S_co
-    _encoded: Any  # what cosi.api keeps with the resource: encoded once, sent to every watcher
-
-
-_set_metadata = _Envelope.__dict__["metadata"].__set__
-_set_spec = _Envelope.__dict__["spec"].__set__
-
-
-class Resource(_Envelope[S_co]):
+class Resource(Envelope, Generic[S_co]):
     """One resource: metadata and payload, both values.
 
     Equality is COSI's: metadata without timestamps, and the payload.
@@ -161,9 +151,14 @@ class Resource(_Envelope[S_co]):
 
     __slots__ = ()
 
-    def __init__(self, metadata: Metadata, spec: S_co) -> None:
-        _set_metadata(self, metadata)
-        _set_spec(self, spec)
+    metadata: Metadata
+    spec: S_co
+
+    if typing.TYPE_CHECKING:
+
+        def __new__(cls, metadata: Metadata, spec: S_co) -> Self:
+            """Both, as they are; :meth:`new` looks at what it is given."""
+            ...
 
     @classmethod
     def new(
@@ -290,9 +285,10 @@ class Tombstone(Resource[Any]):
 
     __slots__ = ()
 
-    def __init__(self, pointer: Pointer, version: Version = None) -> None:
+    def __new__(cls, pointer: Pointer, version: Version = None) -> Self:
+        """Of an address, in the version of a kind that it had last."""
         metadata = Metadata(pointer.namespace, pointer.type, pointer.id, version)
-        _set_metadata(self, metadata)
+        return Envelope.__new__(cls, metadata, None)
 
     if not typing.TYPE_CHECKING:
 

@@ -40,6 +40,7 @@ _TEARING_DOWN: Final = Phase.TEARING_DOWN
 _CREATED: Final = EventType.CREATED
 _UPDATED: Final = EventType.UPDATED
 _log: Final = logging.getLogger(__name__)
+_metadata: Final = Metadata.of
 _epoch: Final = int.from_bytes(os.urandom(8), "big") << 64
 _incarnations: Final = itertools.count(1)
 
@@ -135,7 +136,7 @@ class Collection:
             raise AlreadyExists(f"resource {m} already exists", resource.pointer)
         now = self._now()
         return Resource(
-            Metadata(
+            _metadata(
                 m.namespace, m.type, m.id, 1, owner, m.phase, now, now,
                 m.labels, m.annotations, m.finalizers, _epoch | next(_incarnations),
             ),
@@ -175,7 +176,7 @@ class Collection:
             )
         version = 1 if was.version is None else (was.version + 1) & MAX_VERSION
         return Resource(
-            Metadata(
+            _metadata(
                 was.namespace, was.type, was.id, version, was.owner, m.phase, was.created,
                 self._now(), m.labels, m.annotations, m.finalizers, was.uid,
             ),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cosi.errors import InvalidBookmark, Overrun
 from cosi.resource import Kind, Resource
@@ -15,7 +16,8 @@ from cosi.watch import Event, EventType
 _COOKIE: Final = os.urandom(8)
 _BOOKMARK: Final = struct.Struct(">8sq")
 _bookmark: Final = _BOOKMARK.pack
-_new_tuple: Final = tuple.__new__  # an Event without the function that NamedTuple puts before it
+# An Event without the function that NamedTuple puts before it.
+_new_event: Final = cast("Callable[[type[Event[Any]], tuple[Any, ...]], Event[Any]]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -105,7 +107,7 @@ class History(Log):
         # Only while it is filled for the first time: afterwards nobody could tell what was lost.
         if position == self.capacity < self._size.maximum:
             self.capacity = min(2 * self.capacity, self._size.maximum)
-        event: Event[Any] = _new_tuple(Event, (type, resource, old, _bookmark(_COOKIE, position)))
+        event = _new_event(Event, (type, resource, old, _bookmark(_COOKIE, position)))
         if len(events) < 2 * self.capacity:
             events.append(event)
         else:

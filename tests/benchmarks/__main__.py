@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 import tests.benchmarks
 from cosi._engine.gc_tuning import THRESHOLDS
+from cosi._values import COMPILED
 from tests.benchmarks.go_program import go_version
 from tests.benchmarks.measure import Benchmark, Result, Scale, measure
 
@@ -91,6 +92,7 @@ def machine() -> Iterator[str]:
     others += [_first_line(name) for name in ("runc", "containerd")]
     yield "; ".join(others)
     yield f"gc thresholds {gc.get_threshold()}; {THRESHOLDS} and frozen while a runtime runs"
+    yield f"fields of metadata and resources: {'compiled' if COMPILED else 'in Python'}"
 
 
 def _version(package: str) -> str:
