@@ -14,7 +14,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -22,7 +21,8 @@ import tests.benchmarks
 from cosi._engine.gc_tuning import THRESHOLDS
 from cosi._values import COMPILED
 from tests.benchmarks.go_program import go_version
-from tests.benchmarks.measure import Benchmark, Result, Scale, measure
+from tests.benchmarks.measure import Benchmark, Result, Scale
+from tests.benchmarks.session import COLUMNS, Session, row
 
 VERSIONS = ("pydantic", "pydantic-core", "anyio", "grpcio", "protobuf")
 
@@ -36,9 +36,7 @@ def main() -> None:
         sys.exit(f"no benchmark has {options.only!r} in its name")
     print("\n".join(machine()))
     print()
-    began = time.monotonic()
-    results = list(_measured(chosen, Scale(quick=options.quick)))
-    _progress(f"{time.monotonic() - began:.0f} s in all")
+    results = Session(chosen, Scale(quick=options.quick)).run()
     print(table(results))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:  # noqa: PTH123  # as the user said
@@ -59,27 +57,6 @@ def benchmarks() -> Iterator[Benchmark]:
         if module != "__main__" and not module.startswith("test_"):
             loaded = importlib.import_module(f"tests.benchmarks.{module}")
             yield from getattr(loaded, "BENCHMARKS", ())
-
-
-def _measured(chosen: list[Benchmark], scale: Scale) -> Iterator[Result]:
-    for number, benchmark in enumerate(chosen, 1):
-        label = f"[{number}/{len(chosen)}] {benchmark.title}"
-        if reason := benchmark.missing():
-            _progress(f"{label}: left out, {reason}")
-            continue
-        _progress(f"{label} ...")
-        began = time.monotonic()
-        try:
-            result = measure(benchmark, scale)
-        except Exception as error:  # the others are worth having
-            _progress(f"    failed: {error!r}")
-            continue
-        _progress(f"    {time.monotonic() - began:.1f} s: {' | '.join(_row(result)[1:])}")
-        yield result
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def machine() -> Iterator[str]:
@@ -112,33 +89,14 @@ def _first_line(program: str) -> str:
 
 def table(results: list[Result]) -> str:
     """The results as a Markdown table, the losses among the wins."""
-    rows = [("name", "ours", "other", "unit", "ratio", "target", "met", "spread", "other's")]
-    rows += [_row(result) for result in results]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    rows = [COLUMNS, *map(row, results)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
         for row in rows
     ]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
-
-
-def _row(result: Result) -> tuple[str, ...]:
-    return (
-        result.benchmark.title,
-        f"{result.ours:.4g}",
-        "" if result.other is None else f"{result.other:.4g}",
-        result.benchmark.unit,
-        "" if result.ratio is None else f"{result.ratio:.3g}x",
-        str(result.benchmark.limit or ""),
-        {True: "yes", False: "NO", None: ""}[result.met],
-        _spread(result.ours_spread),
-        _spread(result.other_spread) if result.other_spread else "",
-    )
-
-
-def _spread(figures: tuple[float, float]) -> str:
-    return f"{figures[0]:.4g}..{figures[1]:.4g}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from cosi.api.client import RemoteState, open_channel
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.resource import Resource, Spec
 from cosi.watch import Watch
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
+from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again
 
 BENCHMARKS = benchmark = Registry()
 
@@ -77,17 +77,19 @@ def rate(work: Callable[[Client], Coroutine[Any, Any, float]]) -> Iterator[Pair]
 # -- unary calls ----------------------------------------------------------------------------------
 
 
-async def gets(client: Client, calls: int, together: int) -> float:
-    """Gets a second, ``together`` at a time."""
+async def gets(client: Client, together: int, seconds: float) -> float:
+    """Gets a second, ``together`` at a time, for so long."""
     async with AsyncExitStack() as stack:
         state = await client.state(stack)
         note = await state.create(client.new())
+        begin, calls = time.perf_counter(), 0
 
         async def some() -> None:
-            for _ in range(calls // together):
+            nonlocal calls
+            while not calls or time.perf_counter() - begin < seconds:
                 await state.get(Note, note.id)
+                calls += 1
 
-        begin = time.perf_counter()
         await asyncio.gather(*(some() for _ in range(together)))
         return calls / (time.perf_counter() - begin)
 
@@ -95,27 +97,33 @@ async def gets(client: Client, calls: int, together: int) -> float:
 @benchmark("api: unary get, one at a time", unit="calls/s", better="more")
 @contextmanager
 def get_one(scale: Scale) -> Iterator[Pair]:
-    with rate(lambda client: gets(client, scale.of(2_000, 300), 1)) as pair:
+    with rate(lambda client: gets(client, 1, 3 * scale.a_while)) as pair:
         yield pair
 
 
 @benchmark("api: unary get, 64 at a time", unit="calls/s", better="more")
 @contextmanager
 def get_many(scale: Scale) -> Iterator[Pair]:
-    with rate(lambda client: gets(client, scale.of(6_400, 640), 64)) as pair:
+    with rate(lambda client: gets(client, 64, 3 * scale.a_while)) as pair:
         yield pair
 
 
 # -- watches --------------------------------------------------------------------------------------
 
 
-async def follow(client: Client, events: int, *, aggregated: bool) -> float:
-    """Events a second of a kind's contents, read as bytes: what the server and the wire can do."""
+async def fill(client: Client, count: int) -> None:
     async with AsyncExitStack() as stack:
         state = await client.state(stack)
-        if len(await state.list(Note)) < events:
-            for _ in range(events // 100):
-                await asyncio.gather(*(state.create(client.new()) for _ in range(100)))
+        for _ in range(count // 100):
+            await asyncio.gather(*(state.create(client.new()) for _ in range(100)))
+
+
+async def follow(client: Client, events: int, seconds: float, *, aggregated: bool) -> float:
+    """Events a second of a kind's contents, read as bytes: what the server and the wire can do.
+
+    The contents again and again, each time by a new watch, for so long.
+    """
+    async with AsyncExitStack() as stack:
         channel = await stack.enter_async_context(open_channel(f"unix:{client.socket}"))
         options = state_pb2.WatchOptions(bootstrap_contents=True, aggregated=aggregated)
         request = state_pb2.WatchRequest(
@@ -125,15 +133,19 @@ async def follow(client: Client, events: int, *, aggregated: bool) -> float:
             api_version=1,
         )
         watch: UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"{SERVICE}Watch")
-        call = watch(request.SerializeToString())
-        await call.read()
-        begin = time.perf_counter()
-        seen = 0
-        while seen < events:
-            seen += len(sealed_pb2.WatchResponse.FromString(cast("bytes", await call.read())).event)
-        took = time.perf_counter() - begin
-        call.cancel()
-        return seen / took
+
+        async def contents() -> tuple[float, int]:
+            call = watch(request.SerializeToString())
+            await call.read()
+            begin, seen = time.perf_counter(), 0
+            while seen < events:
+                message = sealed_pb2.WatchResponse.FromString(cast("bytes", await call.read()))
+                seen += len(message.event)
+            took = time.perf_counter() - begin
+            call.cancel()
+            return took, seen
+
+        return 1 / await again(seconds, contents)
 
 
 @benchmark(
@@ -147,9 +159,10 @@ async def follow(client: Client, events: int, *, aggregated: bool) -> float:
 def aggregated(scale: Scale) -> Iterator[Pair]:
     count = scale.of(10_000, 2_000)
     with client() as one:
+        one.run(fill(one, count))
         yield Pair(
-            lambda: one.run(follow(one, count, aggregated=True)),
-            lambda: one.run(follow(one, count, aggregated=False)),
+            lambda: one.run(follow(one, count, scale.a_while, aggregated=True)),
+            lambda: one.run(follow(one, count, scale.a_while, aggregated=False)),
         )
 
 

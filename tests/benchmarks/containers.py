@@ -82,7 +82,7 @@ async def bundle(machine: Machine) -> str:
     against="bare runc run of its bundle",
     limit=AtMost(1.10),
     missing=no_runc,
-    repeats=81,  # a start takes 33 to 80 ms, and it is about a tenth of it
+    repeats=21,  # a start takes 33 to 80 ms, and it is about a tenth of it
 )
 @contextmanager
 def against_runc(scale: Scale) -> Iterator[Pair]:

@@ -1,20 +1,29 @@
-"""The whole flow, from definition files to running services, with the driver that runs nothing."""
+"""The whole flow, from definition files to running services, with the driver that runs nothing.
+
+Each machine is a process of its own: `python -m tests.benchmarks.flow start COUNT...` says how long
+it takes until so many run, `... edit COUNT` edits the last definition whenever it is told to. None
+of them is stopped in order: that is not what is measured, and 10,000 services take a while.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import itertools
+import json
+import logging
 import math
+import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import anyio
 
@@ -32,9 +41,8 @@ BENCHMARKS = benchmark = Registry()
 
 CHAIN = 10
 MANY = 10_000
-MEASURED: list[float] = []
-"""Seconds that so many took in this run: a start of all takes half a minute around what is timed,
-and is the last point of the exponent as well."""
+STARTS: list[list[Start]] = []
+"""Of this run: three rows look at the same ones, as each takes a quarter of a minute."""
 PASSES: list[float] = []
 """That the edits of this run took."""
 
@@ -54,18 +62,13 @@ def definition(number: int, entrypoint: str = "./hello") -> str:
     return text.replace("./hello", entrypoint)
 
 
-@contextmanager
-def machine_with(count: int) -> Iterator[Paths]:
-    """A root directory with so many definitions."""
-    root = Path(tempfile.mkdtemp(prefix="cosi-flow-"))
-    paths = Paths(root)
+def machine_with(count: int) -> Paths:
+    """A root directory with so many definitions; whoever started us removes it."""
+    paths = Paths(Path(tempfile.mkdtemp(prefix="cosi-flow-")))
     paths.definitions.mkdir(parents=True)
-    try:
-        for number in range(count):
-            (paths.definitions / f"s{number}.yaml").write_text(definition(number))
-        yield paths
-    finally:
-        shutil.rmtree(root)
+    for number in range(count):
+        (paths.definitions / f"s{number}.yaml").write_text(definition(number))
+    return paths
 
 
 @asynccontextmanager
@@ -86,135 +89,164 @@ async def running(paths: Paths) -> AsyncGenerator[tuple[Runtime, FakeDriver]]:
         tasks.cancel_scope.cancel()
 
 
-async def seconds_to_running(paths: Paths, count: int) -> float:
+# -- in the process of a machine ------------------------------------------------------------------
+
+
+async def start(count: int, *, leave: bool) -> None:
+    """Say how long it takes until so many run, and what the process has needed at most."""
+    paths = machine_with(count)
     begin = time.perf_counter()
     async with running(paths) as (_, driver):
         taken = time.perf_counter() - begin
         assert len(driver.running) == count
-    return taken
+        say([count, taken, peak_megabytes()])
+        if leave:
+            os._exit(0)
 
 
-def seconds_for(count: int) -> float:
-    with machine_with(count) as paths:
-        return anyio.run(seconds_to_running, paths, count)
-
-
-@benchmark(
-    "flow: definitions to all running, 10,000 in chains of ten",
-    unit="s",
-    limit=AtMost(30),
-    repeats=3,
-)
-@contextmanager
-def start(scale: Scale) -> Iterator[Pair]:
-    MEASURED.clear()
-
-    def seconds() -> float:
-        MEASURED.append(seconds_for(scale.of(MANY)))
-        return MEASURED[-1]
-
-    yield Pair(seconds)
-
-
-@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1), repeats=3)
-@contextmanager
-def growth(scale: Scale) -> Iterator[Pair]:
-    """The slope of a line through 100, 1,000 and 10,000, where both axes are logarithmic."""
-    counts = (100, 300, 1_000) if scale.quick else (100, 1_000, MANY)
-    if scale.tiny:
-        counts = (5, 10, 20)
-    seconds_for(counts[0])  # whatever is done once
-    known = list(MEASURED) if counts[-1] == scale.of(MANY) else []
-
-    def exponent() -> float:
-        times = [statistics.median(seconds_for(n) for _ in range(3)) for n in counts[:-1]]
-        times.append(known.pop() if known else seconds_for(counts[-1]))
-        line = statistics.linear_regression(
-            [math.log(count) for count in counts], [math.log(seconds) for seconds in times]
-        )
-        return line.slope
-
-    yield Pair(exponent)
-
-
-@benchmark("flow: peak memory with 10,000 services", unit="MB", repeats=1)
-@contextmanager
-def peak(scale: Scale) -> Iterator[Pair]:
-    """Of a process of its own, the interpreter and all modules included."""
-    command = [sys.executable, "-m", "tests.benchmarks.flow", str(scale.of(MANY))]
-
-    def megabytes() -> float:
-        return float(subprocess.run(command, check=True, capture_output=True).stdout)
-
-    yield Pair(megabytes)
-
-
-def peak_megabytes(count: int) -> float:
-    """In a process of its own: what it has needed at most, to run so many services."""
-    seconds_for(count)
+def peak_megabytes() -> float:
     # Not ru_maxrss: that begins with the size of whoever forked us.
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-class Machine:
-    """A machine on which all services run, for as many edits as one likes."""
+async def edit_as_told(count: int) -> None:
+    """For each line on stdin: the milliseconds until the new container runs, and the passes."""
+    paths, number = machine_with(count), count - 1
+    entrypoints = (f"./hello{number}" for number in itertools.count())
+    async with running(paths) as (runtime, driver):
+        say("ready")
+        while await anyio.to_thread.run_sync(sys.stdin.readline):
+            text = definition(number, next(entrypoints))
+            say(await edited(runtime, driver, paths.definitions / f"s{number}.yaml", text))
+        os._exit(0)
 
-    def __init__(self, runner: asyncio.Runner, paths: Paths) -> None:
-        self._run = runner.run
-        self._paths = paths
-        self._entrypoints = (f"./hello{number}" for number in itertools.count())
-        self._over = asyncio.Event()
-        self._run(self._begin())
 
-    async def _begin(self) -> None:
-        ready = asyncio.Event()
-        self._life = asyncio.create_task(self._live(ready))
-        await ready.wait()
+async def edited(
+    runtime: Runtime, driver: FakeDriver, file: Path, text: str
+) -> tuple[float, float]:
+    def passes() -> int:
+        return sum(each.processed for each in runtime.statistics().values())
 
-    async def _live(self, ready: asyncio.Event) -> None:
-        async with running(self._paths) as (self._runtime, self._driver):
-            ready.set()
-            await self._over.wait()
+    id = f"ext-{file.stem}"
+    container, before = driver.running[id], passes()
+    async with runtime.state.watch(ServiceState, id) as events:
+        begin = time.perf_counter()
+        file.write_text(text)  # noqa: ASYNC240  # a short one, and part of what is timed
+        async for event in events:
+            if event.resource.spec.pid not in {None, container}:
+                break
+        taken = time.perf_counter() - begin
+    await runtime.settled()
+    return taken * 1000, passes() - before
 
-    async def _end(self) -> None:
-        self._over.set()
-        await self._life
 
-    def edit(self, number: int) -> tuple[float, int]:
-        """Edit one definition; the milliseconds until its new container runs, and the passes."""
-        return self._run(self._edit(number))
+def say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
-    async def _edit(self, number: int) -> tuple[float, int]:
-        id = f"ext-s{number}"
-        before, passes = self._driver.running[id], self._passes()
-        async with self._runtime.state.watch(ServiceState, id) as events:
-            begin = time.perf_counter()
-            text = definition(number, next(self._entrypoints))
-            (self._paths.definitions / f"s{number}.yaml").write_text(text)
-            async for event in events:
-                if event.resource.spec.pid not in {None, before}:
-                    break
-            taken = time.perf_counter() - begin
-        await self._runtime.settled()
-        return taken * 1000, self._passes() - passes
 
-    def _passes(self) -> int:
-        return sum(each.processed for each in self._runtime.statistics().values())
+# -- and in ours ----------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        self._run(self._end())
+
+@dataclass(frozen=True)
+class Start:
+    """That of so many services."""
+
+    count: int
+    seconds: float
+    peak_megabytes: float
 
 
 @contextmanager
-def machines(*counts: int) -> Iterator[list[Machine]]:
-    with ExitStack() as stack:
-        runner = stack.enter_context(asyncio.Runner())
-        made: list[Machine] = []
-        for count in counts:
-            made.append(Machine(runner, stack.enter_context(machine_with(count))))
-            stack.callback(made[-1].close)
-        yield made
+def process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A machine, and what it leaves behind."""
+    command = [sys.executable, "-m", "tests.benchmarks.flow", *map(str, arguments)]
+    with tempfile.TemporaryDirectory() as directory:
+        environment = os.environ | {"TMPDIR": directory}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, env=environment, **pipes) as machine:
+            yield machine
+
+
+def starts(*counts: int) -> list[Start]:
+    """Of so many, one after the other, in one process; of the first ones twice."""
+    with process("start", counts[0], *counts) as machine:
+        said, _ = machine.communicate()
+    return [Start(*json.loads(line)) for line in said.splitlines()[1:]]
+
+
+def counts(scale: Scale) -> tuple[int, ...]:
+    if scale.tiny:
+        return 5, 10, 20
+    return (100, 300, 1_000) if scale.quick else (100, 1_000, MANY)
+
+
+@benchmark("flow: definitions to all running, 10,000 in chains of ten", unit="s", limit=AtMost(30))
+@contextmanager
+def all_running(scale: Scale) -> Iterator[Pair]:
+    STARTS.clear()
+
+    def seconds() -> float:
+        STARTS.append(starts(*counts(scale)))
+        return STARTS[-1][-1].seconds
+
+    yield Pair(seconds)
+
+
+@contextmanager
+def same_starts(scale: Scale) -> Iterator[Iterator[list[Start]]]:
+    """Those of the row above; fresh ones if nobody asked for that."""
+    known = list(STARTS)
+    yield iter(lambda: known.pop() if known else starts(*counts(scale)), None)
+
+
+@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1))
+@contextmanager
+def growth(scale: Scale) -> Iterator[Pair]:
+    """The slope of a line through 100, 1,000 and 10,000, where both axes are logarithmic."""
+
+    def exponent() -> float:
+        points = next(made)
+        line = statistics.linear_regression(
+            [math.log(each.count) for each in points], [math.log(each.seconds) for each in points]
+        )
+        return line.slope
+
+    with same_starts(scale) as made:
+        yield Pair(exponent)
+
+
+@benchmark("flow: peak memory with 10,000 services", unit="MB")
+@contextmanager
+def peak(scale: Scale) -> Iterator[Pair]:
+    """Of a process of its own, the interpreter and all modules included."""
+    with same_starts(scale) as made:
+        yield Pair(lambda: next(made)[-1].peak_megabytes)
+
+
+class Machine:
+    """A machine on which all services run, for as many edits as one likes."""
+
+    def __init__(self, told: subprocess.Popen[str]) -> None:
+        assert told.stdin
+        assert told.stdout
+        self._stdin, self._stdout = told.stdin, told.stdout
+        self._stdout.readline()  # all of them run
+
+    @classmethod
+    @contextmanager
+    def of(cls, count: int) -> Iterator[Self]:
+        with process("edit", count) as machine:
+            yield cls(machine)
+            machine.communicate()
+
+    def edit(self) -> tuple[float, float]:
+        """Edit the last definition; the milliseconds until it runs anew, and the passes."""
+        self._stdin.write("\n")
+        self._stdin.flush()
+        taken, passes = json.loads(self._stdout.readline())
+        return taken, passes
 
 
 @benchmark(
@@ -227,16 +259,15 @@ def machines(*counts: int) -> Iterator[list[Machine]]:
 @contextmanager
 def edit(scale: Scale) -> Iterator[Pair]:
     """Of one that nobody depends on: every dependent looks at its gate again, rightly."""
-    last = scale.of(MANY) - 1
     PASSES.clear()
 
     def milliseconds() -> float:
-        taken, passes = many.edit(last)
+        taken, passes = many.edit()
         PASSES.append(passes)
         return taken
 
-    with machines(last + 1) as [many], machines(1) as [one]:
-        yield Pair(milliseconds, lambda: one.edit(0)[0])
+    with Machine.of(scale.of(MANY)) as many, Machine.of(1) as one:
+        yield Pair(milliseconds, lambda: one.edit()[0])
 
 
 @benchmark("flow: one edit among 10,000, passes it takes", unit="", limit=AtMost(10))
@@ -246,10 +277,14 @@ def edit_passes(scale: Scale) -> Iterator[Pair]:
     if PASSES:
         yield Pair(PASSES.pop)
         return
-    last = scale.of(MANY) - 1
-    with machines(last + 1) as [many]:
-        yield Pair(lambda: many.edit(last)[1])
+    with Machine.of(scale.of(MANY)) as many:
+        yield Pair(lambda: many.edit()[1])
 
 
 if __name__ == "__main__":
-    print(peak_megabytes(int(sys.argv[1])))
+    logging.getLogger("controllers").setLevel(logging.ERROR)
+    what, *sizes = sys.argv[1], *map(int, sys.argv[2:])
+    if what == "edit":
+        anyio.run(edit_as_told, *sizes)
+    for size in sizes:
+        anyio.run(functools.partial(start, size, leave=size == sizes[-1]))

@@ -61,23 +61,29 @@ def go_figures(name: str, size: int, seconds: float) -> list[float]:
     return figures
 
 
-def against_go(
-    registry: Registry, name: str, *, unit: str = "us", repeats: int = 9, **rest: Any
-) -> Any:
+def against_go(registry: Registry, name: str, *, unit: str = "us", **rest: Any) -> Any:
     """A benchmark whose other side is the Go program."""
-    return registry(name, unit=unit, against="Go COSI", missing=missing, repeats=repeats, **rest)
+    return registry(name, unit=unit, against="Go COSI", missing=missing, **rest)
 
 
 @contextmanager
 def pair(
-    theirs: str, size: int, scale: Scale, ours: Callable[[], Awaitable[float]], *, figure: int = 0
+    theirs: str,
+    size: int,
+    scale: Scale,
+    ours: Callable[[], Awaitable[float]],
+    *,
+    figure: int = 0,
+    whiles: int = 1,
 ) -> Iterator[Pair]:
-    """Ours on one loop, theirs each time in a process of its own (see `go/main.go`)."""
+    """Ours on one loop, theirs each time in a process of its own (see `go/main.go`).
+
+    ``whiles``: how many :attr:`Scale.a_while` theirs is measured for.
+    """
+    seconds = whiles * scale.a_while
     with asyncio.Runner() as runner, tuned_gc():
 
         async def once() -> float:
             return await ours()
 
-        yield Pair(
-            lambda: runner.run(once()), lambda: go_figures(theirs, size, scale.a_while)[figure]
-        )
+        yield Pair(lambda: runner.run(once()), lambda: go_figures(theirs, size, seconds)[figure])

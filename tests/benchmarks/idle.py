@@ -46,11 +46,10 @@ def idle_machine() -> Iterator[int]:
     "idle machine with 1,000 waiting services",
     unit="wake-ups/s",
     limit=AtMost(1.0),
-    repeats=2,
 )
 @contextmanager
 def idle(scale: Scale) -> Iterator[Pair]:
-    seconds = scale.of(15, 2)
+    seconds = scale.of(6, 2)
     CPU.clear()
 
     def woken() -> float:
@@ -62,13 +61,13 @@ def idle(scale: Scale) -> Iterator[Pair]:
         yield Pair(woken)
 
 
-@benchmark("idle machine with 1,000 waiting services, CPU", unit="ms/s", repeats=2)
+@benchmark("idle machine with 1,000 waiting services, CPU", unit="ms/s")
 @contextmanager
 def idle_cpu(scale: Scale) -> Iterator[Pair]:
     if CPU:
         yield Pair(CPU.pop)
         return
-    seconds = scale.of(15, 2)
+    seconds = scale.of(6, 2)
     with idle_machine() as pid:
         yield Pair(lambda: resting(pid, seconds)[1])
 

@@ -14,6 +14,7 @@ Each call of a pair's functions is one repeat and returns one figure, timing onl
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +24,8 @@ from typing import Any, Literal
 
 REPEATS = 5
 TINY = 20
+MEAN_TO_STANDARD = math.sqrt(math.pi / 2)  # of a normal distribution
+MEDIAN_OVER_MEAN = math.sqrt(math.pi / 2)  # how much less a median knows than a mean, of the same
 
 
 @dataclass(frozen=True)
@@ -111,22 +114,33 @@ class Benchmark:
         return text.casefold() in self.title.casefold()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
-    """Medians of interleaved repeats; ``advantage`` is how many times better ours is."""
+    """What the repeats of a benchmark have said so far, in the order in which they were made."""
 
     benchmark: Benchmark
-    ours: float
-    other: float | None
-    ours_spread: tuple[float, float]
-    other_spread: tuple[float, float] | None
+    ours_each: list[float] = field(default_factory=list)
+    other_each: list[float] = field(default_factory=list)
+
+    @property
+    def ours(self) -> float:
+        return statistics.median(self.ours_each)
+
+    @property
+    def other(self) -> float | None:
+        return statistics.median(self.other_each) if self.other_each else None
+
+    @property
+    def advantages(self) -> list[float]:
+        """How many times better ours was, turn by turn: what slows both of one turn is no news."""
+        pairs = zip(self.ours_each, self.other_each, strict=False)
+        ratios = [other / ours for ours, other in pairs if ours and other]
+        return ratios if self.benchmark.better == "less" else [1 / ratio for ratio in ratios]
 
     @property
     def advantage(self) -> float | None:
-        if self.other is None or not self.ours or not self.other:
-            return None
-        ratio = self.other / self.ours
-        return ratio if self.benchmark.better == "less" else 1 / ratio
+        """The median of those."""
+        return statistics.median(self.advantages) if self.advantages else None
 
     @property
     def ratio(self) -> float | None:
@@ -134,6 +148,19 @@ class Result:
         if self.advantage is None:
             return None
         return 1 / self.advantage if isinstance(self.benchmark.limit, AtMost) else self.advantage
+
+    @property
+    def doubt(self) -> float:
+        """The standard error of the ratio, as a part of it; 0 if there is none.
+
+        From the mean deviation, of which a single odd repeat is a smaller part than of a variance.
+        """
+        logs = [math.log(each) for each in self.advantages]
+        if len(logs) < 2:
+            return 0.0
+        middle = statistics.median(logs)
+        deviation = MEAN_TO_STANDARD * statistics.mean(abs(each - middle) for each in logs)
+        return MEDIAN_OVER_MEAN * deviation / math.sqrt(len(logs))
 
     @property
     def met(self) -> bool | None:
@@ -150,8 +177,15 @@ class Result:
             "target": str(self.benchmark.limit) if self.benchmark.limit else None,
             "met": self.met,
             "against": self.benchmark.against,
-            "spread": {"ours": self.ours_spread, "other": self.other_spread},
+            "repeats": len(self.ours_each),
+            "doubt": self.doubt,
+            "spread": {"ours": spread(self.ours_each), "other": spread(self.other_each)},
         }
+
+
+def spread(figures: list[float]) -> tuple[float, float] | None:
+    """The smallest and the largest."""
+    return (min(figures), max(figures)) if figures else None
 
 
 @dataclass
@@ -173,22 +207,18 @@ class Registry:
         return iter(self.found)
 
 
-def measure(benchmark: Benchmark, scale: Scale) -> Result:
-    """Run all repeats of ``benchmark``, ours and the other in turns."""
-    ours: list[float] = []
-    other: list[float] = []
+def measure(benchmark: Benchmark, scale: Scale, so_far: Result | None = None) -> Result:
+    """Add the repeats of ``benchmark`` to what is known: ours and the other in turns."""
+    result = so_far or Result(benchmark)
     with benchmark.prepare(scale) as pair:
+        sides = [(pair.ours, result.ours_each)]
+        if pair.other is not None:
+            sides.append((pair.other, result.other_each))
         for _ in range(benchmark.repeats):
-            ours.append(_clean(pair.ours, scale))
-            if pair.other is not None:
-                other.append(_clean(pair.other, scale))
-    return Result(
-        benchmark,
-        statistics.median(ours),
-        statistics.median(other) if other else None,
-        (min(ours), max(ours)),
-        (min(other), max(other)) if other else None,
-    )
+            for figure, known in sides:
+                known.append(_clean(figure, scale))
+            sides.reverse()  # whoever comes second may find the machine as the first has left it
+    return result
 
 
 def _clean(figure: Callable[[], float], scale: Scale) -> float:

@@ -36,7 +36,7 @@ def test_a_benchmark_runs(benchmark: Benchmark) -> None:
 
 def result(limit: AtLeast | AtMost | None, ours: float, other: float | None) -> Result:
     benchmark = Benchmark("b", "us", lambda _: pytest.fail("not asked for"), limit=limit)
-    return Result(benchmark, ours, other, (ours, ours), None)
+    return Result(benchmark, [ours], [] if other is None else [other])
 
 
 def test_a_limit_is_met_or_not() -> None:
@@ -59,7 +59,7 @@ def test_ours_and_the_other_take_turns() -> None:
             turns.append("over")
 
     measure(Benchmark("b", "us", lambda _: Prepared(), repeats=2), Scale())
-    assert turns == ["ours", "other", "ours", "other", "over"]
+    assert turns == ["ours", "other", "other", "ours", "over"]
 
 
 def _other(turns: list[str]) -> float:
