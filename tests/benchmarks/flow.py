@@ -201,7 +201,7 @@ def same_starts(scale: Scale) -> Iterator[Iterator[list[Start]]]:
     yield iter(lambda: known.pop() if known else starts(*counts(scale)), None)
 
 
-@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1))
+@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1), repeats=3)
 @contextmanager
 def growth(scale: Scale) -> Iterator[Pair]:
     """The slope of a line through 100, 1,000 and 10,000, where both axes are logarithmic."""
@@ -217,7 +217,7 @@ def growth(scale: Scale) -> Iterator[Pair]:
         yield Pair(exponent)
 
 
-@benchmark("flow: peak memory with 10,000 services", unit="MB")
+@benchmark("flow: peak memory with 10,000 services", unit="MB", repeats=3)
 @contextmanager
 def peak(scale: Scale) -> Iterator[Pair]:
     """Of a process of its own, the interpreter and all modules included."""

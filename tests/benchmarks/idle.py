@@ -49,7 +49,7 @@ def idle_machine() -> Iterator[int]:
 )
 @contextmanager
 def idle(scale: Scale) -> Iterator[Pair]:
-    seconds = scale.of(6, 2)
+    seconds = scale.of(4, 2)
     CPU.clear()
 
     def woken() -> float:
@@ -67,7 +67,7 @@ def idle_cpu(scale: Scale) -> Iterator[Pair]:
     if CPU:
         yield Pair(CPU.pop)
         return
-    seconds = scale.of(6, 2)
+    seconds = scale.of(4, 2)
     with idle_machine() as pid:
         yield Pair(lambda: resting(pid, seconds)[1])
 
