@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import agreement
 from tests.benchmarks.__main__ import benchmarks, table
 from tests.benchmarks.measure import AtLeast, AtMost, Benchmark, Pair, Result, Scale, measure
+from tests.benchmarks.session import CERTAIN, Session
 
 # They start programs, containers or servers, or wait for seconds to pass: `make bench` alone.
 SLOW = (
@@ -65,3 +71,57 @@ def test_ours_and_the_other_take_turns() -> None:
 def _other(turns: list[str]) -> float:
     turns.append("other")
     return 1.0
+
+
+def test_a_ratio_is_of_the_two_of_a_turn() -> None:
+    """A machine that becomes three times slower between two turns changes nothing."""
+    benchmark = Benchmark("b", "us", lambda _: pytest.fail("not asked for"))
+    steady = Result(benchmark, [1, 3, 1, 3, 3], [10, 30, 10, 30, 30])
+    assert (steady.advantage, steady.doubt) == (pytest.approx(10), pytest.approx(0))
+    rate = Result(replace(benchmark, better="more"), [30, 10, 30], [3, 1, 3])
+    assert rate.advantage == pytest.approx(10)
+
+
+def test_doubt_shrinks_with_every_repeat() -> None:
+    benchmark = Benchmark("b", "us", lambda _: pytest.fail("not asked for"))
+    few = Result(benchmark, [1, 1, 1], [9, 10, 11])
+    many = Result(benchmark, [1] * 27, [9, 10, 11] * 9)
+    assert few.doubt == pytest.approx(3 * many.doubt)
+    assert 0.05 < few.doubt < 0.1
+    assert Result(benchmark, [1], [2]).doubt == 0
+
+
+def test_the_doubtful_ones_are_measured_again(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = iter([1.0, 2.0, 4.0, 8.0, 5.0, 5.0, *[5.0] * 2000])
+
+    @contextmanager
+    def uneven(_: Scale) -> Iterator[Pair]:
+        yield Pair(lambda: next(figures), lambda: 10.0)
+
+    @contextmanager
+    def broken(_: Scale) -> Iterator[Pair]:
+        raise ValueError("no luck")
+        yield Pair(lambda: 1.0)
+
+    chosen = [Benchmark("uneven", "us", uneven), Benchmark("broken", "us", broken)]
+    [result] = Session(chosen, Scale(tiny=True)).run()
+    assert result.doubt <= CERTAIN
+    assert len(result.ours_each) > 5
+    said = capsys.readouterr().err
+    assert "[1/2] uneven ...\n" in said
+    assert "failed: ValueError('no luck')" in said
+
+
+def test_two_runs_agree_or_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(name: str, **ratios: float | None) -> Path:
+        file = tmp_path / name
+        results = [{"name": n, "against": "x", "ratio": r} for n, r in ratios.items()]
+        file.write_text(json.dumps(results))
+        return file
+
+    first = run("first", one=1.0, two=10.0, alone=None)
+    assert agreement.main(first, run("near", one=1.19, two=8.4, alone=None)) == 0
+    assert capsys.readouterr().out == "2 of 2 ratios agree within 20%\n"
+    assert agreement.main(first, run("far", one=1.19, two=8.3, alone=None)) == 1
+    assert "two, against x: 10x and 8.3x, 20% apart" in capsys.readouterr().out
+    assert agreement.main(first, run("empty")) == 1
