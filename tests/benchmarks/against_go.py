@@ -225,7 +225,7 @@ async def following(watches: list[Watch[Service]], follow: Follow) -> AsyncGener
 # -- memory ---------------------------------------------------------------------------------------
 
 
-@against_go("memory of a resource at 100,000", unit="B", repeats=3)
+@against_go("memory of a resource at 100,000", unit="B", repeats=1)
 @contextmanager
 def memory(scale: Scale) -> Iterator[Pair]:
     """Each in a fresh process; RSS, after garbage was given back."""

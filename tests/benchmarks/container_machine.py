@@ -1,6 +1,7 @@
 """A small machine with real containers: root filesystems of busybox, our runner, bare runc, ctr.
 
-`python -m tests.benchmarks.container_machine COUNT` starts as many and says what it weighs.
+`python -m tests.benchmarks.container_machine weigh COUNT` starts as many and says what it weighs;
+`... start RUNTIME` starts one whenever it is told to, and says how long that took.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Self
 
 from controllers.containers import syscalls
 from controllers.containers.cgroups import Cgroups
@@ -35,6 +37,11 @@ SCRIPT = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"
 SETTLE_SECONDS = 30
 IN_MEMORY = Path("/dev/shm")
 CGROUP = "/cosi-bench"
+# As on a machine with cgroup v2 alone, whatever this one has: crun refuses both at once.
+WITH_V2_ALONE = (
+    *("unshare", "--mount", "sh", "-c"),
+    'umount --lazy /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$0" "$@"',
+)
 
 
 def no_runc() -> str | None:
@@ -42,6 +49,16 @@ def no_runc() -> str | None:
     if not BUSYBOX.exists():
         return f"no {BUSYBOX}"
     return why_not("runc") or None
+
+
+def no_crun() -> str | None:
+    """The same of crun, with cgroup v2 alone."""
+    if reason := no_runc():
+        return reason
+    code = "from controllers.containers.choose import why_not; print(why_not('crun'))"
+    command = (*WITH_V2_ALONE, sys.executable, "-c", code)
+    asked = subprocess.run(command, check=False, capture_output=True, text=True)
+    return (asked.stdout + asked.stderr).strip() or None
 
 
 def no_containerd() -> str | None:
@@ -68,11 +85,11 @@ def directory() -> Iterator[Path]:
 class Machine:
     """Runs services whose definitions nobody had to read."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, runtime: str = "runc") -> None:
         self.paths = Paths(root)
         self.state = InMemoryState()
         self._runtime = Runtime(self.state)
-        self._runtime.register(RunnerController(choose_driver("runc", self.paths)))
+        self._runtime.register(RunnerController(choose_driver(runtime, self.paths)))
         self._count = 0
 
     @asynccontextmanager
@@ -115,6 +132,13 @@ class Machine:
         await self.state.apply(Resource.new(id, ServiceGate()))
         await self.until(id, ServicePhase.RUNNING)
         return (time.perf_counter() - begin) * 1000
+
+    async def start(self) -> float:
+        """Milliseconds of one start; it is taken away then."""
+        id = await self.wait()
+        taken = await self.open(id)
+        await self.end(id)
+        return taken
 
     async def until(self, id: str, phase: ServicePhase) -> ServiceState:
         resource = await self.state.watch_for(
@@ -281,5 +305,44 @@ async def weigh(count: int) -> float:
             return (pss("self") - before) / count
 
 
+async def start_as_told(runtime: str) -> None:
+    """One for each line on stdin."""
+    with directory() as root:
+        machine = Machine(root, runtime)
+        async with machine.running():
+            print("ready", flush=True)
+            while await asyncio.to_thread(sys.stdin.readline):
+                print(await machine.start(), flush=True)
+
+
+class Elsewhere:
+    """A machine in a process of its own, with cgroup v2 alone."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self._stdout.readline()  # it is ready
+
+    @classmethod
+    @contextmanager
+    def on(cls, runtime: str) -> Iterator[Self]:
+        module = ("-m", "tests.benchmarks.container_machine", "start", runtime)
+        command = (*WITH_V2_ALONE, sys.executable, *module)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, **pipes) as process:
+            yield cls(process)
+            process.communicate()
+
+    def start(self) -> float:
+        """See :meth:`Machine.start`."""
+        self._stdin.write("\n")
+        self._stdin.flush()
+        return float(self._stdout.readline())
+
+
 if __name__ == "__main__":
-    print(asyncio.run(weigh(int(sys.argv[1]))))
+    if sys.argv[1] == "start":
+        asyncio.run(start_as_told(sys.argv[2]))
+    else:
+        print(asyncio.run(weigh(int(sys.argv[2]))))

@@ -41,10 +41,12 @@ BENCHMARKS = benchmark = Registry()
 
 CHAIN = 10
 MANY = 10_000
-STARTS: list[list[Start]] = []
-"""Of this run: three rows look at the same ones, as each takes a quarter of a minute."""
+EDITS = 15
+# A start of them all takes a quarter of a minute, and says enough for three rows.
+EXPONENTS: list[float] = []
+PEAKS: list[float] = []
 PASSES: list[float] = []
-"""That the edits of this run took."""
+"""That the edits have taken."""
 
 DEFINITION = """\
 name: s{number}
@@ -182,47 +184,45 @@ def counts(scale: Scale) -> tuple[int, ...]:
     return (100, 300, 1_000) if scale.quick else (100, 1_000, MANY)
 
 
-@benchmark("flow: definitions to all running, 10,000 in chains of ten", unit="s", limit=AtMost(30))
+def exponent(points: list[Start]) -> float:
+    """The slope of a line through them, where both axes are logarithmic."""
+    line = statistics.linear_regression(
+        [math.log(each.count) for each in points], [math.log(each.seconds) for each in points]
+    )
+    return line.slope
+
+
+@benchmark(
+    "flow: definitions to all running, 10,000 in chains of ten",
+    unit="s",
+    limit=AtMost(30),
+    repeats=1,
+)
 @contextmanager
 def all_running(scale: Scale) -> Iterator[Pair]:
-    STARTS.clear()
-
     def seconds() -> float:
-        STARTS.append(starts(*counts(scale)))
-        return STARTS[-1][-1].seconds
+        made = starts(*counts(scale))
+        EXPONENTS.append(exponent(made))
+        PEAKS.append(made[-1].peak_megabytes)
+        return made[-1].seconds
 
     yield Pair(seconds)
 
 
-@contextmanager
-def same_starts(scale: Scale) -> Iterator[Iterator[list[Start]]]:
-    """Those of the row above; fresh ones if nobody asked for that."""
-    known = list(STARTS)
-    yield iter(lambda: known.pop() if known else starts(*counts(scale)), None)
-
-
-@benchmark("flow: how its time grows, exponent", unit="", limit=AtMost(1.1), repeats=3)
+@benchmark(
+    "flow: how its time grows, exponent", unit="", limit=AtMost(1.1), repeats=1, along=EXPONENTS
+)
 @contextmanager
 def growth(scale: Scale) -> Iterator[Pair]:
-    """The slope of a line through 100, 1,000 and 10,000, where both axes are logarithmic."""
-
-    def exponent() -> float:
-        points = next(made)
-        line = statistics.linear_regression(
-            [math.log(each.count) for each in points], [math.log(each.seconds) for each in points]
-        )
-        return line.slope
-
-    with same_starts(scale) as made:
-        yield Pair(exponent)
+    """From 100 over 1,000 to 10,000."""
+    yield Pair(lambda: EXPONENTS.pop() if EXPONENTS else exponent(starts(*counts(scale))))
 
 
-@benchmark("flow: peak memory with 10,000 services", unit="MB", repeats=3)
+@benchmark("flow: peak memory with 10,000 services", unit="MB", repeats=1, along=PEAKS)
 @contextmanager
 def peak(scale: Scale) -> Iterator[Pair]:
     """Of a process of its own, the interpreter and all modules included."""
-    with same_starts(scale) as made:
-        yield Pair(lambda: next(made)[-1].peak_megabytes)
+    yield Pair(lambda: PEAKS.pop() if PEAKS else starts(counts(scale)[-1])[-1].peak_megabytes)
 
 
 class Machine:
@@ -254,12 +254,11 @@ class Machine:
     unit="ms",
     against="on a machine with one service",
     limit=AtMost(2.0),
-    repeats=15,
+    repeats=EDITS,
 )
 @contextmanager
 def edit(scale: Scale) -> Iterator[Pair]:
     """Of one that nobody depends on: every dependent looks at its gate again, rightly."""
-    PASSES.clear()
 
     def milliseconds() -> float:
         taken, passes = many.edit()
@@ -270,7 +269,13 @@ def edit(scale: Scale) -> Iterator[Pair]:
         yield Pair(milliseconds, lambda: one.edit()[0])
 
 
-@benchmark("flow: one edit among 10,000, passes it takes", unit="", limit=AtMost(10))
+@benchmark(
+    "flow: one edit among 10,000, passes it takes",
+    unit="",
+    limit=AtMost(10),
+    repeats=EDITS,
+    along=PASSES,
+)
 @contextmanager
 def edit_passes(scale: Scale) -> Iterator[Pair]:
     """The same edits."""

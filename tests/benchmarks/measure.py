@@ -92,7 +92,8 @@ class Benchmark:
     """A comparison: its name, what it measures, and what is asked of it.
 
     ``better`` says which figure is the good one: ``less`` (a time, memory) or ``more`` (a rate).
-    ``missing`` returns why it cannot run here (no Go, no runc), or ``None``.
+    ``missing`` returns why it cannot run here (no Go, no runc), or ``None``. ``along`` is where
+    another benchmark leaves figures for this one, which is measured again only if there are some.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Benchmark:
     better: Literal["less", "more"] = "less"
     missing: Callable[[], str | None] = lambda: None
     repeats: int = REPEATS
+    along: list[float] | None = None
 
     @property
     def title(self) -> str:

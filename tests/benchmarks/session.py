@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks.measure import Benchmark, Result, Scale, measure
+from tests.benchmarks.measure import REPEATS, Benchmark, Result, Scale, measure
 
 LONGEST_SECONDS = 570.0
 """Of a run; less if few were asked for."""
 EACH_SECONDS = 12.0
+DOUBTFUL = 0.05
 CERTAIN = 0.025
 """A standard error of a ratio that is good enough: two runs differ by 3.5 % of it, typically."""
 
@@ -35,8 +36,8 @@ class Session:
         """All that can be measured here."""
         for number, benchmark in enumerate(self._chosen, 1):
             self._measure(benchmark, f"[{number}/{len(self._chosen)}]")
-        while (doubtful := self._most_doubtful()) and not self._scale.quick:
-            self._measure(doubtful.benchmark, f"[+- {doubtful.doubt:.1%}]")
+        while (again := self._next()) and not self._scale.quick:
+            self._measure(again.benchmark, f"[again, +- {again.doubt:.1%}]")
         progress(f"{time.monotonic() - self._began:.0f} s in all")
         return list(self._results.values())
 
@@ -57,15 +58,28 @@ class Session:
         taken = self._seconds[benchmark.title] = time.monotonic() - began
         progress(f"    {taken:.1f} s: {' | '.join(row(result)[1:])}")
 
-    def _most_doubtful(self) -> Result | None:
-        """The one whose ratio is known least, of those for which there is time."""
+    def _next(self) -> Result | None:
+        """What is measured again: what costs nothing, then whose ratio is hardly known, then what
+        was seen less than five times, then whose ratio could be known better.
+        """
         left = self._ends - time.monotonic()
-        doubtful = (
-            result
+        worth = [
+            (worth, result)
             for title, result in self._results.items()
-            if result.doubt > CERTAIN and self._seconds[title] < left
-        )
-        return max(doubtful, key=lambda result: result.doubt, default=None)
+            if (worth := _worth(result)) and self._seconds[title] < left
+        ]
+        return max(worth, key=lambda each: each[0], default=(0, None))[1]
+
+
+def _worth(result: Result) -> tuple[int, float] | None:
+    """Of measuring it again; ``None`` if there is nothing to be gained."""
+    if result.benchmark.along is not None:
+        return (3, 0.0) if result.benchmark.along else None
+    if result.doubt > DOUBTFUL:
+        return 2, result.doubt
+    if len(result.ours_each) < REPEATS:
+        return 1, -len(result.ours_each)
+    return (0, result.doubt) if result.doubt > CERTAIN else None
 
 
 def progress(line: str) -> None:

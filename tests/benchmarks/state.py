@@ -417,7 +417,7 @@ class Small(Spec, type="Smalls.benchmark.example.org"):
     count: int
 
 
-@benchmark("100,000 resident resources, 3 fields", unit="MB", limit=AtMost(120), repeats=2)
+@benchmark("100,000 resident resources, 3 fields", unit="MB", limit=AtMost(120), repeats=1)
 @contextmanager
 def resident(scale: Scale) -> Iterator[Pair]:
     yield Pair(lambda: _resident_megabytes("Small", scale.of(100_000)))
@@ -471,7 +471,7 @@ def longest_pause(scale: Scale) -> Iterator[Pair]:
     async def steady(state: InMemoryState) -> float:
         # Of the processor: nothing here waits, and what other programs take of it is not ours.
         longest = 0
-        for turn in range(scale.of(200_000)):
+        for turn in range(scale.of(100_000)):
             id = f"{turn * 7919 % scale.of(100_000):06}"
             begin = time.thread_time_ns()
             stored = await state.get(Small, id)
