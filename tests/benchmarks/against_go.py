@@ -23,6 +23,7 @@ from tests.benchmarks import go_program
 from tests.benchmarks.go_program import go_figures, pair
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each
 from tests.benchmarks.state import Service, fields, labels
+from tests.benchmarks.state import filled as fill
 
 BENCHMARKS = Registry()
 against_go = partial(go_program.against_go, BENCHMARKS)
@@ -32,9 +33,7 @@ STRIDE = 7919  # visits every id of a state, in no order that a cache would like
 
 async def filled(size: int) -> InMemoryState:
     state = InMemoryState()
-    for number in range(size):
-        spec = Service.model_validate(fields(number))
-        await state.create(Resource.new(f"{number:06}", spec, labels=labels(number)))
+    await fill(state, size)
     return state
 
 

@@ -157,7 +157,7 @@ async def follow(client: Client, events: int, seconds: float, *, aggregated: boo
 )
 @contextmanager
 def aggregated(scale: Scale) -> Iterator[Pair]:
-    count = scale.of(10_000, 2_000)
+    count = scale.of(4_000, 2_000)
     with client() as one:
         one.run(fill(one, count))
         yield Pair(

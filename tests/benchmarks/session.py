@@ -16,7 +16,6 @@ from tests.benchmarks.measure import REPEATS, Benchmark, Result, Scale, measure
 LONGEST_SECONDS = 570.0
 """Of a run; less if few were asked for."""
 EACH_SECONDS = 12.0
-DOUBTFUL = 0.05
 CERTAIN = 0.025
 """A standard error of a ratio that is good enough: two runs differ by 3.5 % of it, typically."""
 
@@ -36,8 +35,8 @@ class Session:
         """All that can be measured here."""
         for number, benchmark in enumerate(self._chosen, 1):
             self._measure(benchmark, f"[{number}/{len(self._chosen)}]")
-        while (again := self._next()) and not self._scale.quick:
-            self._measure(again.benchmark, f"[again, +- {again.doubt:.1%}]")
+        while not self._scale.quick and self._measure_again():
+            pass
         progress(f"{time.monotonic() - self._began:.0f} s in all")
         return list(self._results.values())
 
@@ -58,28 +57,24 @@ class Session:
         taken = self._seconds[benchmark.title] = time.monotonic() - began
         progress(f"    {taken:.1f} s: {' | '.join(row(result)[1:])}")
 
-    def _next(self) -> Result | None:
-        """What is measured again: what costs nothing, then whose ratio is hardly known, then what
-        was seen less than five times, then whose ratio could be known better.
-        """
-        left = self._ends - time.monotonic()
-        worth = [
-            (worth, result)
-            for title, result in self._results.items()
-            if (worth := _worth(result)) and self._seconds[title] < left
-        ]
-        return max(worth, key=lambda each: each[0], default=(0, None))[1]
+    def _measure_again(self) -> bool:
+        """All that is worth it, once; whether there was time for any."""
+        worth = [result for result in self._results.values() if _worth(result)]
+        # The least known first: there may not be time for all.
+        worth.sort(key=lambda result: -result.doubt)
+        begun = 0
+        for result in worth:
+            if self._seconds[result.benchmark.title] < self._ends - time.monotonic():
+                self._measure(result.benchmark, f"[again, +- {result.doubt:.1%}]")
+                begun += 1
+        return begun > 0
 
 
-def _worth(result: Result) -> tuple[int, float] | None:
-    """Of measuring it again; ``None`` if there is nothing to be gained."""
+def _worth(result: Result) -> bool:
+    """Whether measuring it again has something to tell."""
     if result.benchmark.along is not None:
-        return (3, 0.0) if result.benchmark.along else None
-    if result.doubt > DOUBTFUL:
-        return 2, result.doubt
-    if len(result.ours_each) < REPEATS:
-        return 1, -len(result.ours_each)
-    return (0, result.doubt) if result.doubt > CERTAIN else None
+        return bool(result.benchmark.along)
+    return result.doubt > CERTAIN or len(result.ours_each) < REPEATS
 
 
 def progress(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from cosi._engine.gc_tuning import tuned_gc
 from cosi.query import LabelOp, LabelTerm, Query
 from cosi.resource import Resource, Spec, Value
 from cosi.store.memory import InMemoryState
-from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale
+from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale, each
 from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 
 benchmark = Registry()
@@ -99,6 +100,12 @@ def labels(number: int) -> dict[str, str]:
     return {"shard": str(number % 100), "app": "web"}
 
 
+async def filled(state: InMemoryState, count: int) -> None:
+    for number in range(count):
+        payload = Service.model_validate(fields(number))
+        await state.create(Resource.new(f"{number:06}", payload, labels=labels(number)))
+
+
 class Both:
     """Both stores with the same contents, on a loop that outlives a repeat."""
 
@@ -109,9 +116,8 @@ class Both:
         self.other = ReferenceStore()
 
     async def fill(self) -> None:
+        await filled(self.ours, self.count)
         for number in range(self.count):
-            ours = Service.model_validate(fields(number))
-            await self.ours.create(Resource.new(f"{number:06}", ours, labels=labels(number)))
             theirs = ReferencePayload.model_validate(fields(number))
             await self.other.create(ReferenceResource(f"{number:06}", theirs, labels(number)))
 
@@ -141,7 +147,7 @@ def both(scale: Scale, full: int = 10_000) -> Iterator[Both]:
 @benchmark("get, 20-field payload", unit="us", against=REFERENCE, limit=AtLeast(100))
 @contextmanager
 def get(scale: Scale) -> Iterator[Pair]:
-    with both(scale) as stores:
+    with both(scale, 1_000) as stores:
         yield Pair(
             stores.timed(lambda: stores.ours.get(Service, "000007"), scale.of(100_000)),
             stores.timed(lambda: stores.other.get("000007"), scale.of(2_000)),
@@ -178,7 +184,7 @@ def create(scale: Scale) -> Iterator[Pair]:
 @contextmanager
 def update(scale: Scale) -> Iterator[Pair]:
     """Read, change one field (validated), write."""
-    with both(scale) as stores:
+    with both(scale, 1_000) as stores:
 
         async def ours() -> None:
             stored = await stores.ours.get(Service, "000007")
@@ -222,16 +228,18 @@ def list_after_write(scale: Scale) -> Iterator[Pair]:
 def label_query(scale: Scale) -> Iterator[Pair]:
     """The other is our own list, filtered with the same matcher: no copies on either side."""
     query = Query(((LabelTerm("shard", LabelOp.EQUAL, ("7",)),),))
-    with both(scale) as stores:
+    state = InMemoryState()
 
-        async def scan() -> tuple[Resource[Service], ...]:
-            everything = await stores.ours.list(Service)
-            return tuple(resource for resource in everything if query.matches(resource))
+    async def scan() -> tuple[Resource[Service], ...]:
+        everything = await state.list(Service)
+        return tuple(resource for resource in everything if query.matches(resource))
 
-        assert stores.runner.run(scan()) == stores.runner.run(stores.ours.list(Service, query))
+    with asyncio.Runner() as runner:
+        runner.run(filled(state, scale.of(10_000)))
+        assert runner.run(scan()) == runner.run(state.list(Service, query))
         yield Pair(
-            stores.timed(lambda: stores.ours.list(Service, query), 200),
-            stores.timed(scan, 5),
+            lambda: runner.run(each(scale.a_while, 100, lambda: state.list(Service, query))),
+            lambda: runner.run(each(scale.a_while, 1, scan)),
         )
 
 
@@ -245,53 +253,45 @@ def label_query(scale: Scale) -> Iterator[Pair]:
 def single_id_watchers(scale: Scale) -> Iterator[Pair]:
     """From the write until its watcher has the event and all others are asleep again."""
     watchers = 10_000
-    with both(Scale(), watchers) as stores:
+    ids = [f"{number:06}" for number in range(watchers)]
+    seen, asleep = asyncio.Event(), watchers
+    mine: list[ReferenceResource] = []
+    with both(Scale(), 1_000) as stores:
 
-        async def ours(times: int = 50) -> float:
-            seen = asyncio.Event()
-
-            async def follow(id: str) -> None:
-                async with stores.ours.watch(Service, id) as watch:
-                    while True:
-                        await watch.batch()
-                        seen.set()
-
-            tasks = [asyncio.create_task(follow(f"{n:06}")) for n in range(watchers)]
-            await asyncio.sleep(0.01)
-            elapsed = await _each(times, seen, lambda: _touch_ours(stores.ours))
-            await _end(tasks)
-            return elapsed
-
-        async def other(times: int = 3) -> float:
-            seen = asyncio.Event()
-            asleep = watchers
-            mine: list[ReferenceResource] = []
-
-            async def follow(id: str) -> None:
-                nonlocal asleep
-                queue = stores.other.watch()
+        async def follow_ours(id: str) -> None:
+            async with stores.ours.watch(Service, id) as watch:
                 while True:
-                    _, new, _ = await queue.get()
-                    asleep += 1
-                    if new.id == id:
-                        mine.append(new)
-                    if asleep == watchers:
-                        seen.set()
+                    await watch.batch()
+                    seen.set()
 
-            tasks = [asyncio.create_task(follow(f"{n:06}")) for n in range(watchers)]
+        async def follow_other(id: str) -> None:
+            nonlocal asleep
+            queue = stores.other.watch()
+            while True:
+                _, new, _ = await queue.get()
+                asleep += 1
+                if new.id == id:
+                    mine.append(new)
+                if asleep == watchers:
+                    seen.set()
+
+        async def touch_other() -> None:
+            nonlocal asleep
+            asleep = 0
+            await _touch_other(stores.other)
+
+        async def begin() -> list[asyncio.Task[None]]:
+            tasks = [asyncio.create_task(follow_ours(id)) for id in ids]
+            tasks += [asyncio.create_task(follow_other(id)) for id in ids]
             await asyncio.sleep(0.01)
+            return tasks
 
-            async def touch() -> None:
-                nonlocal asleep
-                asleep = 0
-                await _touch_other(stores.other)
-
-            elapsed = await _each(times, seen, touch)
-            await _end(tasks)
-            stores.other._queues.clear()  # ours to clean up: it has no close
-            return elapsed
-
-        yield Pair(stores.run(ours), stores.run(other))
+        tasks = stores.runner.run(begin())
+        yield Pair(
+            stores.run(lambda: _each(500, seen, lambda: _touch_ours(stores.ours))),
+            stores.run(lambda: _each(5, seen, touch_other)),
+        )
+        stores.runner.run(_end(tasks))
 
 
 async def _touch_ours(state: InMemoryState) -> None:
@@ -330,28 +330,35 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 @contextmanager
 def writers_cost(scale: Scale) -> Iterator[Pair]:
     """What the writer waits for; delivery happens after, and is not his time."""
-    with both(scale, 1_000) as stores:
 
-        async def write(watchers: int, times: int = 20) -> float:
-            async def follow() -> None:
-                async with stores.ours.watch(Service) as watch:
-                    while True:
-                        await watch.batch()
+    async def watched_by(watchers: int) -> tuple[InMemoryState, list[asyncio.Task[None]]]:
+        state = InMemoryState()
+        await filled(state, 1_000)
 
-            tasks = [asyncio.create_task(follow()) for _ in range(watchers)]
-            await asyncio.sleep(0.01)
-            spent: list[int] = []
-            for _ in range(times):
-                stored = await stores.ours.get(Service, "000007")
-                begin = time.perf_counter_ns()
-                await stores.ours.update(stored)
-                spent.append(time.perf_counter_ns() - begin)
-                await asyncio.sleep(0.001)
-            await _end(tasks)
-            return sorted(spent)[times // 2] / 1000
+        async def follow() -> None:
+            async with state.watch(Service) as watch:
+                while True:
+                    await watch.batch()
 
-        many = scale.of(10_000)
-        yield Pair(stores.run(lambda: write(many)), stores.run(lambda: write(1)))
+        tasks = [asyncio.create_task(follow()) for _ in range(watchers)]
+        await asyncio.sleep(0.01)
+        return state, tasks
+
+    async def write(state: InMemoryState, times: int = 11) -> float:
+        spent: list[int] = []
+        for _ in range(times):
+            stored = await state.get(Service, "000007")
+            begin = time.perf_counter_ns()
+            await state.update(stored)
+            spent.append(time.perf_counter_ns() - begin)
+            await asyncio.sleep(0.001)
+        return statistics.median(spent) / 1000
+
+    with asyncio.Runner() as runner:
+        many, followers = runner.run(watched_by(scale.of(10_000)))
+        one, follower = runner.run(watched_by(1))
+        yield Pair(lambda: runner.run(write(many)), lambda: runner.run(write(one)))
+        runner.run(_end(followers + follower))
 
 
 @benchmark("an event to 1,000 watchers of the kind", unit="us", against=REFERENCE)
