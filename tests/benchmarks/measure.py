@@ -22,6 +22,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.benchmarks.pace import Pace
+
 REPEATS = 5
 TINY = 20
 MEAN_TO_STANDARD = math.sqrt(math.pi / 2)  # of a normal distribution
@@ -123,26 +125,40 @@ class Result:
     benchmark: Benchmark
     ours_each: list[float] = field(default_factory=list)
     other_each: list[float] = field(default_factory=list)
+    disturbed: set[int] = field(default_factory=set)
+    """The turns in which the machine was slower than it can be, at least for a while."""
+
+    @property
+    def turns(self) -> list[int]:
+        """Those that count: the undisturbed ones, if there are enough."""
+        every = range(len(self.ours_each))
+        good = [turn for turn in every if turn not in self.disturbed]
+        return good if len(good) >= REPEATS else list(every)
 
     @property
     def ours(self) -> float:
-        return statistics.median(self.ours_each)
+        return statistics.median(self.ours_each[turn] for turn in self.turns)
 
     @property
     def other(self) -> float | None:
-        return statistics.median(self.other_each) if self.other_each else None
+        if not self.other_each:
+            return None
+        return statistics.median(self.other_each[turn] for turn in self.turns)
 
     @property
     def advantages(self) -> list[float]:
         """How many times better ours was, turn by turn: what slows both of one turn is no news."""
-        pairs = zip(self.ours_each, self.other_each, strict=False)
+        if not self.other_each:
+            return []
+        pairs = ((self.ours_each[turn], self.other_each[turn]) for turn in self.turns)
         ratios = [other / ours for ours, other in pairs if ours and other]
         return ratios if self.benchmark.better == "less" else [1 / ratio for ratio in ratios]
 
     @property
     def advantage(self) -> float | None:
         """The median of those."""
-        return statistics.median(self.advantages) if self.advantages else None
+        advantages = self.advantages
+        return statistics.median(advantages) if advantages else None
 
     @property
     def ratio(self) -> float | None:
@@ -180,6 +196,7 @@ class Result:
             "met": self.met,
             "against": self.benchmark.against,
             "repeats": len(self.ours_each),
+            "counted": len(self.turns),
             "doubt": self.doubt,
             "spread": {"ours": spread(self.ours_each), "other": spread(self.other_each)},
         }
@@ -209,16 +226,23 @@ class Registry:
         return iter(self.found)
 
 
-def measure(benchmark: Benchmark, scale: Scale, so_far: Result | None = None) -> Result:
+def measure(
+    benchmark: Benchmark, scale: Scale, so_far: Result | None = None, pace: Pace | None = None
+) -> Result:
     """Add the repeats of ``benchmark`` to what is known: ours and the other in turns."""
     result = so_far or Result(benchmark)
     with benchmark.prepare(scale) as pair:
         sides = [(pair.ours, result.ours_each)]
         if pair.other is not None:
             sides.append((pair.other, result.other_each))
+        watched = pace if pair.other is not None else None
         for _ in range(benchmark.repeats):
+            undisturbed = watched is None or watched.wait()
             for figure, known in sides:
                 known.append(_clean(figure, scale))
+                undisturbed = undisturbed and (watched is None or watched.full())
+            if not undisturbed:
+                result.disturbed.add(len(result.ours_each) - 1)
             sides.reverse()  # whoever comes second may find the machine as the first has left it
     return result
 

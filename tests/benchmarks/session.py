@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 
 from tests.benchmarks.measure import REPEATS, Benchmark, Result, Scale, measure
+from tests.benchmarks.pace import Pace
 
 LONGEST_SECONDS = 570.0
 """Of a run; less if few were asked for."""
@@ -26,6 +27,7 @@ class Session:
     def __init__(self, chosen: Sequence[Benchmark], scale: Scale) -> None:
         self._chosen = chosen
         self._scale = scale
+        self._pace = None if scale.quick or scale.tiny else Pace()
         self._began = time.monotonic()
         self._ends = self._began + min(LONGEST_SECONDS, EACH_SECONDS * len(chosen))
         self._results: dict[str, Result] = {}
@@ -48,7 +50,8 @@ class Session:
         progress(f"{label} ...")
         began = time.monotonic()
         try:
-            result = measure(benchmark, self._scale, self._results.get(benchmark.title))
+            known = self._results.get(benchmark.title)
+            result = measure(benchmark, self._scale, known, self._pace)
         except Exception as error:  # the others are worth having
             progress(f"    failed: {error!r}")
             self._seconds[benchmark.title] = math.inf  # never again
@@ -74,7 +77,8 @@ def _worth(result: Result) -> bool:
     """Whether measuring it again has something to tell."""
     if result.benchmark.along is not None:
         return bool(result.benchmark.along)
-    return result.doubt > CERTAIN or len(result.ours_each) < REPEATS
+    good = len(result.ours_each) - len(result.disturbed)
+    return result.doubt > CERTAIN or good < REPEATS
 
 
 def progress(line: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.benchmarks import agreement
 from tests.benchmarks.__main__ import benchmarks, table
 from tests.benchmarks.measure import AtLeast, AtMost, Benchmark, Pair, Result, Scale, measure
+from tests.benchmarks.pace import Pace
 from tests.benchmarks.session import CERTAIN, Session
 
 # They start programs, containers or servers, or wait for seconds to pass: `make bench` alone.
@@ -80,6 +81,22 @@ def test_a_ratio_is_of_the_two_of_a_turn() -> None:
     assert (steady.advantage, steady.doubt) == (pytest.approx(10), pytest.approx(0))
     rate = Result(replace(benchmark, better="more"), [30, 10, 30], [3, 1, 3])
     assert rate.advantage == pytest.approx(10)
+
+
+def test_turns_at_another_pace_do_not_count_if_there_are_enough_others() -> None:
+    benchmark = Benchmark("b", "us", lambda _: pytest.fail("not asked for"))
+    odd = Result(benchmark, [1, 2, 1, 1, 1, 1, 2], [10, 10, 10, 10, 10, 10, 10], {1, 6})
+    assert (odd.ours, odd.advantage, odd.doubt) == (1, 10, 0)
+    few = replace(odd, disturbed={1, 2, 6})
+    assert len(few.turns) == 7
+    assert few.doubt > 0
+
+
+def test_a_machine_at_half_pace_is_noticed() -> None:
+    paces = iter([1.0] * 20 + [2.0, 2.0, 1.1, 1.3])
+    pace = Pace(lambda: next(paces))
+    assert pace.wait()
+    assert not pace.full()
 
 
 def test_doubt_shrinks_with_every_repeat() -> None:
