@@ -66,7 +66,7 @@ def machine() -> Iterator[str]:
     yield f"Python {platform.python_version()}; {versions}"
     go = go_version()
     others = [f"Go {go[0]}.{go[1]}"] if go else ["no Go"]
-    others += [_first_line(name) for name in ("runc", "containerd")]
+    others += [_first_line(name) for name in ("runc", "crun", "containerd")]
     yield "; ".join(others)
     yield f"gc thresholds {gc.get_threshold()}; {THRESHOLDS} and frozen while a runtime runs"
     yield f"fields of metadata and resources: {'compiled' if COMPILED else 'in Python'}"
