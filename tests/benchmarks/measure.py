@@ -17,9 +17,10 @@ import gc
 import math
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from tests.benchmarks.pace import Pace
@@ -96,6 +97,7 @@ class Benchmark:
     ``better`` says which figure is the good one: ``less`` (a time, memory) or ``more`` (a rate).
     ``missing`` returns why it cannot run here (no Go, no runc), or ``None``. ``along`` is where
     another benchmark leaves figures for this one, which is measured again only if there are some.
+    ``alone``: both sides are one thread of this process, and may be kept on one processor.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Benchmark:
     missing: Callable[[], str | None] = lambda: None
     repeats: int = REPEATS
     along: list[float] | None = None
+    alone: bool = False
 
     @property
     def title(self) -> str:
@@ -235,16 +238,31 @@ def measure(
         sides = [(pair.ours, result.ours_each)]
         if pair.other is not None:
             sides.append((pair.other, result.other_each))
-        watched = pace if pair.other is not None else None
         for _ in range(benchmark.repeats):
-            undisturbed = watched is None or watched.wait()
-            for figure, known in sides:
-                known.append(_clean(figure, scale))
-                undisturbed = undisturbed and (watched is None or watched.full())
+            figures = [partial(_clean, figure, scale) for figure, _ in sides]
+            if pace is None or pair.other is None:
+                taken, undisturbed = [figure() for figure in figures], True
+            else:
+                taken, undisturbed = _turn(figures, pace, alone=benchmark.alone)
             if not undisturbed:
-                result.disturbed.add(len(result.ours_each) - 1)
+                result.disturbed.add(len(result.ours_each))
+            for (_, known), figure in zip(sides, taken, strict=True):
+                known.append(figure)
             sides.reverse()  # whoever comes second may find the machine as the first has left it
     return result
+
+
+def _turn(
+    figures: Sequence[Callable[[], float]], pace: Pace, *, alone: bool
+) -> tuple[list[float], bool]:
+    """What both sides say, and whether the machine was at its full pace before and after each."""
+    taken: list[float] = []
+    with pace.on_the_fastest() if alone else nullcontext(pace.processors) as processors:
+        undisturbed = pace.wait(processors)
+        for figure in figures:
+            taken.append(figure())
+            undisturbed = pace.full(processors) and undisturbed
+    return taken, undisturbed
 
 
 def _clean(figure: Callable[[], float], scale: Scale) -> float:

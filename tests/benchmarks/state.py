@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from cosi.store.memory import InMemoryState
 from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale, each
 from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 
-benchmark = Registry()
-BENCHMARKS = benchmark
+BENCHMARKS = Registry()
+benchmark = partial(BENCHMARKS, alone=True)  # one thread, on both sides
 REFERENCE = "a reference-shaped store"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -93,10 +94,23 @@ def test_turns_at_another_pace_do_not_count_if_there_are_enough_others() -> None
 
 
 def test_a_machine_at_half_pace_is_noticed() -> None:
-    paces = iter([1.0] * 20 + [2.0, 2.0, 1.1, 1.3])
-    pace = Pace(lambda: next(paces))
-    assert pace.wait()
-    assert not pace.full()
+    at_first, paces = [1.0], iter([2.0, 1.0, 1.1, 1.1, 1.0, 1.3, 1.1])
+    pace = Pace(lambda _: at_first[0] if at_first else next(paces))
+    at_first.clear()
+    assert pace.wait([0, 1])  # 2.0 and 1.0, then 1.1 twice
+    assert not pace.full([0, 1])
+    assert pace.full([1])
+
+
+def test_what_is_alone_stays_on_the_fastest_processor() -> None:
+    allowed = os.sched_getaffinity(0)
+    fastest = max(allowed)
+    pace = Pace(lambda processor: 1.0 if processor == fastest else 2.0)
+    pace.processors = sorted(allowed)
+    with pace.on_the_fastest() as processors:
+        assert processors == [fastest]
+        assert os.sched_getaffinity(0) == {fastest}
+    assert os.sched_getaffinity(0) == allowed
 
 
 def test_doubt_shrinks_with_every_repeat() -> None:
