@@ -186,13 +186,13 @@ PyInit_compiled(void)
     if (PyType_Ready(&metadata_type) < 0 || PyType_Ready(&envelope_type) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
-#ifdef Py_GIL_DISABLED
-    PyUnstable_Module_SetGIL(made, Py_MOD_GIL_NOT_USED);
-#endif
     if (made == NULL || PyModule_AddObjectRef(made, "MetadataFields", (PyObject *)&metadata_type) < 0
         || PyModule_AddObjectRef(made, "Envelope", (PyObject *)&envelope_type) < 0) {
         Py_XDECREF(made);
         return NULL;
     }
+#ifdef Py_GIL_DISABLED
+    PyUnstable_Module_SetGIL(made, Py_MOD_GIL_NOT_USED);
+#endif
     return made;
 }

@@ -22,19 +22,12 @@ from cosi.watch import Watch
 from tests.benchmarks import go_program
 from tests.benchmarks.go_program import go_figures, pair
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each
-from tests.benchmarks.state import Service, fields, labels
-from tests.benchmarks.state import filled as fill
+from tests.benchmarks.payload import Service, fields, filled, labels
 
 BENCHMARKS = Registry()
 against_go = partial(go_program.against_go, BENCHMARKS)
 RESOURCES = 10_000
 STRIDE = 7919  # visits every id of a state, in no order that a cache would like
-
-
-async def filled(size: int) -> InMemoryState:
-    state = InMemoryState()
-    await fill(state, size)
-    return state
 
 
 # -- the state ------------------------------------------------------------------------------------
@@ -214,7 +207,7 @@ async def following(watches: list[Watch[Service]], follow: Follow) -> AsyncGener
             await follow(watch)
 
     tasks = [asyncio.create_task(enter(watch)) for watch in watches]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # all of them are asleep
     yield
     for task in tasks:
         task.cancel()
@@ -231,7 +224,7 @@ def memory(scale: Scale) -> Iterator[Pair]:
     size = scale.of(100_000)
 
     def ours() -> float:
-        from_file = "from tests.benchmarks.state import fill_and_weigh as f"
+        from_file = "from tests.benchmarks.residents import fill_and_weigh as f"
         code = f"{from_file}; print(f('Service', {size}))"
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         return float(run.stdout) * 2**20 / size

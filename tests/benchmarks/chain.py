@@ -33,8 +33,8 @@ from cosi._engine.waker import Waker
 from cosi.resource import kind_of
 from cosi.runtime import Registrable
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
+from tests.benchmarks.payload import Service, fields
 from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
-from tests.benchmarks.state import Service, fields
 
 BENCHMARKS = Registry()
 benchmark = partial(BENCHMARKS, alone=True)  # one thread, on both sides

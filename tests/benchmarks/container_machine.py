@@ -16,9 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Self
 
 from controllers.containers import syscalls
 from controllers.containers.cgroups import Cgroups
@@ -30,6 +29,7 @@ from resources.container_spec import ContainerSpec
 from resources.extension_service import service_id
 from resources.service_gate import ServiceGate
 from resources.service_state import ServicePhase, ServiceState
+from tests.benchmarks.told import told, whenever_told
 
 BUSYBOX = Path("/bin/busybox")
 # PID 1 has no default for SIGTERM, so it says what to do.
@@ -248,7 +248,7 @@ class Containerd:
             done = subprocess.run((*self._ctr, "version"), check=False, capture_output=True)
             if done.returncode == 0:
                 return
-            time.sleep(0.1)
+            time.sleep(0.1)  # it has no other sign
         raise TimeoutError("containerd does not answer")
 
     def start(self) -> tuple[str, float]:
@@ -306,39 +306,16 @@ async def weigh(count: int) -> float:
 
 
 async def start_as_told(runtime: str) -> None:
-    """One for each line on stdin."""
     with directory() as root:
         machine = Machine(root, runtime)
         async with machine.running():
-            print("ready", flush=True)
-            while await asyncio.to_thread(sys.stdin.readline):
-                print(await machine.start(), flush=True)
+            await whenever_told(machine.start)
 
 
-class Elsewhere:
-    """A machine in a process of its own, with cgroup v2 alone."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdin
-        assert process.stdout
-        self._stdin, self._stdout = process.stdin, process.stdout
-        self._stdout.readline()  # it is ready
-
-    @classmethod
-    @contextmanager
-    def on(cls, runtime: str) -> Iterator[Self]:
-        module = ("-m", "tests.benchmarks.container_machine", "start", runtime)
-        command = (*WITH_V2_ALONE, sys.executable, *module)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(command, text=True, **pipes) as process:
-            yield cls(process)
-            process.communicate()
-
-    def start(self) -> float:
-        """See :meth:`Machine.start`."""
-        self._stdin.write("\n")
-        self._stdin.flush()
-        return float(self._stdout.readline())
+def starts_with_v2_alone(runtime: str) -> AbstractContextManager[Callable[[], float]]:
+    """What does :meth:`Machine.start` on a machine in a process of its own."""
+    module = ("-m", "tests.benchmarks.container_machine", "start", runtime)
+    return told((*WITH_V2_ALONE, sys.executable, *module))
 
 
 if __name__ == "__main__":

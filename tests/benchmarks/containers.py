@@ -37,13 +37,13 @@ from resources.service_state import ServicePhase
 from tests.benchmarks.container_machine import (
     Bare,
     Containerd,
-    Elsewhere,
     Machine,
     directory,
     no_containerd,
     no_crun,
     no_runc,
     pss,
+    starts_with_v2_alone,
 )
 from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale
 
@@ -135,8 +135,8 @@ def bound(scale: Scale) -> Iterator[Pair]:
 def crun_against_containerd(scale: Scale) -> Iterator[Pair]:
     with directory() as place, directory() as root:
         containerd = Containerd(place, Machine(root).rootfs)
-        with Elsewhere.on("crun") as machine, containerd.running():
-            yield Pair(machine.start, lambda: start_and_end(containerd))
+        with starts_with_v2_alone("crun") as start, containerd.running():
+            yield Pair(start, lambda: start_and_end(containerd))
 
 
 def start_and_end(containerd: Containerd) -> float:

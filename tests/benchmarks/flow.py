@@ -19,11 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import anyio
 
@@ -36,6 +35,7 @@ from controllers.service_files import ServiceFilesController
 from cosi import InMemoryState, Runtime
 from resources.service_state import ServiceState
 from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
+from tests.benchmarks.told import say, told, whenever_told
 
 BENCHMARKS = benchmark = Registry()
 
@@ -113,14 +113,16 @@ def peak_megabytes() -> float:
 
 
 async def edit_as_told(count: int) -> None:
-    """For each line on stdin: the milliseconds until the new container runs, and the passes."""
+    """Say how many milliseconds pass until the new container runs, and the passes it takes."""
     paths, number = machine_with(count), count - 1
     entrypoints = (f"./hello{number}" for number in itertools.count())
     async with running(paths) as (runtime, driver):
-        say("ready")
-        while await anyio.to_thread.run_sync(sys.stdin.readline):
+
+        async def edit_it() -> tuple[float, float]:
             text = definition(number, next(entrypoints))
-            say(await edited(runtime, driver, paths.definitions / f"s{number}.yaml", text))
+            return await edited(runtime, driver, paths.definitions / f"s{number}.yaml", text)
+
+        await whenever_told(edit_it)
         os._exit(0)
 
 
@@ -143,11 +145,6 @@ async def edited(
     return taken * 1000, passes() - before
 
 
-def say(what: object) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
-
-
 # -- and in ours ----------------------------------------------------------------------------------
 
 
@@ -161,20 +158,17 @@ class Start:
 
 
 @contextmanager
-def process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A machine, and what it leaves behind."""
-    command = [sys.executable, "-m", "tests.benchmarks.flow", *map(str, arguments)]
+def machine(*arguments: object) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """How one is started, and in what environment; what it leaves behind goes at the end."""
     with tempfile.TemporaryDirectory() as directory:
-        environment = os.environ | {"TMPDIR": directory}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(command, text=True, env=environment, **pipes) as machine:
-            yield machine
+        command = [sys.executable, "-m", "tests.benchmarks.flow", *map(str, arguments)]
+        yield command, os.environ | {"TMPDIR": directory}
 
 
 def starts(*counts: int) -> list[Start]:
     """Of so many, one after the other, in one process; of the first ones twice."""
-    with process("start", counts[0], *counts) as machine:
-        said, _ = machine.communicate()
+    with machine("start", counts[0], *counts) as (command, environment):
+        said = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout
     return [Start(*json.loads(line)) for line in said.splitlines()[1:]]
 
 
@@ -225,28 +219,11 @@ def peak(scale: Scale) -> Iterator[Pair]:
     yield Pair(lambda: PEAKS.pop() if PEAKS else starts(counts(scale)[-1])[-1].peak_megabytes)
 
 
-class Machine:
-    """A machine on which all services run, for as many edits as one likes."""
-
-    def __init__(self, told: subprocess.Popen[str]) -> None:
-        assert told.stdin
-        assert told.stdout
-        self._stdin, self._stdout = told.stdin, told.stdout
-        self._stdout.readline()  # all of them run
-
-    @classmethod
-    @contextmanager
-    def of(cls, count: int) -> Iterator[Self]:
-        with process("edit", count) as machine:
-            yield cls(machine)
-            machine.communicate()
-
-    def edit(self) -> tuple[float, float]:
-        """Edit the last definition; the milliseconds until it runs anew, and the passes."""
-        self._stdin.write("\n")
-        self._stdin.flush()
-        taken, passes = json.loads(self._stdout.readline())
-        return taken, passes
+@contextmanager
+def edits(count: int) -> Iterator[Callable[[], tuple[float, float]]]:
+    """A machine on which all of them run, and what edits the last definition; see `edited`."""
+    with machine("edit", count) as started, told(*started) as edit_it:
+        yield edit_it
 
 
 @benchmark(
@@ -261,12 +238,12 @@ def edit(scale: Scale) -> Iterator[Pair]:
     """Of one that nobody depends on: every dependent looks at its gate again, rightly."""
 
     def milliseconds() -> float:
-        taken, passes = many.edit()
+        taken, passes = many()
         PASSES.append(passes)
         return taken
 
-    with Machine.of(scale.of(MANY)) as many, Machine.of(1) as one:
-        yield Pair(milliseconds, lambda: one.edit()[0])
+    with edits(scale.of(MANY)) as many, edits(1) as one:
+        yield Pair(milliseconds, lambda: one()[0])
 
 
 @benchmark(
@@ -282,8 +259,8 @@ def edit_passes(scale: Scale) -> Iterator[Pair]:
     if PASSES:
         yield Pair(PASSES.pop)
         return
-    with Machine.of(scale.of(MANY)) as many:
-        yield Pair(lambda: many.edit()[1])
+    with edits(scale.of(MANY)) as many:
+        yield Pair(lambda: many()[1])
 
 
 if __name__ == "__main__":
@@ -291,5 +268,6 @@ if __name__ == "__main__":
     what, *sizes = sys.argv[1], *map(int, sys.argv[2:])
     if what == "edit":
         anyio.run(edit_as_told, *sizes)
-    for size in sizes:
-        anyio.run(functools.partial(start, size, leave=size == sizes[-1]))
+    else:
+        for size in sizes:
+            anyio.run(functools.partial(start, size, leave=size == sizes[-1]))

@@ -16,7 +16,7 @@ from cosi.store.marshal import YamlMarshaler
 from cosi.store.sqlite import SQLiteStore
 from cosi.store.sqlite_file import open_file, transaction, write
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
-from tests.benchmarks.state import Service, fields
+from tests.benchmarks.payload import Service, fields
 
 benchmark = Registry()
 BENCHMARKS = benchmark

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks.measure import REPEATS, Benchmark, Result, Scale, measure
+from tests.benchmarks.measure import REPEATS, Benchmark, Result, Scale, measure, spread
 from tests.benchmarks.pace import Pace
 
 LONGEST_SECONDS = 570.0
@@ -100,10 +100,10 @@ def row(result: Result) -> tuple[str, ...]:
         "" if ratio is None else f"{result.doubt:.1%}",
         str(result.benchmark.limit or ""),
         {True: "yes", False: "NO", None: ""}[result.met],
-        _spread(result.ours_each),
-        _spread(result.other_each),
+        _range(spread(result.ours_each)),
+        _range(spread(result.other_each)),
     )
 
 
-def _spread(figures: list[float]) -> str:
-    return f"{min(figures):.4g}..{max(figures):.4g}" if figures else ""
+def _range(figures: tuple[float, float] | None) -> str:
+    return f"{figures[0]:.4g}..{figures[1]:.4g}" if figures else ""

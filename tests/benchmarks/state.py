@@ -4,107 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from cosi._engine.gc_tuning import tuned_gc
 from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import Resource, Spec, Value
+from cosi.resource import Resource
 from cosi.store.memory import InMemoryState
 from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale, each
+from tests.benchmarks.payload import Service, fields, filled, labels
 from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 
 BENCHMARKS = Registry()
 benchmark = partial(BENCHMARKS, alone=True)  # one thread, on both sides
 REFERENCE = "a reference-shaped store"
-
-
-class Mount(Value):
-    source: str
-    destination: str
-    type: str
-    options: tuple[str, ...]
-
-
-class Dependency(Value):
-    service: str = ""
-    path: str = ""
-    network: tuple[str, ...] = ()
-    time: bool = False
-
-
-class Service(Spec, type="Services.benchmark.example.org"):
-    """The same twenty fields as the reference's payload."""
-
-    name: str
-    entrypoint: str
-    args: tuple[str, ...]
-    environment: tuple[str, ...]
-    mounts: tuple[Mount, ...]
-    depends: tuple[Dependency, ...]
-    restart: str
-    log_to_console: bool
-    write_sysfs: bool
-    write_rootfs: bool
-    masked_paths: tuple[str, ...]
-    readonly_paths: tuple[str, ...]
-    propagation: str
-    memory: int
-    cpu: float
-    nice: int
-    priority: int
-    group: str
-    user: str
-    comment: str
-
-
-def fields(number: int) -> dict[str, Any]:
-    return {
-        "name": f"service-{number}",
-        "entrypoint": "./bin/service",
-        "args": ["--config", "/etc/service.yaml", "--verbose"],
-        "environment": ["A=1", "B=2"],
-        "mounts": [
-            {
-                "source": f"/var/lib/{mount}",
-                "destination": f"/data/{mount}",
-                "type": "bind",
-                "options": ["rbind", "rw"],
-            }
-            for mount in range(3)
-        ],
-        "depends": [{"service": "cri"}, {"path": "/run/x"}, {"network": ["addresses"]}],
-        "restart": "always",
-        "log_to_console": False,
-        "write_sysfs": False,
-        "write_rootfs": False,
-        "masked_paths": ["/proc/kcore"],
-        "readonly_paths": ["/proc/sys"],
-        "propagation": "shared",
-        "memory": 1 << 20,
-        "cpu": 0.5,
-        "nice": 0,
-        "priority": 1,
-        "group": "g",
-        "user": "u",
-        "comment": "twenty fields",
-    }
-
-
-def labels(number: int) -> dict[str, str]:
-    return {"shard": str(number % 100), "app": "web"}
-
-
-async def filled(state: InMemoryState, count: int) -> None:
-    for number in range(count):
-        payload = Service.model_validate(fields(number))
-        await state.create(Resource.new(f"{number:06}", payload, labels=labels(number)))
 
 
 class Both:
@@ -113,11 +28,10 @@ class Both:
     def __init__(self, runner: asyncio.Runner, count: int) -> None:
         self.runner = runner
         self.count = count
-        self.ours = InMemoryState()
         self.other = ReferenceStore()
 
     async def fill(self) -> None:
-        await filled(self.ours, self.count)
+        self.ours = await filled(self.count)
         for number in range(self.count):
             theirs = ReferencePayload.model_validate(fields(number))
             await self.other.create(ReferenceResource(f"{number:06}", theirs, labels(number)))
@@ -229,14 +143,13 @@ def list_after_write(scale: Scale) -> Iterator[Pair]:
 def label_query(scale: Scale) -> Iterator[Pair]:
     """The other is our own list, filtered with the same matcher: no copies on either side."""
     query = Query(((LabelTerm("shard", LabelOp.EQUAL, ("7",)),),))
-    state = InMemoryState()
 
     async def scan() -> tuple[Resource[Service], ...]:
         everything = await state.list(Service)
         return tuple(resource for resource in everything if query.matches(resource))
 
     with asyncio.Runner() as runner:
-        runner.run(filled(state, scale.of(10_000)))
+        state = runner.run(filled(scale.of(10_000)))
         assert runner.run(scan()) == runner.run(state.list(Service, query))
         yield Pair(
             lambda: runner.run(each(scale.a_while, 100, lambda: state.list(Service, query))),
@@ -284,7 +197,7 @@ def single_id_watchers(scale: Scale) -> Iterator[Pair]:
         async def begin() -> list[asyncio.Task[None]]:
             tasks = [asyncio.create_task(follow_ours(id)) for id in ids]
             tasks += [asyncio.create_task(follow_other(id)) for id in ids]
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)  # all of them are asleep
             return tasks
 
         tasks = stores.runner.run(begin())
@@ -333,8 +246,7 @@ def writers_cost(scale: Scale) -> Iterator[Pair]:
     """What the writer waits for; delivery happens after, and is not his time."""
 
     async def watched_by(watchers: int) -> tuple[InMemoryState, list[asyncio.Task[None]]]:
-        state = InMemoryState()
-        await filled(state, 1_000)
+        state = await filled(1_000)
 
         async def follow() -> None:
             async with state.watch(Service) as watch:
@@ -342,7 +254,7 @@ def writers_cost(scale: Scale) -> Iterator[Pair]:
                     await watch.batch()
 
         tasks = [asyncio.create_task(follow()) for _ in range(watchers)]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # all of them are asleep
         return state, tasks
 
     async def write(state: InMemoryState, times: int = 11) -> float:
@@ -411,85 +323,7 @@ async def _fan_out(watchers: int, follow: Follow, touch: Callable[[], Awaitable[
         await touch()
 
     tasks = [asyncio.create_task(follow(told)) for _ in range(watchers)]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)  # all of them are asleep
     elapsed = await _each(20, seen, write)
     await _end(tasks)
     return elapsed
-
-
-class Small(Spec, type="Smalls.benchmark.example.org"):
-    """Three fields: what most resources are."""
-
-    ready: bool
-    address: str
-    count: int
-
-
-@benchmark("100,000 resident resources, 3 fields", unit="MB", limit=AtMost(120), repeats=1)
-@contextmanager
-def resident(scale: Scale) -> Iterator[Pair]:
-    yield Pair(lambda: _resident_megabytes("Small", scale.of(100_000)))
-
-
-@benchmark("100,000 resident resources, 20 fields in 7 parts", unit="MB", repeats=1)
-@contextmanager
-def resident_large(scale: Scale) -> Iterator[Pair]:
-    yield Pair(lambda: _resident_megabytes("Service", scale.of(100_000)))
-
-
-def _resident_megabytes(payload: str, count: int) -> float:
-    """What ``count`` resources add to a fresh process, scaled to 100,000."""
-    code = f"from tests.benchmarks.state import fill_and_weigh as f; print(f({payload!r}, {count}))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    return float(run.stdout) * 100_000 / count
-
-
-def fill_and_weigh(payload: str, count: int) -> float:
-    """In a process of its own: megabytes of memory that ``count`` resources take."""
-
-    def make(number: int) -> Spec:
-        if payload == "Service":
-            return Service.model_validate(fields(number))
-        return Small(ready=True, address=f"10.0.0.{number}", count=number)
-
-    async def fill() -> float:
-        state = InMemoryState()
-        await state.create(Resource.new("first", make(0)))
-        before = _rss()
-        for number in range(count):
-            await state.create(Resource.new(f"{number:06}", make(number)))
-        return (_rss() - before) / 2**20
-
-    return asyncio.run(fill())
-
-
-def _rss() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096
-
-
-@benchmark("longest pause at 100,000 resident, steady updates", unit="ms", limit=AtMost(10))
-@contextmanager
-def longest_pause(scale: Scale) -> Iterator[Pair]:
-    async def fill(state: InMemoryState) -> None:
-        for number in range(scale.of(100_000)):
-            spec = Small(ready=True, address="10.0.0.1", count=number)
-            await state.create(Resource.new(f"{number:06}", spec))
-
-    async def steady(state: InMemoryState) -> float:
-        # Of the processor: nothing here waits, and what other programs take of it is not ours.
-        longest = 0
-        for turn in range(scale.of(100_000)):
-            id = f"{turn * 7919 % scale.of(100_000):06}"
-            begin = time.thread_time_ns()
-            stored = await state.get(Small, id)
-            spec = stored.spec.evolve(count=turn)
-            await state.update(stored.evolve(spec=spec))
-            longest = max(longest, time.thread_time_ns() - begin)
-        return longest / 1e6
-
-    with asyncio.Runner() as runner:
-        state = InMemoryState()
-        runner.run(fill(state))
-        with tuned_gc():
-            yield Pair(lambda: runner.run(steady(state)))

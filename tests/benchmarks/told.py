@@ -1,0 +1,44 @@
+"""A process that does something whenever it is told to, and says in JSON what came of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+
+
+@contextmanager
+def told(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], Any]]:
+    """What tells it, and returns what it says; at the end its stdin does, and it is waited for."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin
+        assert stdout
+        stdout.readline()  # it is ready
+
+        def do() -> Any:
+            stdin.write("\n")
+            stdin.flush()
+            return json.loads(stdout.readline())
+
+        yield do
+
+
+async def whenever_told(work: Callable[[], Awaitable[object]]) -> None:
+    """The other side, in the process."""
+    say("ready")
+    while await anyio.to_thread.run_sync(sys.stdin.readline):
+        say(await work())
+
+
+def say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
