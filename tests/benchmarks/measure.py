@@ -154,7 +154,8 @@ class Result:
         if not self.other_each:
             return []
         pairs = ((self.ours_each[turn], self.other_each[turn]) for turn in self.turns)
-        ratios = [other / ours for ours, other in pairs if ours and other]
+        # A difference (of memory) may come out below nothing; there is no ratio of that.
+        ratios = [other / ours for ours, other in pairs if ours > 0 and other > 0]
         return ratios if self.benchmark.better == "less" else [1 / ratio for ratio in ratios]
 
     @property

@@ -113,6 +113,15 @@ def test_what_is_alone_stays_on_the_fastest_processor() -> None:
     assert os.sched_getaffinity(0) == allowed
 
 
+def test_a_figure_below_nothing_has_no_ratio() -> None:
+    """It ended `--quick` with a traceback: ten containers may weigh less than nothing."""
+    benchmark = Benchmark("b", "KiB", lambda _: pytest.fail("not asked for"), limit=AtLeast(20))
+    light = Result(benchmark, [-3.0, 5.0, 5.0], [100.0, 500.0, 500.0])
+    assert (light.ratio, light.doubt) == (100, 0)
+    lighter = Result(benchmark, [-3.0], [100.0])
+    assert (lighter.ratio, lighter.doubt, lighter.met) == (None, 0, False)
+
+
 def test_doubt_shrinks_with_every_repeat() -> None:
     benchmark = Benchmark("b", "us", lambda _: pytest.fail("not asked for"))
     few = Result(benchmark, [1, 1, 1], [9, 10, 11])
