@@ -73,6 +73,10 @@ class Scale:
             return max(1, min(TINY, quick or full // 10))
         return (quick or max(1, full // 10)) if self.quick else full
 
+    def repeats(self, full: int) -> int:
+        """``full``, or two at most: who is quick wants to see that it runs."""
+        return min(full, 2) if self.quick else full
+
     @property
     def a_while(self) -> float:
         """Seconds of one repeat of what takes microseconds: long enough for all that it causes.
@@ -239,7 +243,7 @@ def measure(
         sides = [(pair.ours, result.ours_each)]
         if pair.other is not None:
             sides.append((pair.other, result.other_each))
-        for _ in range(benchmark.repeats):
+        for _ in range(scale.repeats(benchmark.repeats)):
             figures = [partial(_clean, figure, scale) for figure, _ in sides]
             if pace is None or pair.other is None:
                 taken, undisturbed = [figure() for figure in figures], True
