@@ -166,7 +166,7 @@ def label_query(scale: Scale) -> Iterator[Pair]:
 @contextmanager
 def single_id_watchers(scale: Scale) -> Iterator[Pair]:
     """From the write until its watcher has the event and all others are asleep again."""
-    watchers = 10_000
+    watchers = scale.of(10_000)
     ids = [f"{number:06}" for number in range(watchers)]
     seen, asleep = asyncio.Event(), watchers
     mine: list[ReferenceResource] = []
