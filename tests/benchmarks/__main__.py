@@ -21,7 +21,8 @@ import tests.benchmarks
 from cosi._engine.gc_tuning import THRESHOLDS
 from cosi._values import COMPILED
 from tests.benchmarks.go_program import go_version
-from tests.benchmarks.measure import Benchmark, Result, Scale
+from tests.benchmarks.measure import Benchmark, Scale
+from tests.benchmarks.result import Result
 from tests.benchmarks.session import COLUMNS, Session, row
 
 VERSIONS = ("pydantic", "pydantic-core", "anyio", "grpcio", "protobuf")

@@ -20,9 +20,9 @@ from cosi import InMemoryState, Resource
 from cosi.query import LabelOp, LabelTerm, Query
 from cosi.watch import Watch
 from tests.benchmarks import go_program
-from tests.benchmarks.go_program import go_figures, pair
+from tests.benchmarks.go_program import go, pair
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each
-from tests.benchmarks.payload import Service, fields, filled, labels
+from tests.benchmarks.payload import Service, filled, labels, payloads
 
 BENCHMARKS = Registry()
 against_go = partial(go_program.against_go, BENCHMARKS)
@@ -50,10 +50,9 @@ def get(scale: Scale) -> Iterator[Pair]:
 @contextmanager
 def create(scale: Scale) -> Iterator[Pair]:
     size = scale.of(RESOURCES)
-    specs = [Service.model_validate(fields(number)) for number in range(size)]
 
     async def one_state() -> tuple[float, int]:
-        state = InMemoryState()
+        state, specs = InMemoryState(), payloads(size)
         made = [Resource.new(f"{n:06}", spec, labels=labels(n)) for n, spec in enumerate(specs)]
         begin = time.perf_counter()
         for resource in made:
@@ -112,8 +111,7 @@ def label_query(scale: Scale) -> Iterator[Pair]:
         assert len(await state.list(Service, query)) == size // 100
 
     asyncio.run(one())  # the first one makes the index
-    # Go's collector comes only every half a second here, and takes as long as the queries.
-    with pair("labels", size, scale, lambda: each(scale.a_while, 10, one), whiles=5) as both:
+    with pair("labels", size, scale, lambda: each(scale.a_while, 10, one)) as both:
         yield both
 
 
@@ -131,28 +129,26 @@ def fan_out(watchers: int) -> Callable[[Scale], Iterator[Pair]]:
         state = asyncio.run(filled(1_000))
         count = scale.of(watchers)
 
-        async def ours() -> float:
-            done, left = asyncio.Event(), 0
+        done, left = asyncio.Event(), 0
 
-            async def follow(watch: Watch[Service]) -> None:
-                nonlocal left
-                while True:
-                    await watch.batch()
-                    left -= 1
-                    if not left:
-                        done.set()
+        async def follow(watch: Watch[Service]) -> None:
+            nonlocal left
+            while True:
+                await watch.batch()
+                left -= 1
+                if not left:
+                    done.set()
 
-            async def one() -> None:
-                nonlocal left
-                left = count
-                done.clear()
-                await touch(state, "000007")
-                await done.wait()
+        async def one() -> None:
+            nonlocal left
+            left = count
+            done.clear()
+            await touch(state, "000007")
+            await done.wait()
 
-            async with following([state.watch(Service) for _ in range(count)], follow):
-                return await each(scale.a_while, 1, one)
-
-        with pair("fan-out", count, scale, ours) as both:
+        followers = following([state.watch(Service) for _ in range(count)], follow)
+        ours = partial(each, scale.a_while, 1, one)
+        with pair("fan-out", count, scale, ours, within=followers) as both:
             yield both
 
     return prepare
@@ -169,29 +165,26 @@ def single_ids(scale: Scale) -> Iterator[Pair]:
     """Writes in a row, each of another id, each after the watcher of the last one had it."""
     size = scale.of(RESOURCES)
     state = asyncio.run(filled(size))
+    done, latest, number = asyncio.Event(), "", 0
 
-    async def ours() -> float:
-        done, latest, number = asyncio.Event(), "", 0
+    async def follow(watch: Watch[Service]) -> None:
+        nonlocal latest
+        while True:
+            for event in await watch.batch():
+                latest = event.resource.id
+                done.set()
 
-        async def follow(watch: Watch[Service]) -> None:
-            nonlocal latest
-            while True:
-                for event in await watch.batch():
-                    latest = event.resource.id
-                    done.set()
+    async def one() -> None:
+        nonlocal number
+        number = (number + STRIDE) % size
+        done.clear()
+        await touch(state, f"{number:06}")
+        await done.wait()
+        assert latest == f"{number:06}"
 
-        async def one() -> None:
-            nonlocal number
-            number = (number + STRIDE) % size
-            done.clear()
-            await touch(state, f"{number:06}")
-            await done.wait()
-            assert latest == f"{number:06}"
-
-        async with following([state.watch(Service, f"{n:06}") for n in range(size)], follow):
-            return await each(scale.a_while, 1, one)
-
-    with pair("single-ids", size, scale, ours) as both:
+    followers = following([state.watch(Service, f"{n:06}") for n in range(size)], follow)
+    ours = partial(each, scale.a_while, 1, one)
+    with pair("single-ids", size, scale, ours, within=followers) as both:
         yield both
 
 
@@ -229,4 +222,5 @@ def memory(scale: Scale) -> Iterator[Pair]:
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         return float(run.stdout) * 2**20 / size
 
-    yield Pair(ours, lambda: go_figures("memory", size, 0)[0])
+    with go("memory", size) as figures:
+        yield Pair(ours, lambda: figures(0)[0])

@@ -30,7 +30,10 @@ def main(first: Path, second: Path) -> int:
 
 def ratios(file: Path) -> dict[str, float]:
     """By name and comparison."""
-    results: list[dict[str, Any]] = json.loads(file.read_text())
+    try:
+        results: list[dict[str, Any]] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        sys.exit(f"{file} is not what `python -m tests.benchmarks --json {file}` writes: {error}")
     return {
         f"{result['name']}, against {result['against']}": result["ratio"]
         for result in results

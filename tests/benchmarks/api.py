@@ -157,11 +157,11 @@ async def follow(client: Client, events: int, seconds: float, *, aggregated: boo
 )
 @contextmanager
 def aggregated(scale: Scale) -> Iterator[Pair]:
-    count = scale.of(4_000, 2_000)
+    count = scale.of(1_000, 1_000)
     with client() as one:
         one.run(fill(one, count))
         yield Pair(
-            lambda: one.run(follow(one, count, scale.a_while, aggregated=True)),
+            lambda: one.run(follow(one, count, 3 * scale.a_while, aggregated=True)),
             lambda: one.run(follow(one, count, scale.a_while, aggregated=False)),
         )
 

@@ -81,7 +81,6 @@ async def bundle(machine: Machine) -> str:
     against="bare runc run of its bundle",
     limit=AtMost(1.10),
     missing=no_runc,
-    repeats=21,  # a start takes 33 to 80 ms, and it is about a tenth of it
 )
 @contextmanager
 def against_runc(scale: Scale) -> Iterator[Pair]:
@@ -97,7 +96,6 @@ def against_runc(scale: Scale) -> Iterator[Pair]:
     against="ctr run",
     limit=AtLeast(2.5),
     missing=no_containerd,
-    repeats=11,
 )
 @contextmanager
 def against_containerd(scale: Scale) -> Iterator[Pair]:
@@ -112,7 +110,6 @@ def against_containerd(scale: Scale) -> Iterator[Pair]:
     unit="ms",
     against="ctr run",
     missing=no_containerd,
-    repeats=11,
 )
 @contextmanager
 def bound(scale: Scale) -> Iterator[Pair]:
@@ -129,7 +126,6 @@ def bound(scale: Scale) -> Iterator[Pair]:
     against="ctr run",
     limit=AtLeast(2.5),
     missing=lambda: no_containerd() or no_crun(),
-    repeats=11,
 )
 @contextmanager
 def crun_against_containerd(scale: Scale) -> Iterator[Pair]:

@@ -1,25 +1,26 @@
-"""The Go side: builds `tests/benchmarks/go` once, and starts the program anew for each figure."""
+"""The Go side: builds `tests/benchmarks/go` once, and asks the program for its figures."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import json
+import itertools
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from cosi._engine.gc_tuning import tuned_gc
 from tests.benchmarks.measure import Pair, Registry, Scale
+from tests.benchmarks.told import told
 
 MODULE = Path(__file__).parent / "go"
 PROGRAM = MODULE / "bin" / "benchmarks"
 OLDEST = (1, 26)
+FIGURES_OF_ONE = 15
 
 
 @functools.cache
@@ -53,12 +54,28 @@ def go_version() -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def go_figures(name: str, size: int, seconds: float) -> list[float]:
-    """One repeat of a benchmark, of about so long and in a process of its own."""
-    command = [PROGRAM, name, str(size), f"{seconds * 1000:.0f}"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    figures: list[float] = json.loads(done.stdout)["figures"]
-    return figures
+Figures = Callable[[float], list[float]]
+"""What Go measures in about so many seconds."""
+
+
+@contextmanager
+def go(name: str, size: int) -> Iterator[Figures]:
+    """A benchmark of the program, in a new process for every few figures.
+
+    What a process has once made of its memory stays with it, and would be in all of them.
+    """
+    with ExitStack() as process:
+        asked = itertools.count()
+        do: Callable[..., Any] | None = None
+
+        def figures(seconds: float) -> list[float]:
+            nonlocal do
+            if do is None or next(asked) % FIGURES_OF_ONE == 0:
+                process.close()
+                do = process.enter_context(told((PROGRAM, name, str(size))))
+            return list(map(float, do(round(seconds * 1000))))
+
+        yield figures
 
 
 def against_go(registry: Registry, name: str, *, unit: str = "us", **rest: Any) -> Any:
@@ -74,16 +91,15 @@ def pair(
     ours: Callable[[], Awaitable[float]],
     *,
     figure: int = 0,
-    whiles: int = 1,
+    within: AbstractAsyncContextManager[object] | None = None,
 ) -> Iterator[Pair]:
-    """Ours on one loop, theirs each time in a process of its own (see `go/main.go`).
+    """Ours on one loop, ``within`` something that lasts; theirs in processes of their own."""
 
-    ``whiles``: how many :attr:`Scale.a_while` theirs is measured for.
-    """
-    seconds = whiles * scale.a_while
-    with asyncio.Runner() as runner, tuned_gc():
+    async def once() -> float:
+        return await ours()
 
-        async def once() -> float:
-            return await ours()
-
-        yield Pair(lambda: runner.run(once()), lambda: go_figures(theirs, size, seconds)[figure])
+    lasting = within or nullcontext()
+    with asyncio.Runner() as runner, go(theirs, size) as figures:
+        runner.run(lasting.__aenter__())
+        yield Pair(lambda: runner.run(once()), lambda: figures(scale.a_while)[figure])
+        runner.run(lasting.__aexit__(None, None, None))

@@ -9,26 +9,27 @@ A module of this package lists its own in ``BENCHMARKS``::
         yield Pair(lambda: microseconds(ours), lambda: microseconds(other))
 
 Each call of a pair's functions is one repeat and returns one figure, timing only what it is about.
+What comes of the repeats says `result.py`.
 """
 
 from __future__ import annotations
 
 import gc
-import math
-import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from tests.benchmarks.pace import Pace
+from cosi._engine.gc_tuning import tuned_gc
+from tests.benchmarks.processors import on_the_fastest
+
+if TYPE_CHECKING:
+    from tests.benchmarks.result import Result
 
 REPEATS = 5
+"""At least, unless a benchmark takes so long that it says something else."""
 TINY = 20
-MEAN_TO_STANDARD = math.sqrt(math.pi / 2)  # of a normal distribution
-MEDIAN_OVER_MEAN = math.sqrt(math.pi / 2)  # how much less a median knows than a mean, of the same
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,13 @@ class Scale:
 
     @property
     def a_while(self) -> float:
-        """Seconds of one repeat of what takes microseconds: long enough for all that it causes.
+        """Seconds of one repeat of what takes microseconds: shorter than the machine's moods."""
+        return 0.0 if self.tiny else 0.03
 
-        A collection of garbage is then in every repeat, and not in some.
-        """
-        return 0.0 if self.tiny else 0.03 if self.quick else 0.3
+    @property
+    def visit(self) -> float:
+        """Seconds of turns that are made anyway, each time that a comparison is measured."""
+        return 0.0 if self.quick or self.tiny else 2.5
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ class Benchmark:
     ``better`` says which figure is the good one: ``less`` (a time, memory) or ``more`` (a rate).
     ``missing`` returns why it cannot run here (no Go, no runc), or ``None``. ``along`` is where
     another benchmark leaves figures for this one, which is measured again only if there are some.
-    ``alone``: both sides are one thread of this process, and may be kept on one processor.
+    ``alone``: both sides are one thread of this process, and are kept on one processor.
+    ``repeats``: of one visit; there may be several.
     """
 
     name: str
@@ -111,7 +115,7 @@ class Benchmark:
     limit: AtLeast | AtMost | None = None
     better: Literal["less", "more"] = "less"
     missing: Callable[[], str | None] = lambda: None
-    repeats: int = REPEATS
+    repeats: int | None = None
     along: list[float] | None = None
     alone: bool = False
 
@@ -123,96 +127,6 @@ class Benchmark:
     def has(self, text: str) -> bool:
         """Whether somebody who asks for ``text`` means this one."""
         return text.casefold() in self.title.casefold()
-
-
-@dataclass
-class Result:
-    """What the repeats of a benchmark have said so far, in the order in which they were made."""
-
-    benchmark: Benchmark
-    ours_each: list[float] = field(default_factory=list)
-    other_each: list[float] = field(default_factory=list)
-    disturbed: set[int] = field(default_factory=set)
-    """The turns in which the machine was slower than it can be, at least for a while."""
-
-    @property
-    def turns(self) -> list[int]:
-        """Those that count: the undisturbed ones, if there are enough."""
-        every = range(len(self.ours_each))
-        good = [turn for turn in every if turn not in self.disturbed]
-        return good if len(good) >= REPEATS else list(every)
-
-    @property
-    def ours(self) -> float:
-        return statistics.median(self.ours_each[turn] for turn in self.turns)
-
-    @property
-    def other(self) -> float | None:
-        if not self.other_each:
-            return None
-        return statistics.median(self.other_each[turn] for turn in self.turns)
-
-    @property
-    def advantages(self) -> list[float]:
-        """How many times better ours was, turn by turn: what slows both of one turn is no news."""
-        if not self.other_each:
-            return []
-        pairs = ((self.ours_each[turn], self.other_each[turn]) for turn in self.turns)
-        # A difference (of memory) may come out below nothing; there is no ratio of that.
-        ratios = [other / ours for ours, other in pairs if ours > 0 and other > 0]
-        return ratios if self.benchmark.better == "less" else [1 / ratio for ratio in ratios]
-
-    @property
-    def advantage(self) -> float | None:
-        """The median of those."""
-        advantages = self.advantages
-        return statistics.median(advantages) if advantages else None
-
-    @property
-    def ratio(self) -> float | None:
-        """The number that the limit speaks of: how many times better, or ours over the other."""
-        if self.advantage is None:
-            return None
-        return 1 / self.advantage if isinstance(self.benchmark.limit, AtMost) else self.advantage
-
-    @property
-    def doubt(self) -> float:
-        """The standard error of the ratio, as a part of it; 0 if there is none.
-
-        From the mean deviation, of which a single odd repeat is a smaller part than of a variance.
-        """
-        logs = [math.log(each) for each in self.advantages]
-        if len(logs) < 2:
-            return 0.0
-        middle = statistics.median(logs)
-        deviation = MEAN_TO_STANDARD * statistics.mean(abs(each - middle) for each in logs)
-        return MEDIAN_OVER_MEAN * deviation / math.sqrt(len(logs))
-
-    @property
-    def met(self) -> bool | None:
-        limit = self.benchmark.limit
-        return None if limit is None else limit.met(self.advantage, self.ours)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.benchmark.name,
-            "ours": self.ours,
-            "other": self.other,
-            "unit": self.benchmark.unit,
-            "ratio": self.ratio,
-            "target": str(self.benchmark.limit) if self.benchmark.limit else None,
-            "met": self.met,
-            "against": self.benchmark.against,
-            "repeats": len(self.ours_each),
-            "counted": len(self.turns),
-            "doubt": self.doubt,
-            "spread": {"ours": spread(self.ours_each), "other": spread(self.other_each)},
-        }
-
-
-def spread(figures: list[float]) -> tuple[float, float] | None:
-    """The smallest and the largest."""
-    return (min(figures), max(figures)) if figures else None
 
 
 @dataclass
@@ -234,47 +148,30 @@ class Registry:
         return iter(self.found)
 
 
-def measure(
-    benchmark: Benchmark, scale: Scale, so_far: Result | None = None, pace: Pace | None = None
-) -> Result:
-    """Add the repeats of ``benchmark`` to what is known: ours and the other in turns."""
-    result = so_far or Result(benchmark)
-    with benchmark.prepare(scale) as pair:
+def measure(benchmark: Benchmark, scale: Scale, result: Result) -> None:
+    """Add the repeats of one visit to what is known: ours and the other in turns."""
+    result.visits += 1
+    # What the preparation has made is frozen then, and the collector as a running runtime has it.
+    with benchmark.prepare(scale) as pair, tuned_gc(not scale.tiny):
         sides = [(pair.ours, result.ours_each)]
         if pair.other is not None:
             sides.append((pair.other, result.other_each))
-        for _ in range(scale.repeats(benchmark.repeats)):
-            figures = [partial(_clean, figure, scale) for figure, _ in sides]
-            if pace is None or pair.other is None:
-                taken, undisturbed = [figure() for figure in figures], True
-            else:
-                taken, undisturbed = _turn(figures, pace, alone=benchmark.alone)
-            if not undisturbed:
-                result.disturbed.add(len(result.ours_each))
-            for (_, known), figure in zip(sides, taken, strict=True):
-                known.append(figure)
+        for _ in _turns(benchmark, scale, compared=pair.other is not None):
+            with on_the_fastest() if benchmark.alone else nullcontext():
+                for figure, known in sides:
+                    if not scale.tiny:
+                        gc.collect()  # what is left of the one before
+                    known.append(figure())
             sides.reverse()  # whoever comes second may find the machine as the first has left it
-    return result
 
 
-def _turn(
-    figures: Sequence[Callable[[], float]], pace: Pace, *, alone: bool
-) -> tuple[list[float], bool]:
-    """What both sides say, and whether the machine was at its full pace before and after each."""
-    taken: list[float] = []
-    with pace.on_the_fastest() if alone else nullcontext(pace.processors) as processors:
-        undisturbed = pace.wait(processors)
-        for figure in figures:
-            taken.append(figure())
-            undisturbed = pace.full(processors) and undisturbed
-    return taken, undisturbed
-
-
-def _clean(figure: Callable[[], float], scale: Scale) -> float:
-    """One repeat, without the garbage of the one before."""
-    if not scale.tiny:
-        gc.collect()
-    return figure()
+def _turns(benchmark: Benchmark, scale: Scale, *, compared: bool) -> Iterator[int]:
+    """At least as many as there have to be, and more while there is time for them."""
+    yield from range(scale.repeats(benchmark.repeats or REPEATS))
+    if compared and benchmark.repeats is None:
+        ends = time.monotonic() + scale.visit
+        while time.monotonic() < ends:
+            yield 1
 
 
 def microseconds(work: Callable[[], object], times: int = 1) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from cosi import InMemoryState, Resource, Spec
@@ -84,9 +85,14 @@ def labels(number: int) -> dict[str, str]:
     return {"shard": str(number % 100), "app": "web"}
 
 
+@functools.cache
+def payloads(count: int) -> list[Service]:
+    """So many, made once: nobody can change them."""
+    return [Service.model_validate(fields(number)) for number in range(count)]
+
+
 async def filled(count: int) -> InMemoryState:
     state = InMemoryState()
-    for number in range(count):
-        payload = Service.model_validate(fields(number))
+    for number, payload in enumerate(payloads(count)):
         await state.create(Resource.new(f"{number:06}", payload, labels=labels(number)))
     return state

@@ -36,7 +36,7 @@ def services(count: int) -> list[Resource[Service]]:
 )
 @contextmanager
 def durable_writes(scale: Scale) -> Iterator[Pair]:
-    resources = services(scale.of(4_000))
+    resources = services(scale.of(1_000, 400))
     with TemporaryDirectory(dir=Path.cwd()) as directory:
         yield Pair(
             lambda: asyncio.run(_grouped(Path(directory) / "ours.db", resources)),

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cosi import InMemoryState, Resource, Spec
-from cosi._engine.gc_tuning import tuned_gc
 from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
 from tests.benchmarks.payload import Service, fields
 
@@ -93,5 +92,4 @@ def longest_pause(scale: Scale) -> Iterator[Pair]:
     with asyncio.Runner() as runner:
         state = InMemoryState()
         runner.run(fill(state))
-        with tuned_gc():
-            yield Pair(lambda: runner.run(steady(state)))
+        yield Pair(lambda: runner.run(steady(state)))

@@ -1,4 +1,4 @@
-"""One run: every benchmark once, then the doubtful ones again, as long as there is time.
+"""One run: every benchmark once, then the most doubtful one again, as long as there is time.
 
 A machine has its moods, of seconds and of minutes. A benchmark that is seen again later, in another
 one, is worth more than one that is repeated longer at one time.
@@ -11,14 +11,18 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks.measure import REPEATS, Benchmark, Result, Scale, measure, spread
-from tests.benchmarks.pace import Pace
+from tests.benchmarks.measure import REPEATS, Benchmark, Scale, measure
+from tests.benchmarks.result import Result, spread
 
-LONGEST_SECONDS = 570.0
+LONGEST_SECONDS = 580.0
 """Of a run; less if few were asked for."""
 EACH_SECONDS = 12.0
 CERTAIN = 0.025
 """A standard error of a ratio that is good enough: two runs differ by 3.5 % of it, typically."""
+OF_ONE_VISIT = 0.10
+"""What a ratio that was seen at one time only is doubted at least; half of it at two, and so on."""
+HARDLY = 1.01 * CERTAIN
+"""To be measured again if nothing else has to be."""
 
 
 class Session:
@@ -27,58 +31,57 @@ class Session:
     def __init__(self, chosen: Sequence[Benchmark], scale: Scale) -> None:
         self._chosen = chosen
         self._scale = scale
-        self._pace = None if scale.quick or scale.tiny else Pace()
         self._began = time.monotonic()
         self._ends = self._began + min(LONGEST_SECONDS, EACH_SECONDS * len(chosen))
-        self._results: dict[str, Result] = {}
+        self._results: list[Result] = []
         self._seconds: dict[str, float] = {}  # that the last time took
 
     def run(self) -> list[Result]:
         """All that can be measured here."""
         for number, benchmark in enumerate(self._chosen, 1):
-            self._measure(benchmark, f"[{number}/{len(self._chosen)}]")
-        while not self._scale.quick and self._measure_again():
-            pass
+            label = f"[{number}/{len(self._chosen)}] {benchmark.title}"
+            if reason := benchmark.missing():
+                progress(f"{label}: left out, {reason}")
+            elif self._measure(result := Result(benchmark), label):
+                self._results.append(result)
+        if not self._scale.quick:
+            while (result := self._most_doubtful()) is not None:
+                self._measure(result, f"[again, +- {result.doubt:.1%}] {result.benchmark.title}")
         progress(f"{time.monotonic() - self._began:.0f} s in all")
-        return list(self._results.values())
+        return self._results
 
-    def _measure(self, benchmark: Benchmark, which: str) -> None:
-        label = f"{which} {benchmark.title}"
-        if reason := benchmark.missing():
-            progress(f"{label}: left out, {reason}")
-            return
+    def _measure(self, result: Result, label: str) -> bool:
+        """Whether that was possible."""
         progress(f"{label} ...")
         began = time.monotonic()
         try:
-            known = self._results.get(benchmark.title)
-            result = measure(benchmark, self._scale, known, self._pace)
+            measure(result.benchmark, self._scale, result)
         except Exception as error:  # the others are worth having
             progress(f"    failed: {error!r}")
-            self._seconds[benchmark.title] = math.inf  # never again
-            return
-        self._results[benchmark.title] = result
-        taken = self._seconds[benchmark.title] = time.monotonic() - began
+            self._seconds[result.benchmark.title] = math.inf  # never again
+            return False
+        taken = self._seconds[result.benchmark.title] = time.monotonic() - began
         progress(f"    {taken:.1f} s: {' | '.join(row(result)[1:])}")
+        return True
 
-    def _measure_again(self) -> bool:
-        """All that is worth it, once; whether there was time for any."""
-        worth = [result for result in self._results.values() if _worth(result)]
-        # The least known first: there may not be time for all.
-        worth.sort(key=lambda result: -result.doubt)
-        begun = 0
-        for result in worth:
-            if self._seconds[result.benchmark.title] < self._ends - time.monotonic():
-                self._measure(result.benchmark, f"[again, +- {result.doubt:.1%}]")
-                begun += 1
-        return begun > 0
+    def _most_doubtful(self) -> Result | None:
+        """Of those for which there is time, if it is worth it."""
+        left = self._ends - time.monotonic()
+        possible = [each for each in self._results if self._seconds[each.benchmark.title] < left]
+        worst = max(possible, key=_doubt, default=None)
+        return worst if worst and _doubt(worst) > CERTAIN else None
 
 
-def _worth(result: Result) -> bool:
-    """Whether measuring it again has something to tell."""
-    if result.benchmark.along is not None:
-        return bool(result.benchmark.along)
-    good = len(result.ours_each) - len(result.disturbed)
-    return result.doubt > CERTAIN or good < REPEATS
+def _doubt(result: Result) -> float:
+    """How much there is to be learnt from measuring it again."""
+    benchmark = result.benchmark
+    if benchmark.along is not None:
+        return math.inf if benchmark.along else 0.0
+    if result.ratio is None:
+        return HARDLY if len(result.ours_each) < REPEATS else 0.0
+    if benchmark.repeats is not None:  # few, because it takes long
+        return max(result.doubt, HARDLY / result.visits)
+    return max(result.doubt, OF_ONE_VISIT / result.visits)
 
 
 def progress(line: str) -> None:

@@ -1,4 +1,4 @@
-"""A process that does something whenever it is told to, and says in JSON what came of it."""
+"""A process that does something for each line that it is told, and says in JSON what came of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,8 +15,8 @@ import anyio
 
 @contextmanager
 def told(
-    command: Sequence[str], environment: Mapping[str, str] | None = None
-) -> Iterator[Callable[[], Any]]:
+    command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+) -> Iterator[Callable[..., Any]]:
     """What tells it, and returns what it says; at the end its stdin does, and it is waited for."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
@@ -24,8 +25,8 @@ def told(
         assert stdout
         stdout.readline()  # it is ready
 
-        def do() -> Any:
-            stdin.write("\n")
+        def do(what: object = "") -> Any:
+            stdin.write(f"{what}\n")
             stdin.flush()
             return json.loads(stdout.readline())
 

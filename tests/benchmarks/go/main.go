@@ -1,15 +1,17 @@
 // Command benchmarks does in Go, on COSI's own runtime, what the Python side measures of ours.
 //
-// It is started as `benchmarks NAME SIZE MILLISECONDS`, sets that benchmark up, measures for so long
-// (and at least once), and prints one line of JSON: `{"figures": [...]}`. The Python side starts it
-// anew for each figure, and takes one of its own in between: what a process has once made of its
-// memory stays with it, and would be in all of its figures.
+// It is started as `benchmarks NAME SIZE`, sets that benchmark up, and says `"ready"`. For each line
+// with a number of milliseconds it measures for so long (and at least once), and prints one line of
+// JSON: a list of figures. It ends with its input. The Python side starts it anew for each turn:
+// what a process has once made of its memory stays with it, and would be in all of its figures.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -47,11 +49,11 @@ func run(ctx context.Context, arguments []string) error {
 	defer cancel()
 
 	var (
-		name               string
-		size, milliseconds int
+		name string
+		size int
 	)
 
-	if _, err := fmt.Sscan(strings.Join(arguments, " "), &name, &size, &milliseconds); err != nil {
+	if _, err := fmt.Sscan(strings.Join(arguments, " "), &name, &size); err != nil {
 		return err
 	}
 
@@ -65,10 +67,35 @@ func run(ctx context.Context, arguments []string) error {
 		return err
 	}
 
-	figures, err := measure(ctx, time.Duration(milliseconds)*time.Millisecond)
-	if err != nil {
+	return whenever(func(milliseconds int) (any, error) {
+		return measure(ctx, time.Duration(milliseconds)*time.Millisecond)
+	})
+}
+
+// whenever it is told a number, it says what that leads to.
+func whenever(told func(number int) (any, error)) error {
+	say := json.NewEncoder(os.Stdout)
+	if err := say.Encode("ready"); err != nil {
 		return err
 	}
 
-	return json.NewEncoder(os.Stdout).Encode(map[string]any{"figures": figures})
+	for {
+		var number int
+
+		switch _, err := fmt.Scanln(&number); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+
+		answer, err := told(number)
+		if err != nil {
+			return err
+		}
+
+		if err := say.Encode(answer); err != nil {
+			return err
+		}
+	}
 }
