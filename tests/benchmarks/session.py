@@ -19,8 +19,8 @@ LONGEST_SECONDS = 580.0
 EACH_SECONDS = 12.0
 CERTAIN = 0.025
 """A standard error of a ratio that is good enough: two runs differ by 3.5 % of it, typically."""
-OF_ONE_VISIT = 0.10
-"""What a ratio that was seen at one time only is doubted at least; half of it at two, and so on."""
+SAME_MOOD = 2.5
+"""So many times less than its turns say is known from one visit; from two, half as many times."""
 HARDLY = 1.01 * CERTAIN
 """To be measured again if nothing else has to be."""
 
@@ -79,9 +79,7 @@ def _doubt(result: Result) -> float:
         return math.inf if benchmark.along else 0.0
     if result.ratio is None:
         return HARDLY if len(result.ours_each) < REPEATS else 0.0
-    if benchmark.repeats is not None:  # few, because it takes long
-        return max(result.doubt, HARDLY / result.visits)
-    return max(result.doubt, OF_ONE_VISIT / result.visits)
+    return max(result.doubt, SAME_MOOD * result.doubt / result.visits)
 
 
 def progress(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
+from tests.benchmarks.environment import COMPILED
 from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
 
 BENCHMARKS = benchmark = Registry()
 
-# Bytecode of its own: whether this machine writes any is not what is measured.
-COMPILED = os.environ | {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "cosi-bytecode"))}
-COMPILED.pop("PYTHONDONTWRITEBYTECODE", None)
 PROGRAM = Path(sys.executable).with_name("cosi")
 IMPORTS = "import pydantic, anyio"
 # Both packages load nothing before it is asked for. This is what any program pays that uses them.
