@@ -230,6 +230,7 @@ def edits(count: int) -> Iterator[Callable[[], tuple[float, float]]]:
     unit="ms",
     against="on a machine with one service",
     limit=AtMost(2.0),
+    repeats=25,
 )
 @contextmanager
 def edit(scale: Scale) -> Iterator[Pair]:

@@ -19,8 +19,11 @@ LONGEST_SECONDS = 580.0
 EACH_SECONDS = 12.0
 CERTAIN = 0.025
 """A standard error of a ratio that is good enough: two runs differ by 3.5 % of it, typically."""
-SAME_MOOD = 2.5
-"""So many times less than its turns say is known from one visit; from two, half as many times."""
+SAME_MOOD = 5
+"""So many times less than its turns say is known from one visit; from two, half as many times.
+
+Turns of one visit share the mood of the machine; seen between visits, some minutes apart.
+"""
 HARDLY = 1.01 * CERTAIN
 """To be measured again if nothing else has to be."""
 
