@@ -60,22 +60,28 @@ Figures = Callable[[float], list[float]]
 
 @contextmanager
 def go(name: str, size: int) -> Iterator[Figures]:
-    """A benchmark of the program, in a new process for every few figures.
+    """A benchmark of the program."""
+    program = _Program((PROGRAM, name, str(size)))
+    with program.process:
+        yield program.figures
+
+
+class _Program:
+    """Runs in a new process for every few figures.
 
     What a process has once made of its memory stays with it, and would be in all of them.
     """
-    with ExitStack() as process:
-        asked = itertools.count()
-        do: Callable[..., Any] | None = None
 
-        def figures(seconds: float) -> list[float]:
-            nonlocal do
-            if do is None or next(asked) % FIGURES_OF_ONE == 0:
-                process.close()
-                do = process.enter_context(told((PROGRAM, name, str(size))))
-            return list(map(float, do(round(seconds * 1000))))
+    def __init__(self, command: tuple[str | Path, ...]) -> None:
+        self.process = ExitStack()
+        self._command = command
+        self._made = itertools.count()
 
-        yield figures
+    def figures(self, seconds: float) -> list[float]:
+        if next(self._made) % FIGURES_OF_ONE == 0:
+            self.process.close()
+            self._tell = self.process.enter_context(told(self._command))
+        return list(map(float, self._tell(round(seconds * 1000))))
 
 
 def against_go(registry: Registry, name: str, *, unit: str = "us", **rest: Any) -> Any:
@@ -101,5 +107,7 @@ def pair(
     lasting = within or nullcontext()
     with asyncio.Runner() as runner, go(theirs, size) as figures:
         runner.run(lasting.__aenter__())
-        yield Pair(lambda: runner.run(once()), lambda: figures(scale.a_while)[figure])
-        runner.run(lasting.__aexit__(None, None, None))
+        try:
+            yield Pair(lambda: runner.run(once()), lambda: figures(scale.a_while)[figure])
+        finally:
+            runner.run(lasting.__aexit__(None, None, None))

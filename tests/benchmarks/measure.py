@@ -5,8 +5,8 @@ A module of this package lists its own in ``BENCHMARKS``::
     @benchmark("get, 20-field payload", unit="us", against="reference store", limit=AtLeast(100))
     @contextmanager
     def get(scale: Scale) -> Iterator[Pair]:
-        ours, other = ...                      # set-up, not timed
-        yield Pair(lambda: microseconds(ours), lambda: microseconds(other))
+        ours, other = ...  # set-up, not timed; each of them returns microseconds
+        yield Pair(ours, other)
 
 Each call of a pair's functions is one repeat and returns one figure, timing only what it is about.
 What comes of the repeats says `result.py`.
@@ -158,11 +158,17 @@ def measure(benchmark: Benchmark, scale: Scale, result: Result) -> None:
             sides.append((pair.other, result.other_each))
         for _ in _turns(benchmark, scale, compared=pair.other is not None):
             with on_the_fastest() if benchmark.alone else nullcontext():
-                for figure, known in sides:
-                    if not scale.tiny:
-                        gc.collect()  # what is left of the one before
-                    known.append(figure())
+                taken = [_clean(figure, scale) for figure, _ in sides]
+            for (_, known), figure in zip(sides, taken, strict=True):  # both, or neither
+                known.append(figure)
             sides.reverse()  # whoever comes second may find the machine as the first has left it
+
+
+def _clean(figure: Callable[[], float], scale: Scale) -> float:
+    """One repeat, without the garbage of the one before."""
+    if not scale.tiny:
+        gc.collect()
+    return figure()
 
 
 def _turns(benchmark: Benchmark, scale: Scale, *, compared: bool) -> Iterator[int]:
@@ -172,14 +178,6 @@ def _turns(benchmark: Benchmark, scale: Scale, *, compared: bool) -> Iterator[in
         ends = time.monotonic() + scale.visit
         while time.monotonic() < ends:
             yield 1
-
-
-def microseconds(work: Callable[[], object], times: int = 1) -> float:
-    """Microseconds that one of ``times`` calls of ``work`` takes."""
-    begin = time.perf_counter_ns()
-    for _ in range(times):
-        work()
-    return (time.perf_counter_ns() - begin) / 1000 / times
 
 
 async def each(seconds: float, batch: int, work: Callable[[], Awaitable[object]]) -> float:

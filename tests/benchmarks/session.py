@@ -82,6 +82,8 @@ def _doubt(result: Result) -> float:
         return math.inf if benchmark.along else 0.0
     if result.ratio is None:
         return HARDLY if len(result.ours_each) < REPEATS else 0.0
+    if benchmark.repeats is not None:  # chosen for what takes long
+        return max(result.doubt, HARDLY / result.visits)
     return max(result.doubt, SAME_MOOD * result.doubt / result.visits)
 
 

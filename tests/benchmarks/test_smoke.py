@@ -145,6 +145,23 @@ def test_the_doubtful_ones_are_measured_again(capsys: pytest.CaptureFixture[str]
     assert "failed: ValueError('no luck')" in said
 
 
+def test_a_turn_that_fails_halfway_is_none() -> None:
+    """What was measured before is still in the table."""
+    figures = iter([10.0, 20.0, 10.0, 20.0, 10.0])
+
+    @contextmanager
+    def stumbling(_: Scale) -> Iterator[Pair]:
+        yield Pair(lambda: 1.0, lambda: next(figures))
+
+    benchmark = Benchmark("b", "us", stumbling, repeats=2)
+    result = Result(benchmark)
+    measure(benchmark, Scale(tiny=True), result)
+    with pytest.raises(StopIteration):
+        measure(replace(benchmark, repeats=9), Scale(tiny=True), result)
+    assert len(result.ours_each) == len(result.other_each) == 5
+    assert "| b " in table([result])
+
+
 def test_two_runs_agree_or_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def run(name: str, **ratios: float | None) -> Path:
         file = tmp_path / name
