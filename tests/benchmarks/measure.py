@@ -150,7 +150,7 @@ class Registry:
 
 def measure(benchmark: Benchmark, scale: Scale, result: Result) -> None:
     """Add the repeats of one visit to what is known: ours and the other in turns."""
-    result.visits += 1
+    result.visits.append(len(result.ours_each))
     # What the preparation has made is frozen then, and the collector as a running runtime has it.
     with benchmark.prepare(scale) as pair, tuned_gc(not scale.tiny):
         sides = [(pair.ours, result.ours_each)]

@@ -1,4 +1,4 @@
-"""The payload of twenty fields that most benchmarks use, and a state that is full of it."""
+"""The payload of twenty fields that most benchmarks use, a small one, and states full of them."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ class Service(Spec, type="Services.benchmark.example.org"):
     comment: str
 
 
+class Small(Spec, type="Smalls.benchmark.example.org"):
+    """Three fields: what most resources are."""
+
+    ready: bool
+    address: str
+    count: int
+
+
 def fields(number: int) -> dict[str, Any]:
     return {
         "name": f"service-{number}",
@@ -94,5 +102,13 @@ def payloads(count: int) -> list[Service]:
 async def filled(count: int) -> InMemoryState:
     state = InMemoryState()
     for number, payload in enumerate(payloads(count)):
+        await state.create(Resource.new(f"{number:06}", payload, labels=labels(number)))
+    return state
+
+
+async def filled_small(count: int) -> InMemoryState:
+    state = InMemoryState()
+    for number in range(count):
+        payload = Small(ready=True, address="10.0.0.1", count=number)
         await state.create(Resource.new(f"{number:06}", payload, labels=labels(number)))
     return state

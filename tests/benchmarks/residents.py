@@ -12,17 +12,9 @@ from pathlib import Path
 
 from cosi import InMemoryState, Resource, Spec
 from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
-from tests.benchmarks.payload import Service, fields
+from tests.benchmarks.payload import Service, Small, fields
 
 BENCHMARKS = benchmark = Registry()
-
-
-class Small(Spec, type="Smalls.benchmark.example.org"):
-    """Three fields: what most resources are."""
-
-    ready: bool
-    address: str
-    count: int
 
 
 @benchmark("100,000 resident resources, 3 fields", unit="MB", limit=AtMost(120), repeats=1)

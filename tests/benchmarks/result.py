@@ -20,8 +20,8 @@ class Result:
     benchmark: Benchmark
     ours_each: list[float] = field(default_factory=list)
     other_each: list[float] = field(default_factory=list)
-    visits: int = 0
-    """The times at which it was measured, some minutes apart."""
+    visits: list[int] = field(default_factory=list)
+    """The first turn of each; they were some minutes apart."""
 
     @property
     def ours(self) -> float:
@@ -43,34 +43,46 @@ class Result:
 
     @property
     def advantage(self) -> float | None:
-        """Their middle: the median of the means of every two of them (Hodges and Lehmann, 1963).
+        """The middle of those."""
+        logs = self._logs
+        return math.exp(middle(logs)) if logs else None
 
-        Odd turns are not heard, as in a median. But where a machine has two paces, each side has
-        two figures, and a median is the one or the other of them; this is in between.
-        """
-        logs = sorted(math.log(each) for each in self.advantages)
-        sums = [one + other for at, one in enumerate(logs) for other in logs[at:]]
-        return math.exp(statistics.median(sums) / 2) if sums else None
+    @property
+    def _logs(self) -> list[float]:
+        return [math.log(each) for each in self.advantages]
 
     @property
     def ratio(self) -> float | None:
         """The number that the limit speaks of: how many times better, or ours over the other."""
-        if self.advantage is None:
+        advantage = self.advantage
+        if advantage is None:
             return None
-        return 1 / self.advantage if isinstance(self.benchmark.limit, AtMost) else self.advantage
+        return 1 / advantage if isinstance(self.benchmark.limit, AtMost) else advantage
 
     @property
     def doubt(self) -> float:
         """The standard error of the ratio, as a part of it; 0 if there is none.
 
-        From the mean deviation, of which a single odd repeat is a smaller part than of a variance.
+        Of the turns, or of the visits if they differ by more than their turns make likely.
         """
-        logs = [math.log(each) for each in self.advantages]
+        return max(self._doubt_of_turns(), self._doubt_of_visits())
+
+    def _doubt_of_turns(self) -> float:
+        """From the mean deviation, of which one odd turn is a smaller part than of a variance."""
+        logs = self._logs
         if len(logs) < 2:
             return 0.0
-        middle = statistics.median(logs)
-        deviation = MEAN_TO_STANDARD * statistics.mean(abs(each - middle) for each in logs)
+        median = statistics.median(logs)
+        deviation = MEAN_TO_STANDARD * statistics.mean(abs(each - median) for each in logs)
         return MIDDLE_OVER_MEAN * deviation / math.sqrt(len(logs))
+
+    def _doubt_of_visits(self) -> float:
+        logs = self._logs
+        if len(self.visits) < 2 or len(logs) < len(self.ours_each):
+            return 0.0
+        ends = (*self.visits[1:], len(logs))
+        middles = [middle(logs[a:b]) for a, b in zip(self.visits, ends, strict=True) if a < b]
+        return statistics.stdev(middles) / math.sqrt(len(middles)) if len(middles) > 1 else 0.0
 
     @property
     def met(self) -> bool | None:
@@ -88,11 +100,21 @@ class Result:
             "met": self.met,
             "against": self.benchmark.against,
             "repeats": len(self.ours_each),
-            "visits": self.visits,
+            "visits": len(self.visits),
             "doubt": self.doubt,
             "spread": {"ours": spread(self.ours_each), "other": spread(self.other_each)},
             "turns": {"ours": self.ours_each, "other": self.other_each},
         }
+
+
+def middle(figures: list[float]) -> float:
+    """The median of the means of every two of them (Hodges and Lehmann, 1963).
+
+    Odd figures are not heard, as in a median. But where a machine has two paces, there are two
+    figures, and a median is the one or the other of them; this is in between.
+    """
+    figures = sorted(figures)
+    return statistics.median(a + b for at, a in enumerate(figures) for b in figures[at:]) / 2
 
 
 def spread(figures: list[float]) -> tuple[float, float] | None:

@@ -80,11 +80,11 @@ def _doubt(result: Result) -> float:
     benchmark = result.benchmark
     if benchmark.along is not None:
         return math.inf if benchmark.along else 0.0
-    if result.ratio is None:
+    if not result.advantages:
         return HARDLY if len(result.ours_each) < REPEATS else 0.0
     if benchmark.repeats is not None:  # chosen for what takes long
-        return max(result.doubt, HARDLY / result.visits)
-    return max(result.doubt, SAME_MOOD * result.doubt / result.visits)
+        return max(result.doubt, HARDLY / len(result.visits))
+    return max(result.doubt, SAME_MOOD * result.doubt / len(result.visits))
 
 
 def progress(line: str) -> None:

@@ -124,6 +124,14 @@ def test_doubt_shrinks_with_every_repeat() -> None:
     assert Result(benchmark, [1], [2]).doubt == 0
 
 
+def test_visits_that_differ_are_doubted_more_than_their_turns() -> None:
+    benchmark = Benchmark("b", "us", lambda _: pytest.fail("not asked for"))
+    steady = Result(benchmark, [1] * 40, [10, 11] * 20, visits=[0, 20])
+    moody = Result(benchmark, [1] * 40, [10, 11] * 10 + [20, 22] * 10, visits=[0, 20])
+    assert steady.doubt < 0.01
+    assert moody.doubt == pytest.approx(0.35, abs=0.01)
+
+
 def test_the_doubtful_ones_are_measured_again(capsys: pytest.CaptureFixture[str]) -> None:
     figures = iter([1.0, 2.0, 4.0, 8.0, 5.0, 5.0, *[5.0] * 2000])
 

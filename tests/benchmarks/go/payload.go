@@ -91,10 +91,14 @@ func newService(number int) *Service {
 		resource.NewMetadata(namespace, "Services.benchmark.example.org", id(number), resource.VersionUndefined),
 		newSpec(number),
 	)
-	service.Metadata().Labels().Set("shard", strconv.Itoa(number%100))
-	service.Metadata().Labels().Set("app", "web")
+	label(service.Metadata(), number)
 
 	return service
+}
+
+func label(metadata *resource.Metadata, number int) {
+	metadata.Labels().Set("shard", strconv.Itoa(number%100))
+	metadata.Labels().Set("app", "web")
 }
 
 func newSpec(number int) ServiceSpec {

@@ -156,20 +156,32 @@ func prepareList(ctx context.Context, size int) (measurement, error) {
 	}, err
 }
 
+// labels is of the small payload: of the large one, it would be told mostly how much of a cache a
+// virtual machine's neighbours have left.
 func prepareLabels(ctx context.Context, size int) (measurement, error) {
-	st, err := filled(ctx, size)
+	st := newState()
+
+	for number := range size {
+		small := newNumber[FirstExtension](firstType, id(number), number)
+		label(small.Metadata(), number)
+
+		if err := st.Create(ctx, small); err != nil {
+			return nil, err
+		}
+	}
+
 	query := state.WithLabelQuery(resource.LabelEqual("shard", "7"))
 
 	return func(ctx context.Context, aWhile time.Duration) ([]float64, error) {
 		return each(aWhile, 1, func() error {
-			found, err := safe.StateListAll[*Service](ctx, st, query)
+			found, err := safe.StateListAll[*First](ctx, st, query)
 			if err == nil && found.Len() != size/100 {
 				return fmt.Errorf("%d found", found.Len())
 			}
 
 			return err
 		})
-	}, err
+	}, nil
 }
 
 // fan-out: from the write until every one of size watchers of the kind has the event.
