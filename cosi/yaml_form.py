@@ -33,7 +33,7 @@ from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, format_version, parse_phase, parse_version
 from cosi.resource import AnySpec, Resource, Spec, check_name
 from cosi.type_lookup import EVERY_TYPE, TypeRegistry
-from cosi.yaml_reading import Document, documents
+from cosi.yaml_reading import Document, documents, is_text
 
 T = TypeVar("T")
 
@@ -75,6 +75,8 @@ def _represent_str(dumper: Any, text: str) -> Node:
         style = '"'  # there they are escaped; elsewhere readers make plain ones of them
     elif "\n" in text and not text[0].isspace():
         style = "|"
+    elif not is_text(text):
+        style = "'"  # PyYAML asks YAML 1.1, to which 0E0 and 0o17 are text
     node: Node = dumper.represent_scalar(_STR, text, style=style)
     return node
 

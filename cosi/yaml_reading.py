@@ -36,7 +36,7 @@ def _integer(loader: Any, node: ScalarNode) -> int:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-for _tag, _pattern, _first in (
+_SCALARS: Final = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
@@ -46,10 +46,17 @@ for _tag, _pattern, _first in (
         "-+0123456789.",
     ),
     ("merge", r"<<", "<"),
-):
+)
+_not_text: Final = re.compile("|".join(pattern for _, pattern, _ in _SCALARS)).fullmatch
+for _tag, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
     )
+
+
+def is_text(scalar: str) -> bool:
+    """Whether ``scalar``, without quotes, is read as the text that it is."""
+    return _not_text(scalar) is None
 
 
 def documents(text: str, source: str) -> Iterator[Document]:

@@ -207,6 +207,21 @@ def test_what_is_written_is_read_again(
     assert resources_from_yaml(to_yaml(resource)) == (resource,)
 
 
+@pytest.mark.parametrize("text", ["0E0", "1e5", "1.5e3", "0o17", "0x1F", "010", ".5", "null", "<<"])
+def test_text_that_looks_like_something_else_is_read_again(text: str) -> None:
+    """``0E0`` was written without quotes, as YAML 1.1 allows, and read as YAML 1.2's number."""
+    spec = Document(text=text, part=Part(names=(text,)))
+
+    assert spec_from_yaml(Document, spec_to_yaml(spec)) == spec
+    assert f"text: '{text}'\n" in spec_to_yaml(spec)
+
+
+@given(st.text(st.sampled_from("0123456789eExo+-._infaINFnultr~<"), max_size=8))
+def test_numbers_and_their_like_are_read_again_as_text(text: str) -> None:
+    resource: Resource[Any] = Resource.new("x", Document(text=text))
+    assert resources_from_yaml(to_yaml(resource)) == (resource,)
+
+
 def test_lines_are_written_as_lines() -> None:
     """talosctl shows a payload in the style that it came in; quoted lines it breaks at column 0."""
     spec = Document(text="a = 1\n\n  b: 2\n", part=Part(names=("x\ny",)))
