@@ -101,7 +101,7 @@ class Console:
     async def _copy(self, id: str, log: ServiceLog, reader: LogReader, show: Show) -> None:
         try:
             await copy_to_console(id, reader, show)
-        except Exception:
+        except Exception:  # of whoever shows it; the service runs on, and its log is kept
             _log.exception("output of %s is not shown any more", id)
         finally:
             log.leave(reader)

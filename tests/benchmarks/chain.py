@@ -218,7 +218,7 @@ async def their_latency(count: int) -> float:
 )
 @contextmanager
 def throughput(scale: Scale) -> Iterator[Pair]:
-    count = scale.of(1_000, 1_000)
+    count = scale.of(1_000)
     yield Pair(
         lambda: asyncio.run(our_throughput(count, Planner(), Tasker())),
         lambda: asyncio.run(their_throughput(count // 10)),
@@ -230,7 +230,7 @@ def throughput(scale: Scale) -> Iterator[Pair]:
 )
 @contextmanager
 def held_throughput(scale: Scale) -> Iterator[Pair]:
-    count = scale.of(1_000, 1_000)
+    count = scale.of(1_000)
     yield Pair(
         lambda: asyncio.run(our_throughput(count, plan, task)),
         lambda: asyncio.run(their_throughput(count // 10)),

@@ -75,7 +75,7 @@ def idle_cpu(scale: Scale) -> Iterator[Pair]:
 def resting(pid: int, seconds: float) -> tuple[float, float]:
     """How often threads of the process were woken in a second, and milliseconds of processor."""
     switches, spent = voluntary_switches(pid), cpu_seconds(pid)
-    time.sleep(seconds)
+    time.sleep(seconds)  # the rest is what is measured
     woken = voluntary_switches(pid) - switches
     return woken / seconds, (cpu_seconds(pid) - spent) * 1000 / seconds
 

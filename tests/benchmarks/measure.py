@@ -148,8 +148,9 @@ class Registry:
         return iter(self.found)
 
 
-def measure(benchmark: Benchmark, scale: Scale, result: Result) -> None:
+def measure(result: Result, scale: Scale) -> None:
     """Add the repeats of one visit to what is known: ours and the other in turns."""
+    benchmark = result.benchmark
     result.visits.append(len(result.ours_each))
     # What the preparation has made is frozen then, and the collector as a running runtime has it.
     with benchmark.prepare(scale) as pair, tuned_gc(not scale.tiny):

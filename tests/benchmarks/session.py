@@ -58,7 +58,7 @@ class Session:
         progress(f"{label} ...")
         began = time.monotonic()
         try:
-            measure(result.benchmark, self._scale, result)
+            measure(result, self._scale)
         except Exception as error:  # the others are worth having
             progress(f"    failed: {error!r}")
             self._seconds[result.benchmark.title] = math.inf  # never again

@@ -40,7 +40,7 @@ def test_a_benchmark_runs(benchmark: Benchmark) -> None:
     if reason := benchmark.missing():
         pytest.skip(reason)
     result = Result(replace(benchmark, repeats=1))
-    measure(result.benchmark, Scale(quick=True, tiny=True), result)
+    measure(result, Scale(quick=True, tiny=True))
     assert benchmark.title in table([result])
 
 
@@ -69,7 +69,7 @@ def test_ours_and_the_other_take_turns() -> None:
             turns.append("over")
 
     result = Result(Benchmark("b", "us", lambda _: Prepared(), repeats=2))
-    measure(result.benchmark, Scale(), result)
+    measure(result, Scale())
     assert turns == ["ours", "other", "other", "ours", "over"]
 
 
@@ -161,11 +161,10 @@ def test_a_turn_that_fails_halfway_is_none() -> None:
     def stumbling(_: Scale) -> Iterator[Pair]:
         yield Pair(lambda: 1.0, lambda: next(figures))
 
-    benchmark = Benchmark("b", "us", stumbling, repeats=2)
-    result = Result(benchmark)
-    measure(benchmark, Scale(tiny=True), result)
+    result = Result(Benchmark("b", "us", stumbling, repeats=3))
+    measure(result, Scale(tiny=True))
     with pytest.raises(StopIteration):
-        measure(replace(benchmark, repeats=9), Scale(tiny=True), result)
+        measure(result, Scale(tiny=True))
     assert len(result.ours_each) == len(result.other_each) == 5
     assert "| b " in table([result])
 

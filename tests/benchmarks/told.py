@@ -28,7 +28,9 @@ def told(
         def do(what: object = "") -> Any:
             stdin.write(f"{what}\n")
             stdin.flush()
-            return json.loads(stdout.readline())
+            if not (said := stdout.readline()):
+                raise EOFError(f"{command[0]} has ended without an answer; stderr may say why")
+            return json.loads(said)
 
         yield do
 

@@ -2,8 +2,8 @@
 //
 // It is started as `benchmarks NAME SIZE`, sets that benchmark up, and says `"ready"`. For each line
 // with a number of milliseconds it measures for so long (and at least once), and prints one line of
-// JSON: a list of figures. It ends with its input. The Python side starts it anew for each turn:
-// what a process has once made of its memory stays with it, and would be in all of its figures.
+// JSON: a list of figures. It ends with its input. The Python side starts a new one after
+// every few figures: what a process has once made of its memory stays with it, and would be in all.
 package main
 
 import (

@@ -106,7 +106,7 @@ class Machine:
         began = time.monotonic()
         self.begin()
         while len(list(self.paths.containers.glob("*/state.json"))) < len(SERVICES) - 2:
-            time.sleep(0.02)
+            time.sleep(0.02)  # another process: its files are all that is seen of it
         self._kill()
         return time.monotonic() - began
 
