@@ -15,6 +15,8 @@ else:
 
 _COMPRESSED: Final = b"\0"
 _ZSTD: Final = b"z"
+_FRAME: Final = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE: Final = b"\x2a\x4d\x18"  # after a byte from 50 to 5F; RFC 8878, 3.1.2
 MAX_BYTES: Final = 256 << 20
 """What a record may expand to; far more than a resource is."""
 
@@ -22,6 +24,7 @@ MAX_BYTES: Final = 256 << 20
 class Compression:
     """Zstandard around another marshaler: ``00 7A`` and one frame, as COSI writes it.
 
+    What is read may be several frames, skippable ones among them: Go's reader takes them, too.
     Records of less than ``min_size`` bytes, and those that would not shrink, stay as they are; a
     store may hold both kinds, so compression can begin with a store that is there already.
     """
@@ -46,7 +49,8 @@ class Compression:
         """The resource of a record, compressed or not.
 
         Raises :class:`~cosi.errors.StoreError` for another compression, a frame that is damaged or
-        cut off, and one that expands to more than ``MAX_BYTES``; and what the inner marshaler does.
+        cut off, bytes behind the last frame, and frames that expand to more than ``MAX_BYTES``; and
+        what the inner marshaler does.
         """
         if len(data) > 1 and data.startswith(_COMPRESSED):
             if data[1:2] != _ZSTD:
@@ -55,14 +59,43 @@ class Compression:
         return self._inner.unmarshal(data, pointer)
 
 
-def _unpacked(frame: bytes, pointer: Pointer) -> bytes:
+def _unpacked(frames: bytes, pointer: Pointer) -> bytes:
+    """What is in all frames together, as klauspost's reader in Go has it, which COSI uses.
+
+    Frames may follow each other; skippable ones (RFC 8878, 3.1.2) hold nothing. What follows the
+    last frame and is none is an error.
+    """
+    rest = memoryview(frames)
+    parts: list[bytes] = []
+    room = MAX_BYTES
+    while rest:
+        size = _frame_size(rest, pointer)
+        part = _frame(rest[:size], room, pointer)
+        room -= len(part)
+        parts.append(part)
+        rest = rest[size:]
+    return b"".join(parts)
+
+
+def _frame_size(rest: memoryview, pointer: Pointer) -> int:
+    magic = bytes(rest[:4])
+    if magic != _FRAME and not (magic[1:] == _SKIPPABLE and magic[0] >> 4 == 5):
+        raise failed("decompress", f"{len(rest)} bytes at the end are no Zstandard frame", pointer)
+    try:
+        return zstd.get_frame_size(rest)
+    except zstd.ZstdError as error:
+        raise failed("decompress", f"the end is missing, or damaged: {error}", pointer) from error
+
+
+def _frame(frame: memoryview, room: int, pointer: Pointer) -> bytes:
     reader = zstd.ZstdDecompressor()
     try:
-        data = reader.decompress(frame, max_length=MAX_BYTES)
+        # One more than there is room for, so that a frame which fits exactly comes to its end.
+        data = reader.decompress(frame, max_length=room + 1)
     except zstd.ZstdError as error:
         raise failed("decompress", error, pointer) from error
+    if len(data) > room:
+        raise failed("decompress", f"more than {MAX_BYTES} bytes", pointer)
     if not reader.eof:
-        too_much = len(data) == MAX_BYTES
-        why = f"more than {MAX_BYTES} bytes" if too_much else "the end is missing"
-        raise failed("decompress", why, pointer)
+        raise failed("decompress", "the end is missing", pointer)
     return data

@@ -253,10 +253,67 @@ def test_what_cannot_be_decompressed_is_named(data: bytes, why: str) -> None:
     assert caught.value.pointer == full().pointer
 
 
+def skippable(content: bytes, kind: int = 0) -> bytes:
+    return bytes((0x50 + kind, 0x2A, 0x4D, 0x18)) + len(content).to_bytes(4, "little") + content
+
+
+ONE, OTHER = zstd.compress(b"one, "), zstd.compress(b"other")
+
+
+@pytest.mark.parametrize(
+    ("frames", "holds"),
+    [
+        (ONE, b"one, "),
+        (ONE + OTHER, b"one, other"),
+        (ONE + zstd.compress(b"") + OTHER, b"one, other"),
+        (skippable(b"abc") + ONE, b"one, "),
+        (ONE + skippable(b"") + OTHER, b"one, other"),
+        (ONE + skippable(b"abcde", kind=15), b"one, "),
+        (skippable(ONE), b""),
+        (b"", b""),
+    ],
+)
+def test_all_frames_of_a_record_are_data_as_gos_reader_has_it(frames: bytes, holds: bytes) -> None:
+    """What klauspost's zstd.DecodeAll (v1.18.0), which COSI uses, returned for the same bytes."""
+    inner = Raw(b"")
+    Compression(inner).unmarshal(b"\x00\x7a" + frames, full().pointer)
+    assert inner.read == [holds]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        ONE + b"\x01",
+        ONE + bytes(4),
+        ONE + b"trailing",
+        ONE + OTHER[:3],
+        ONE + OTHER[:-2],
+        ONE + skippable(b"abcde")[:6],
+        ONE + skippable(b"abcde")[:10],
+        ONE + b"\x60" + skippable(b"")[1:],
+    ],
+)
+def test_what_follows_the_frames_of_a_record_is_an_error(frames: bytes) -> None:
+    """Go's reader: "unexpected EOF", "invalid input: magic number mismatch"."""
+    inner = Raw(b"")
+    with pytest.raises(StoreError, match="failed to decompress resource Records") as caught:
+        Compression(inner).unmarshal(b"\x00\x7a" + frames, full().pointer)
+    assert caught.value.pointer == full().pointer
+    assert inner.read == []
+
+
 def test_a_record_cannot_expand_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in one frame nor in many; what just fits is read."""
     monkeypatch.setattr(compression, "MAX_BYTES", 1000)
-    with pytest.raises(StoreError, match="more than 1000 bytes"):
-        Compression(Raw(b"")).unmarshal(b"\x00\x7a" + zstd.compress(b"x" * 1001), full().pointer)
+    small = zstd.compress(b"x" * 100)
+    inner = Raw(b"")
+    for fits in (zstd.compress(b"x" * 1000), small * 10, small * 10 + skippable(b"x" * 2000)):
+        Compression(inner).unmarshal(b"\x00\x7a" + fits, full().pointer)
+    assert inner.read == [b"x" * 1000] * 3
+    for much in (zstd.compress(b"x" * 1001), small * 10 + zstd.compress(b"x"), small * 1000):
+        with pytest.raises(StoreError, match="more than 1000 bytes"):
+            Compression(inner).unmarshal(b"\x00\x7a" + much, full().pointer)
+    assert len(inner.read) == 3
 
 
 class Raw:
