@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import weakref
 from collections.abc import Callable
 from enum import Enum
@@ -11,9 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cosi.errors import StoreError
 from cosi.resource import Pointer, Resource
 from cosi.store.marshal import Marshaler, YamlMarshaler
-from cosi.store.sqlite_file import open_file, read, write
+from cosi.store.sqlite_errors import RESCUE
+from cosi.store.sqlite_file import StoreFile, open_file
+from cosi.store.sqlite_records import write
+from cosi.store.sqlite_rescue import Damage, Examination, examine, load, rebuild
 from cosi.store.sqlite_writer import Writer
 
 
@@ -44,8 +47,8 @@ class SQLiteStore:
     the state is used first; what nobody knows by then is loaded as :class:`~cosi.resource.AnySpec`.
 
     ``path``
-        The file; it is made if need be, readable for its owner only. Nobody else can open it
-        meanwhile.
+        The file, on a local file system; it is made if need be, readable for its owner only, and
+        narrowed to that if it is there. No other process can open it meanwhile.
     ``marshaler``
         What a record looks like; see :mod:`cosi.store.marshal`.
     ``durability``
@@ -54,8 +57,16 @@ class SQLiteStore:
     ``patience_seconds``
         How long to wait for a process that is just about to end and still has the file.
 
-    *Errors.* :class:`~cosi.errors.StoreError` names the file and the resource. A record that cannot
-    be read fails the whole load: a state that silently lacks something would be made true.
+    *Guarantees.* What is read is what was acknowledged, or an error: every record has a checksum
+    over itself and its address, all of them have one together, and what the last acknowledged
+    transaction was stands beside the file while it is open (``-acknowledged``; it goes where the
+    ``-wal`` goes). A file that is removed, replaced or written by another program takes no change
+    from then on. Not noticed: an older copy of the whole that was put there while the store was
+    closed.
+
+    *Errors.* :class:`~cosi.errors.StoreError` names the file, the resource and the way out. A
+    record that cannot be read fails the whole load: a state that silently lacks something would be
+    made true. :meth:`examine` reads the rest of it, and :meth:`rewrite` goes on without.
     """
 
     def __init__(
@@ -115,14 +126,36 @@ class SQLiteStore:
 
     # -- for its owner ------------------------------------------------------------------------
 
-    async def rewrite(self, *, reading: Marshaler | None = None) -> int:
-        """Write every record anew, all or none, and return how many there are.
+    async def examine(self) -> Examination:
+        """Everything that is whole, and everything that is not; changes nothing.
+
+        Reads also what :meth:`load` refuses. Raises :class:`~cosi.errors.StoreError` for a file
+        that cannot be opened at all.
+        """
+        return await self._writer.run(partial(examine, marshaler=self._marshaler))
+
+    async def rewrite(
+        self,
+        *,
+        reading: Marshaler | None = None,
+        drop: Callable[[Damage], bool] | None = None,
+    ) -> int:
+        """Make the file anew of what is in it, all or nothing, and return how many records it has.
 
         So that the old key of an encrypted store can be dropped, or, with ``reading`` (what they
-        were written with), that a store becomes encrypted, compressed or plain. Raises
-        :class:`~cosi.errors.StoreError` for a record that cannot be read, and nothing has changed.
+        were written with), that a store becomes encrypted, compressed or plain; that it becomes as
+        small as its contents; and that a damaged one can be used again.
+
+        ``drop``
+            Called in the store's thread for everything that is not whole; what it returns ``True``
+            for is left out. Keep ``record`` before: nothing else has it then. Mind ``intact``: a
+            record that a wrong key or marshaler cannot read is not lost, until it is dropped.
+
+        Raises :class:`~cosi.errors.StoreError` for what is not whole and not dropped, and nothing
+        has changed.
         """
-        return await self._writer.run(_Rewriting(reading or self._marshaler, self._marshaler))
+        work = partial(_rewrite, reading or self._marshaler, self._marshaler, drop)
+        return await self._writer.run(work)
 
 
 def _always(durability: Durability) -> Callable[[Pointer], Durability]:
@@ -137,32 +170,30 @@ class _Loading:
         self._marshaler = marshaler
         self._durability = durability
 
-    def __call__(self, connection: sqlite3.Connection) -> list[Resource[Any]]:
-        found: list[Resource[Any]] = []
-        outdated: dict[tuple[str, str, str], None] = {}
-        for address, record in read(connection):
-            if not self.wanted:  # whoever asked has been cancelled
-                return []
-            pointer = Pointer(*address)
-            if self._durability(pointer) is Durability.NONE:
-                outdated[address] = None
-            else:
-                found.append(self._marshaler.unmarshal(record, pointer))
-        write(connection, outdated)
+    def __call__(self, file: StoreFile) -> list[Resource[Any]]:
+        found, outdated = load(file, self._marshaler, self._is_kept)
+        if outdated and self.wanted:
+            with file.change(durable=True) as connection:
+                write(connection, dict.fromkeys(outdated))
         return found
 
+    def _is_kept(self, pointer: Pointer) -> bool:
+        if not self.wanted:
+            raise StoreError("the caller has been cancelled")  # nobody hears it
+        return self._durability(pointer) is not Durability.NONE
 
-class _Rewriting:
-    """From one kind of record to another."""
 
-    def __init__(self, reading: Marshaler, writing: Marshaler) -> None:
-        self._reading = reading
-        self._writing = writing
-
-    def __call__(self, connection: sqlite3.Connection) -> int:
-        count = 0
-        for address, record in read(connection):
-            resource = self._reading.unmarshal(record, Pointer(*address))
-            write(connection, {address: self._writing.marshal(resource)})
-            count += 1
-        return count
+def _rewrite(
+    reading: Marshaler,
+    writing: Marshaler,
+    drop: Callable[[Damage], bool] | None,
+    file: StoreFile,
+) -> int:
+    found = examine(file, reading)
+    for damage in found.damage:
+        if drop is None or not drop(damage):
+            of = f" {damage.pointer}" if damage.pointer else ""
+            raise StoreError(f"cannot rewrite{of}: {damage.why}; {RESCUE}", damage.pointer)
+    records = {(r.namespace, r.type, r.id): writing.marshal(r) for r in found.resources}
+    rebuild(file, records)
+    return len(records)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,7 +16,9 @@ from cosi._engine.loop_thread import LoopThread
 from cosi._engine.waker import Waker
 from cosi.errors import CosiError, StoreError
 from cosi.resource import Pointer
-from cosi.store.sqlite_file import Address, transaction, write
+from cosi.store.sqlite_errors import sentence
+from cosi.store.sqlite_file import StoreFile
+from cosi.store.sqlite_records import Address, write
 
 T = TypeVar("T")
 
@@ -47,15 +48,15 @@ class _Change(_Job):
 
 
 class _Errand(_Job):
-    """Something else, in a transaction of its own."""
+    """Something else, alone; what it changes is in transactions of its own."""
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+    def __init__(self, work: Callable[[StoreFile], Any]) -> None:
         super().__init__(durable=True)
         self.work = work
 
 
 class Writer:
-    """One connection, one thread, group commit.
+    """One file, one thread, group commit.
 
     *Flow.* A caller's change is queued; the thread takes all that is queued, commits it with one
     flush of the disk, and then wakes all who waited. So a hundred writers cost one flush, and the
@@ -64,17 +65,16 @@ class Writer:
     *Guarantees.* What was queued is committed whole or not at all, in the order of the queue, also
     when the caller no longer waits. A change that cannot be made does not hurt those of its group.
 
-    *Errors.* :class:`~cosi.errors.StoreError`, naming the file. A connection that cannot be opened
-    is tried again by the next job.
+    *Errors.* :class:`~cosi.errors.StoreError`, naming the file. One that cannot be opened is tried
+    again by the next job.
 
     It belongs to the event loop that uses it first.
     """
 
-    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, name: str, open_file: Callable[[], StoreFile]) -> None:
         self._name = name
-        self._connect = connect
-        self._connection: sqlite3.Connection | None = None
-        self._durable: bool | None = None
+        self._open = open_file
+        self._file: StoreFile | None = None
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: LoopThread
@@ -93,8 +93,8 @@ class Writer:
         """Forget what is kept there; return once that is committed."""
         await self._done(_Change(pointer, None, durable=durable))
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do ``work`` in a transaction of its own and return its result."""
+    async def run(self, work: Callable[[StoreFile], T]) -> T:
+        """Do ``work`` with the file, while no other job is under way, and return its result."""
         return cast("T", await self._done(_Errand(work)))
 
     async def close(self) -> None:
@@ -129,14 +129,14 @@ class Writer:
     def _run(self) -> None:
         while jobs := self._next_jobs():
             try:
-                self._connection = self._connection or self._connect()
+                self._file = self._file or self._open()
             except BaseException as error:  # whatever it is: somebody waits to hear of it
                 self._fail(jobs, error)
             else:
-                self._serve(self._connection, jobs)
+                self._serve(self._file, jobs)
             self._loop.call(partial(_announce, jobs))
-        if self._connection is not None:
-            self._connection.close()
+        if self._file is not None:
+            self._file.close()
 
     def _next_jobs(self) -> list[_Job]:
         """All that are queued, at least one; none if there will be no more."""
@@ -152,30 +152,29 @@ class Writer:
             jobs.append(job)
         return jobs
 
-    def _serve(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+    def _serve(self, file: StoreFile, jobs: list[_Job]) -> None:
         for kind, group in groupby(jobs, type):
             if kind is _Change:
-                self._change(connection, cast("list[_Change]", list(group)))
+                self._change(file, cast("list[_Change]", list(group)))
                 continue
             for errand in cast("Iterable[_Errand]", group):
-                self._do(connection, errand)
+                self._do(file, errand)
 
-    def _change(self, connection: sqlite3.Connection, changes: list[_Change]) -> None:
+    def _change(self, file: StoreFile, changes: list[_Change]) -> None:
         """Commit a group; if that fails, each for itself, to see whose fault it is."""
         records: dict[Address, bytes | None] = {}
         made = [change for change in changes if self._make(change, records)]
         if not made:
             return
         try:
-            self._flush_on_commit(connection, any(change.durable for change in made))
-            with transaction(connection):
+            with file.change(durable=any(change.durable for change in made)) as connection:
                 write(connection, records)
         except BaseException as error:
             if len(made) == 1:
                 self._fail(made, error)
                 return
             for change in made:
-                self._change(connection, [change])
+                self._change(file, [change])
 
     def _make(self, change: _Change, records: dict[Address, bytes | None]) -> bool:
         try:
@@ -185,25 +184,16 @@ class Writer:
             return False
         return True
 
-    def _do(self, connection: sqlite3.Connection, errand: _Errand) -> None:
+    def _do(self, file: StoreFile, errand: _Errand) -> None:
         try:
-            self._flush_on_commit(connection, errand.durable)
-            with transaction(connection):
-                errand.result = errand.work(connection)
+            errand.result = errand.work(file)
         except BaseException as error:
             self._fail((errand,), error)
 
-    def _flush_on_commit(self, connection: sqlite3.Connection, durable: bool) -> None:
-        if durable != self._durable:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._durable = durable
-
     def _fail(self, jobs: Iterable[_Job], error: BaseException) -> None:
+        pointer = error.pointer if isinstance(error, StoreError) else None
         for job in jobs:
-            if isinstance(error, StoreError) and error.pointer is not None:
-                job.error = error
-                continue
-            job.error = StoreError(f"{self._name}: {error}", job.pointer)
+            job.error = StoreError(f"{self._name}: {sentence(error)}", pointer or job.pointer)
             job.error.__cause__ = error
 
 

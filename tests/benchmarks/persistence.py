@@ -14,7 +14,8 @@ from typing import Any
 from cosi.resource import Resource
 from cosi.store.marshal import YamlMarshaler
 from cosi.store.sqlite import SQLiteStore
-from cosi.store.sqlite_file import open_file, transaction, write
+from cosi.store.sqlite_file import open_file
+from cosi.store.sqlite_records import transaction, write
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
 from tests.benchmarks.payload import Service, fields
 
@@ -55,17 +56,17 @@ async def _one_by_one(file: Path, resources: list[Resource[Any]]) -> float:
 
     def put(resource: Resource[Any]) -> None:
         m = resource.metadata
-        with transaction(connection):
-            write(connection, {(m.namespace, m.type, m.id): marshaler.marshal(resource)})
+        with transaction(opened.connection):
+            write(opened.connection, {(m.namespace, m.type, m.id): marshaler.marshal(resource)})
 
     async def put_in_thread(resource: Resource[Any]) -> None:
         await asyncio.get_running_loop().run_in_executor(thread, put, resource)
 
     with ThreadPoolExecutor(1) as thread:
-        connection = thread.submit(open_file, file, 0).result()
-        thread.submit(connection.execute, "PRAGMA synchronous = FULL").result()
+        opened = thread.submit(open_file, file, 0).result()
+        thread.submit(opened.connection.execute, "PRAGMA synchronous = FULL").result()
         rate = await _rate(put_in_thread, resources)
-        thread.submit(connection.close).result()
+        thread.submit(opened.close).result()
     return rate
 
 
@@ -89,9 +90,9 @@ def restart(scale: Scale) -> Iterator[Pair]:
     marshaler = YamlMarshaler()
     with TemporaryDirectory(dir=Path.cwd()) as directory:
         file = Path(directory) / "state.db"
-        with closing(open_file(file, 0)) as connection, transaction(connection):
+        with closing(open_file(file, 0)) as opened, transaction(opened.connection):
             for r in services(scale.of(10_000)):
-                write(connection, {(r.namespace, r.type, r.id): marshaler.marshal(r)})
+                write(opened.connection, {(r.namespace, r.type, r.id): marshaler.marshal(r)})
         yield Pair(lambda: asyncio.run(_load(file)))
 
 

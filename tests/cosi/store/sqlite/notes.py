@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -43,3 +45,28 @@ class Gate(YamlMarshaler):
         self.reached.set()
         assert self.open.wait(5)
         return super().unmarshal(data, pointer)
+
+
+def everything(resources: Iterable[Resource[Any]]) -> list[tuple[Any, ...]]:
+    """Every field, where equality leaves out times and uid."""
+    return [(*found.metadata.__reduce__()[1], found.spec) for found in resources]
+
+
+def copied(file: Path, to: Path) -> Path:
+    """The files of a store as they are now: of one that is open, what a kill would leave."""
+    to.mkdir(exist_ok=True)
+    for old in to.iterdir():
+        old.unlink()
+    for part in file.parent.glob(f"{file.name}*"):
+        shutil.copy(part, to / part.name)
+    return to / file.name
+
+
+def beside(file: Path, suffix: str) -> Path:
+    return file.with_name(file.name + suffix)
+
+
+def flip(file: Path, bit: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(data)

@@ -15,7 +15,7 @@ import pytest
 from cosi.errors import StoreError
 from cosi.store.memory import InMemoryState
 from cosi.store.sqlite import SQLiteStore
-from cosi.store.sqlite_file import APPLICATION_ID, MIGRATIONS, migrate
+from cosi.store.sqlite_records import APPLICATION_ID, MIGRATIONS, migrate
 from tests.cosi.store.sqlite.notes import Note, content, note, rows
 
 
@@ -43,12 +43,12 @@ async def test_a_file_in_use_is_refused_and_had_later(file: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"No such file or directory: .*missing/state\.db"):
+    with pytest.raises(StoreError, match=r"state\.db: it cannot be made in .*missing: No such"):
         async with SQLiteStore(tmp_path / "missing" / "state.db"):
             pass
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"this is not a database" * 100)
-    with pytest.raises(StoreError, match="garbage: file is not a database"):
+    with pytest.raises(StoreError, match="garbage: it is another file, or its first"):
         async with SQLiteStore(garbage):
             pass
     assert content(garbage) == b"this is not a database" * 100
@@ -69,7 +69,7 @@ async def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
         await store.put(note("a"))
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="its schema is version 99, and this program knows only 1"):
+    with pytest.raises(StoreError, match="its schema is version 99, and this program knows only 2"):
         async with SQLiteStore(file):
             pass
 
@@ -79,13 +79,13 @@ async def test_an_older_file_is_brought_up_to_date(file: Path) -> None:
         await store.put(note("a"))
     later = (
         *MIGRATIONS,
-        "ALTER TABLE resources ADD COLUMN x",
-        "CREATE INDEX later ON resources(x)",
+        ("ALTER TABLE resources ADD COLUMN x",),
+        ("CREATE INDEX later ON resources(x)",),
     )
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         migrate(connection, later)
         migrate(connection, later)
-    assert rows(file, "PRAGMA user_version") == [3]
+    assert rows(file, "PRAGMA user_version") == [4]
     assert rows(file, "PRAGMA application_id") == [APPLICATION_ID]
     assert rows(file, "SELECT id FROM resources WHERE x IS NULL") == ["a"]
 
@@ -93,7 +93,7 @@ async def test_an_older_file_is_brought_up_to_date(file: Path) -> None:
 def test_a_migration_that_fails_changes_nothing(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, (*MIGRATIONS, "no sql"))
+            migrate(connection, (*MIGRATIONS, ("no sql",)))
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
         assert connection.execute("PRAGMA user_version").fetchone() == (0,)
         migrate(connection)

@@ -24,6 +24,7 @@ from cosi.store.encryption import Encryption, KeyRing
 from cosi.store.marshal import YamlMarshaler
 from cosi.store.memory import InMemoryState
 from cosi.store.sqlite import Durability, SQLiteStore
+from cosi.store.sqlite_records import checksum
 from cosi.watch import Start
 from tests.cosi.store.sqlite.notes import Gate, Note, content, note, rows
 
@@ -318,9 +319,11 @@ async def test_records_swapped_in_the_file_are_noticed(file: Path) -> None:
         await store.put(note("guest"))
         await store.put(note("root"))
     with closing(sqlite3.connect(file)) as connection, connection:
+        connection.create_function("right", 4, checksum)  # no secret: who can write can make it
         connection.execute(
             "UPDATE resources SET record = (SELECT record FROM resources WHERE id = 'root')"
         )
+        connection.execute('UPDATE resources SET checksum = "right"(namespace, type, id, record)')
     async with SQLiteStore(file, marshaler=sealed) as store:
         with pytest.raises(StoreError, match="message authentication failed") as caught:
             await InMemoryState(store=store).get(Note, "guest")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sqlite3
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from cosi.errors import NotFound, StoreError
 from cosi.resource import Pointer, Resource, kind_of
 from cosi.store.memory import InMemoryState
 from cosi.store.sqlite import Durability, SQLiteStore
-from cosi.store.sqlite_file import open_file, read
+from cosi.store.sqlite_file import StoreFile, open_file
+from cosi.store.sqlite_records import read
 from cosi.store.sqlite_writer import Writer
 from tests.cosi.store.sqlite.notes import Gate, Note, note, rows
 
@@ -27,12 +27,12 @@ class Traced:
 
     def __init__(self, file: Path) -> None:
         self.statements: list[str] = []
-        self.writer = Writer("traced", partial(self._connect, file))
+        self.writer = Writer("traced", partial(self._open, file))
 
-    def _connect(self, file: Path) -> sqlite3.Connection:
-        connection = open_file(file, 0)
-        connection.set_trace_callback(self.statements.append)
-        return connection
+    def _open(self, file: Path) -> StoreFile:
+        opened = open_file(file, 0)
+        opened.connection.set_trace_callback(self.statements.append)
+        return opened
 
     async def put(self, id: str, durable: bool = True) -> None:
         await self.writer.put(Pointer("ns", "type", id), lambda: b"record", durable=durable)
@@ -43,7 +43,7 @@ async def test_changes_that_come_together_are_committed_together(file: Path) -> 
     async with anyio.create_task_group() as tasks:
         for number in range(100):
             tasks.start_soon(traced.put, str(number))
-    assert len(await traced.writer.run(lambda connection: list(read(connection)))) == 100
+    assert len(await traced.writer.run(lambda opened: list(read(opened.connection)))) == 100
     await traced.writer.close()
     assert traced.statements.count("COMMIT") < 50
 

@@ -1,0 +1,61 @@
+"""What SQLite says when something fails, as a sentence with the way out."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from cosi.errors import StoreError
+
+RESCUE: Final = (
+    "SQLiteStore.examine() lists what is whole and what is not, and SQLiteStore.rewrite() with "
+    "`drop` makes the file anew without what is not; or put a backup in its place"
+)
+
+_SENTENCES: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full, nothing has changed; make room, and try again",
+    sqlite3.SQLITE_IOERR: (
+        "the disk or its file system has failed; look into the kernel's log (dmesg), and whether "
+        "it was mounted read-only or went away"
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "it cannot be written; look at its owner and permissions, those of its directory, and "
+        "whether the file system is mounted read-only"
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened; look at its permissions and those of its directory, and at the limit "
+        "of open files"
+    ),
+    sqlite3.SQLITE_CORRUPT: f"its structure is damaged; {RESCUE}",
+    sqlite3.SQLITE_NOTADB: (
+        "it is another file, or its first page is damaged; choose another path, or put a backup in "
+        "its place"
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "it is in use: by another process, or by another store; stop the other one first"
+    ),
+    sqlite3.SQLITE_TOOBIG: "the record is larger than a SQLite database can hold",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory",
+    sqlite3.SQLITE_ERROR: f"its tables are not those of a store, or damaged; {RESCUE}",
+}
+
+
+def primary(error: sqlite3.Error) -> int:
+    """The kind of an error: ``SQLITE_IOERR`` for all that can fail with a disk."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def sentence(error: BaseException) -> str:
+    """What to tell a person who has only this line."""
+    if not isinstance(error, sqlite3.Error):
+        return str(error)
+    way_out = _SENTENCES.get(primary(error))
+    if way_out is None:
+        return str(error)
+    name = getattr(error, "sqlite_errorname", "")
+    return f"{way_out} ({error}, {name})"
+
+
+def damaged(why: str) -> StoreError:
+    """The file as a whole is not what was written."""
+    return StoreError(f"{why}; {RESCUE}")
