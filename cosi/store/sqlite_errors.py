@@ -12,16 +12,17 @@ RESCUE: Final = (
     "`drop` makes the file anew without what is not; or put a backup in its place"
 )
 
+READ_ONLY: Final = (
+    "it cannot be written; look at its owner and permissions, those of its directory, and whether "
+    "the file system is mounted read-only"
+)
 _SENTENCES: Final = {
     sqlite3.SQLITE_FULL: "the disk is full, nothing has changed; make room, and try again",
     sqlite3.SQLITE_IOERR: (
         "the disk or its file system has failed; look into the kernel's log (dmesg), and whether "
         "it was mounted read-only or went away"
     ),
-    sqlite3.SQLITE_READONLY: (
-        "it cannot be written; look at its owner and permissions, those of its directory, and "
-        "whether the file system is mounted read-only"
-    ),
+    sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: (
         "it cannot be opened; look at its permissions and those of its directory, and at the limit "
         "of open files"

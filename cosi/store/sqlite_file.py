@@ -15,7 +15,7 @@ from typing import Final
 
 from cosi.errors import StoreError
 from cosi.store.sqlite_acknowledged import Acknowledged, flush_directory, last_commit, read_mark
-from cosi.store.sqlite_errors import damaged, primary
+from cosi.store.sqlite_errors import READ_ONLY, damaged, primary
 from cosi.store.sqlite_records import check_owner, fresh, migrate, number, transaction
 
 _log = logging.getLogger(__name__)
@@ -305,6 +305,8 @@ def _make(path: Path, *beside: Path) -> None:
         return
     if not stat.S_ISREG(found.st_mode):
         raise StoreError("it is not a regular file; choose another path")
+    if not os.access(path, os.W_OK, effective_ids=True):
+        raise StoreError(READ_ONLY)  # SQLite calls it a disk I/O error: it cannot take the lock
     if found.st_size < _SMALLEST:
         raise StoreError(
             f"it is of {found.st_size} bytes, and a store never is so small: it was cut off; put a "
