@@ -41,8 +41,14 @@ _SENTENCES: Final = {
 }
 
 
-def primary(error: sqlite3.Error) -> int:
+UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file raises; the second when SQLite quotes a schema that is no text any more."""
+
+
+def primary(error: Exception) -> int:
     """The kind of an error: ``SQLITE_IOERR`` for all that can fail with a disk."""
+    if isinstance(error, UnicodeDecodeError):
+        return sqlite3.SQLITE_CORRUPT
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

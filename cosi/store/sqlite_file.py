@@ -15,7 +15,7 @@ from typing import Final
 
 from cosi.errors import StoreError
 from cosi.store.sqlite_acknowledged import Acknowledged, flush_directory, last_commit, read_mark
-from cosi.store.sqlite_errors import READ_ONLY, damaged, primary
+from cosi.store.sqlite_errors import READ_ONLY, UNREADABLE, damaged, primary
 from cosi.store.sqlite_records import check_owner, fresh, migrate, number, transaction
 
 _log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class StoreFile:
             return 0
         try:
             return number(self.connection, "SELECT commits FROM contents")
-        except (sqlite3.DatabaseError, TypeError) as error:
+        except (*UNREADABLE, TypeError) as error:
             self.losses.append(f"its structure is damaged ({error})")
             return 0
 
@@ -250,7 +250,7 @@ def open_file(path: Path, patience_seconds: float) -> StoreFile:
             _look_in(connection, (path, log, mark))
             log_damage = _unseen(connection, frames)
             migrate(connection)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             if primary(error) != sqlite3.SQLITE_CORRUPT:
                 raise
             # A file that was cut off is refused, unless one says that one repairs it.
@@ -343,11 +343,13 @@ def _narrow(path: Path) -> None:
     """Take from everybody but its owner what a file that was there already grants them."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            path.chmod(mode & ~0o077)
-            _log.warning("%s was open to others (mode %04o), and is not any more", path, mode)
     except FileNotFoundError:
         return
+    if not mode & 0o077:
+        return
+    try:
+        path.chmod(mode & ~0o077)
+        _log.warning("%s was open to others (mode %04o), and is not any more", path, mode)
     except PermissionError as error:
         raise StoreError(
             f"others may read {path.name} (mode {mode:04o}), and only its owner can change that: "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cosi.errors import StoreError
+from cosi.store.sqlite_errors import UNREADABLE
 
 APPLICATION_ID: Final = 0x434F5349  # "COSI"
 
@@ -129,7 +130,7 @@ def structure(connection: sqlite3.Connection) -> str:
     """The first thing that is wrong with pages, index or schema; empty if nothing is."""
     try:
         return _pages(connection) or _tables(connection)
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         return str(error)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cosi.errors import StoreError
 from cosi.resource import Pointer, Resource
 from cosi.store.marshal import Marshaler, failed
-from cosi.store.sqlite_errors import RESCUE, damaged
+from cosi.store.sqlite_errors import RESCUE, UNREADABLE, damaged
 from cosi.store.sqlite_file import StoreFile
 from cosi.store.sqlite_records import (
     Address,
@@ -95,7 +96,11 @@ def load(
 
 def examine(file: StoreFile, marshaler: Marshaler) -> Examination:
     """Everything that can be read, and what cannot."""
-    rows, lost = _rows(file.connection)
+    with _readable(file.connection) as connection:
+        rows, lost = _rows(connection)
+        had = {row.address for row in rows}
+        missing = [address for address in lost if address not in had]
+        problem = _difference(connection, Contents.of(rows), len(missing))
     found: dict[Address, tuple[Row, Resource[Any]]] = {}
     damage = [Damage(why) for why in file.losses]
     for row in rows:
@@ -107,9 +112,7 @@ def examine(file: StoreFile, marshaler: Marshaler) -> Examination:
             older, twin = found[row.address]
             damage.append(Damage("there is a later record of it", twin.pointer, older.record, True))
         found[row.address] = row, resource
-    missing = [address for address in lost if address not in found]
     damage.extend(Damage("its record cannot be read", Pointer(*address)) for address in missing)
-    problem = _difference(file.connection, Contents.of(rows), len(missing))
     if problem and not (problem is _OTHERS and damage):
         damage.append(Damage(problem))
     resources = [resource for _, resource in found.values()]
@@ -130,6 +133,47 @@ _CHECKSUM = "its checksum does not fit: it was damaged after it was written"
 _OTHERS = "its records are whole, but not those of the last change: the disk has lost a page"
 
 
+@contextmanager
+def _readable(connection: sqlite3.Connection) -> Generator[sqlite3.Connection, None, None]:
+    """The file; or, if its schema is damaged, a copy of it in memory that has a whole one."""
+    try:
+        for _ in read(connection, "LIMIT 0"):
+            pass
+        copy = None
+    except UNREADABLE:
+        copy = _with_schema(connection)
+    if copy is None:
+        yield connection
+        return
+    with closing(copy):
+        yield copy
+
+
+def _with_schema(connection: sqlite3.Connection) -> sqlite3.Connection | None:
+    try:
+        data = bytearray(connection.serialize())
+        with closing(_in_memory(data)) as copy:
+            copy.executemany("UPDATE sqlite_master SET sql = ? WHERE name = ?", _tables())
+            copy.execute("DELETE FROM sqlite_master WHERE type = 'trigger'")
+            data = bytearray(copy.serialize())
+        return _in_memory(data)
+    except UNREADABLE:
+        return None
+
+
+def _in_memory(data: bytearray) -> sqlite3.Connection:
+    data[18:20] = b"\x01\x01"  # it has no log there
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    copy.deserialize(bytes(data))
+    copy.execute("PRAGMA writable_schema = ON")
+    return copy
+
+
+def _tables() -> list[tuple[str, str]]:
+    with fresh() as whole:
+        return whole.execute("SELECT sql, name FROM sqlite_master WHERE type = 'table'").fetchall()
+
+
 def _rows(connection: sqlite3.Connection) -> tuple[list[Row], list[Address]]:
     """The records that can be read, by number; and what the index has besides."""
     rows: dict[int, Row] = {}
@@ -144,7 +188,7 @@ def _rows(connection: sqlite3.Connection) -> tuple[list[Row], list[Address]]:
             continue
         try:
             rows[number] = read_one(connection, number)
-        except (sqlite3.DatabaseError, LookupError):
+        except (*UNREADABLE, LookupError):
             lost.append(address)
     return [rows[number] for number in sorted(rows)], lost
 
@@ -152,7 +196,7 @@ def _rows(connection: sqlite3.Connection) -> tuple[list[Row], list[Address]]:
 def _until_damaged(items: Iterator[T]) -> Iterator[T]:
     try:
         yield from items
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         return
 
 
@@ -170,7 +214,7 @@ def _difference(connection: sqlite3.Connection, found: Contents, lost: int) -> s
     """What is wrong with the records as a whole, beside ``lost`` ones; empty if nothing is."""
     try:
         expected = Contents.expected(connection)
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         return f"how many records there were cannot be read ({error})"
     missing = expected.records - found.records - lost
     if missing > 0:

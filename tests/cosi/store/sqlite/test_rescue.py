@@ -13,7 +13,8 @@ from cosi.errors import StoreError
 from cosi.store.encryption import Encryption, KeyRing
 from cosi.store.marshal import YamlMarshaler
 from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import Damage, Durability, SQLiteStore
+from cosi.store.sqlite import Durability, SQLiteStore
+from cosi.store.sqlite_rescue import Damage
 from tests.cosi.store.sqlite.notes import Note, content, everything, flip, note, rows
 
 PAGE = 4096
@@ -176,6 +177,22 @@ async def test_the_later_one_of_two_records_of_an_address_is_kept(file: Path) ->
         )
         assert b"old" in (damage.record or b"")
         assert await store.rewrite(drop=lambda damage: True) == 2
+
+
+@pytest.mark.parametrize("text", ["CREATE TABLE resources", "CREATE TABLE contents", "BEGIN"])
+async def test_a_schema_that_is_damaged_loses_nothing(file: Path, text: str) -> None:
+    async with SQLiteStore(file) as store:
+        await store.put(note("a"))
+    flip(file, 8 * content(file).index(text.encode()) + 2)
+    async with SQLiteStore(file) as store:
+        with pytest.raises(StoreError, match="its structure is damaged"):
+            await store.load()
+        with pytest.raises(StoreError, match="its structure is damaged"):
+            await store.put(note("b"))
+        assert [found.id for found in (await store.examine()).resources] == ["a"]
+        await store.rewrite(drop=lambda damage: damage.pointer is None)
+        await store.put(note("b"))
+    assert rows(file) == ["a", "b"]
 
 
 async def test_a_store_becomes_as_small_as_its_contents(file: Path) -> None:
