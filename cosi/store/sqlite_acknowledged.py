@@ -19,6 +19,7 @@ from typing import Final
 
 _FORMAT: Final = struct.Struct("<8sQQ16s")
 _MAGIC: Final = b"cosiack1"
+_UNKNOWN_BOOT: Final = bytes(16)
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -36,7 +37,8 @@ class Mark:
     @property
     def expected(self) -> int:
         """The transaction that the file must have reached."""
-        return max(self.durable, self.any) if self.boot == boot() else self.durable
+        same_boot = self.boot == boot() != _UNKNOWN_BOOT
+        return max(self.durable, self.any) if same_boot else self.durable
 
 
 def boot() -> bytes:
@@ -44,7 +46,7 @@ def boot() -> bytes:
     try:
         return bytes.fromhex(_BOOT.read_text().strip().replace("-", ""))
     except (OSError, ValueError):
-        return bytes(16)
+        return _UNKNOWN_BOOT
 
 
 def read_mark(path: Path) -> Mark | None:
@@ -53,7 +55,7 @@ def read_mark(path: Path) -> Mark | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    body, crc = data[: _FORMAT.size], data[_FORMAT.size :]
+    body, crc = data[: _FORMAT.size], data[_FORMAT.size : _FORMAT.size + 4]
     if crc != zlib.crc32(body).to_bytes(4, "little") or not body.startswith(_MAGIC):
         return None
     _, durable, any, kernel = _FORMAT.unpack(body)

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -112,10 +112,11 @@ class StoreFile:
         contents.execute("UPDATE contents SET commits = ?", (self._commits + 1,))
         with self._watched():
             contents.backup(self.connection)  # page by page: it does not matter what is there
-            self.connection.execute("PRAGMA writable_schema = OFF")
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.losses.clear()
         self._committed(True)
+        with suppress(sqlite3.OperationalError), self._watched():  # or it becomes smaller later
+            self.connection.execute("PRAGMA writable_schema = OFF")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def check(self) -> None:
         """Raise :class:`~cosi.errors.StoreError` unless changes may be made."""
@@ -125,16 +126,14 @@ class StoreFile:
 
     @contextmanager
     def _watched(self) -> Generator[None, None, None]:
-        """What a change that fails has written is ours, too."""
+        """What is written inside is ours, whether it fails or not; the files must be the same."""
         try:
             yield
-        except BaseException:
+        finally:
             self._gone = self._gone or self._place.look()
-            raise
 
     def _committed(self, durable: bool) -> None:
-        # Looked at once more: what was written into a file without a name is not kept.
-        self._stay_in_place(self._place.look())
+        self._stay_in_place()  # what was written into a file without a name is not kept
         self._commits += 1
         self._durable = self._commits if durable else self._durable
         self._acknowledge()
@@ -149,7 +148,7 @@ class StoreFile:
                 _log.warning("%s: a loss may not be noticed: %s", self._mark_path, error)
             self._unmarked = True
 
-    def _stay_in_place(self, problem: str) -> None:
+    def _stay_in_place(self, problem: str = "") -> None:
         # It stays so, even if the file comes back: memory and file may have parted.
         self._gone = self._gone or problem
         if self._gone:
@@ -205,13 +204,15 @@ class _Place:
         now = self._now()
         if now == self._seen:
             return ""
-        return self._moved(now) or _CHANGED
+        return self._moved(now) or (_CHANGED if all(self._seen) else "")
 
     def _moved(self, now: _Identities) -> str:
         for path, before, after in zip(self._paths, self._seen, now, strict=True):
-            if before and not after:
+            if not before:  # SQLite makes the log when it reads first
+                continue
+            if not after:
                 return f"{Path(path).name} was removed"
-            if before[:2] != after[:2] and before:
+            if before[:2] != after[:2]:
                 return f"{Path(path).name} was replaced by another file"
         return ""
 
