@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
 
+from controllers.definitions.hints import expects_expansion, unexpanded
 from resources.extension_service import Container, ExtensionServiceSpec, Mistake
 from resources.go_text import quote
+
+_SHELLS: Final = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "rc"})
 
 
 def advice(spec: ExtensionServiceSpec) -> Iterator[Mistake]:
@@ -18,15 +23,38 @@ def advice(spec: ExtensionServiceSpec) -> Iterator[Mistake]:
     if container.environment_file:
         text = "environmentFile is deprecated; use an ExtensionServiceConfig document"
         yield ("container", "environment_file"), text
-    for where, text in _mounts(container):
-        yield ("container", "mounts", *where), text
+    for where, text in (*_expansions(container), *_mounts(container)):
+        yield ("container", *where), text
+
+
+def _expansions(container: Container) -> Iterator[Mistake]:
+    """Shells, Compose and Kubernetes replace ``$NAME`` in such places; Talos does not, anywhere."""
+    for index, item in enumerate(container.environment):
+        if text := unexpanded(item):
+            yield ("environment", index), text
+    if _is_shell(container):
+        return
+    for index, argument in enumerate(container.args):
+        if expects_expansion(argument):
+            text = f"nothing is expanded: the argument is {quote(argument)} as it stands"
+            yield ("args", index), text
+
+
+def _is_shell(container: Container) -> bool:
+    """Whether a shell reads the arguments, which expands what is in them itself."""
+    called = [container.entrypoint, *container.args[:2]]  # busybox sh, env sh
+    return any(PurePosixPath(word).name in _SHELLS for word in called)
 
 
 def _mounts(container: Container) -> Iterator[Mistake]:
     for index, mount in enumerate(container.mounts):
+        at = ("mounts", index)
+        for field in ("source", "destination"):
+            if expects_expansion(path := getattr(mount, field)):
+                yield (*at, field), f"nothing is expanded: {field} is {quote(path)} as it stands"
         if not mount.destination.startswith("/"):
             # Not an error: runc takes it as if it began with a slash, and so it runs on Talos.
-            yield (index, "destination"), f"destination is not absolute: {quote(mount.destination)}"
+            yield (*at, "destination"), f"destination is not absolute: {quote(mount.destination)}"
         if not mount.source:
             # Talos makes a directory of every source that is not there, and fails on an empty one.
-            yield (index, "source"), "on Talos, a mount needs a source whatever its type"
+            yield (*at, "source"), "on Talos, a mount needs a source whatever its type"

@@ -9,7 +9,6 @@ so that one look at the problems is enough.
 from __future__ import annotations
 
 import base64
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,10 +16,12 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast, runtime_checkab
 
 from pydantic import ValidationError
 
+from controllers.definitions.hints import key_hint, printable, word_hint, words
 from controllers.definitions.shapes import (
     Choice,
     Flag,
     ListOf,
+    MapOf,
     Number,
     Parsed,
     Record,
@@ -37,9 +38,9 @@ from controllers.definitions.tree import (
     error_at,
     warning_at,
 )
+from cosi.frozen import FrozenMap
 from cosi.resource import Value
 from resources.extension_service import Location, Mistake
-from resources.go_text import quote
 from resources.service_file_status import Problem, Severity
 
 MAX_STEPS: Final = 50_000
@@ -100,6 +101,7 @@ def decode(node: Node, payload: type[V], *, strict: bool = False) -> Decoded[V]:
 @dataclass(slots=True)
 class _Decoder:
     strict: bool
+    root: Record = field(default_factory=lambda: record(Value))
     steps: int = 0
     problems: dict[Problem, None] = field(default_factory=dict[Problem, None])  # an ordered set
     unsaid: list[Severity] = field(default_factory=list[Severity])
@@ -109,7 +111,7 @@ class _Decoder:
 
     def run(self, node: Node, payload: type[V]) -> Decoded[V]:
         self.places[()] = node
-        shape = record(payload)
+        shape = self.root = record(payload)
         fields = self._decode(node, shape, ())
         if fields is NOTHING:
             fields = _construct(shape, {})
@@ -134,7 +136,9 @@ class _Decoder:
                 return self._record(node, shape, where)
             case ListOf(), Sequence():
                 return self._list(node, shape, where)
-            case (Record() | ListOf(), _) | (_, Sequence() | Mapping()):
+            case MapOf(), Mapping():
+                return self._map(node, shape, where)
+            case (Record() | ListOf() | MapOf(), _) | (_, Sequence() | Mapping()):
                 return self._wrong_type(node, shape, where)
             case _, Scalar():
                 return self._scalar(node, shape, where)
@@ -144,7 +148,7 @@ class _Decoder:
         for key, key_node, value_node in self._pairs(node, where):
             known = shape.keys.get(key)
             if known is None:
-                self._unknown(key, key_node, shape.keys)
+                self._unknown(key, key_node, shape)
                 continue
             value = self._decode(value_node, known.shape, (*where, known.attribute))
             if value is not NOTHING:
@@ -193,6 +197,14 @@ class _Decoder:
                 self.wrong[-1] = where  # the next item takes this one's index
         return tuple(items)
 
+    def _map(self, node: Mapping, shape: MapOf, where: Location) -> FrozenMap[str, Any]:
+        """A null is the empty value, as a map of Go has it."""
+        found = {
+            key: self._decode(value, shape.item, (*where, key))
+            for key, _, value in self._pairs(node, where)
+        }
+        return FrozenMap({k: "" if value is NOTHING else value for k, value in found.items()})
+
     def _scalar(self, node: Scalar, shape: Shape, where: Location) -> Any:
         match shape:
             case Text() if (text := _text(node)) is not None:
@@ -228,15 +240,15 @@ class _Decoder:
         if isinstance(node, Scalar):
             cut = f"{node.text[:7]}..." if len(node.text) > 10 else node.text
             shown = f" `{printable(cut)}`"
-        return self._error(node, where, f"cannot construct {node.tag}{shown} into {name}")
+        hint = "; write true or false" if isinstance(shape, Flag) else ""
+        return self._error(node, where, f"cannot construct {node.tag}{shown} into {name}", hint)
 
     def _no_such_word(self, node: Scalar, shape: Choice, where: Location) -> _Nothing:
-        hint = suggestion(node.text, shape.words, [word.value for word in shape.words.values()])
         text = f"{printable(node.text)} does not belong to {shape.title} values"
-        return self._error(node, where, text, hint)
+        return self._error(node, where, text, word_hint(node.text, shape))
 
-    def _unknown(self, key: str, node: Scalar, known: Iterable[str]) -> None:
-        hint = suggestion(key, known) if len(self.problems) < MAX_PROBLEMS else ""
+    def _unknown(self, key: str, node: Scalar, here: Record) -> None:
+        hint = key_hint(key, here, self.root) if len(self.problems) < MAX_PROBLEMS else ""
         text = f'unknown key "{printable(key)}"'
         if self.strict:
             self._error(node, None, text, hint)
@@ -274,8 +286,15 @@ class _Decoder:
         value, found = _made(draft)
         rules = [mistake for mistake in found if not self._already_wrong(mistake[0])]
         for where, text in rules:
-            self._report(error_at(place(self.places, where), text))
+            self._report(error_at(place(self.places, where), text + self._allowed(where)))
         return value, rules
+
+    def _allowed(self, where: Location) -> str:
+        """The words that may stand at ``where``, if it is an enum at the top level."""
+        for key, known in self.root.keys.items():
+            if where == (known.attribute,) and isinstance(known.shape, Choice):
+                return f"; {key} is one of {words(known.shape)}"
+        return ""
 
     def _already_wrong(self, where: Location) -> bool:
         return any(where[: len(bad)] == bad or bad[: len(where)] == where for bad in self.wrong)
@@ -348,19 +367,3 @@ def _number(node: Scalar) -> int | None:
         return int(digits, 0)
     except ValueError:
         return None
-
-
-def suggestion(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
-    """Return ``; did you mean "depends"?``, or nothing where nothing is near."""
-    by_fold = {k.casefold(): s for k, s in zip(known, shown or known, strict=True)}
-    folded = word.casefold()
-    near = difflib.get_close_matches(folded, by_fold, n=1)
-    if not near and len(folded) > 2:
-        near = [k for k in by_fold if k.startswith(folded) or folded.startswith(k)]
-    return f'; did you mean "{by_fold[near[0]]}"?' if near else ""
-
-
-def printable(text: str) -> str:
-    """What somebody wrote, fit for a message: short, on one line, and harmless to a terminal."""
-    cut = text if len(text) <= 60 else text[:57] + "..."
-    return cut if cut.isprintable() else quote(cut)[1:-1]

@@ -11,7 +11,8 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from controllers.definitions.decoder import Decoded, decode, suggestion
+from controllers.definitions.decoder import Decoded, decode
+from controllers.definitions.hints import suggestion
 from controllers.definitions.tree import Mapping, Node, Scalar, UnreadableYAML, documents, error_at
 from cosi.resource import Value
 from resources.service_file_status import Problem

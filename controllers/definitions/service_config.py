@@ -8,6 +8,7 @@ from typing import Final
 
 from controllers.definitions.decoder import Decoded, in_order
 from controllers.definitions.documents import config_documents
+from controllers.definitions.hints import unexpanded
 from controllers.definitions.probe_config import PROBE_KINDS, take_probe
 from controllers.definitions.tree import Node, warning_at
 from cosi.resource import Value
@@ -41,7 +42,8 @@ class ConfigDocument(Value):
             yield (), f"no config files found for extension {service}"
         for index, item in enumerate(self.environment):
             if "\0" in item:
-                yield ("environment", index), f"a text holds a NUL character: {quote(item)}"
+                text = f"environment {quote(item.partition('=')[0])} holds a NUL character"
+                yield ("environment", index), text  # without the value: it may be a secret
         for index, file in enumerate(self.config_files):
             where = ("config_files", index)
             if not file.content:
@@ -111,6 +113,9 @@ def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[
     """What Talos takes without a word, although it cannot be meant."""
     for _, text in name_mistakes(said.name):
         yield warning_at(decoded.place(("name",)), f"no service can have this name: {text}")
+    for index, item in enumerate(said.environment):
+        if text := unexpanded(item):
+            yield warning_at(decoded.place(("environment", index)), text)
     last = {file.mount_path: index for index, file in enumerate(said.config_files)}
     for index, file in enumerate(said.config_files):
         if last[file.mount_path] != index:

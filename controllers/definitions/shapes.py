@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
+from cosi.frozen import FrozenMap
 from cosi.resource import Value
 from resources.extension_service import (
     Container,
@@ -69,6 +70,7 @@ class Choice:
 
     words: dict[str, StrEnum]
     name: str
+    enum: type[StrEnum]
 
     @property
     def title(self) -> str:
@@ -89,6 +91,18 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class MapOf:
+    """A mapping with keys of the writer's choice."""
+
+    item: Shape
+
+    @property
+    def name(self) -> str:
+        """The mapping's type in messages."""
+        return f"map[string]{self.item.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A mapping with known keys; ``keys`` are those of the document."""
 
@@ -105,7 +119,7 @@ class Parsed:
     name: str
 
 
-Shape: TypeAlias = Text | Flag | Number | Choice | ListOf | Record | Parsed
+Shape: TypeAlias = Text | Flag | Number | Choice | ListOf | MapOf | Record | Parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,8 @@ def _of(annotation: Any) -> Shape:
         (plain,) = (part for part in get_args(plain) if part is not type(None))
     if get_origin(plain) is tuple:
         return ListOf(_of(get_args(plain)[0]))
+    if get_origin(plain) is FrozenMap:
+        return MapOf(_of(get_args(plain)[1]))
     if plain is int:
         return Number(TypeAdapter(annotation))
     if inspect.isclass(plain) and not metadata:
@@ -156,7 +172,7 @@ def _of_class(plain: type[Any]) -> Shape:
     if plain is bool:
         return Flag()
     if issubclass(plain, StrEnum):
-        return Choice({word.value.casefold(): word for word in plain}, _go_name(plain))
+        return Choice({word.value.casefold(): word for word in plain}, _go_name(plain), plain)
     if issubclass(plain, Value):
         return record(plain)
     return Parsed(TypeAdapter(plain), plain.__name__)

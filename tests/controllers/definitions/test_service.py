@@ -159,7 +159,10 @@ depends:
   - time: false
 """
     ) == [
-        "1:1: error: restart kind is invalid: RestartKind(0)",
+        (
+            "1:1: error: restart kind is invalid: RestartKind(0); "
+            "restart is one of always, never, untilSuccess"
+        ),
         '1:7: error: name "FOO" is invalid',
         "3:3: error: container endpoint can't be empty",
         "5:7: error: mount destination can't be empty",
@@ -296,7 +299,7 @@ def test_type_errors_are_gathered_in_talos_words(text: str, message: str) -> Non
 def test_what_follows_from_a_wrong_type_is_not_said_twice() -> None:
     text = "name: a\nrestart: x\ncontainer: {entrypoint: [a]}\ndepends: [{network: x}, cri]\n"
     assert [line.split(": ", 2)[2] for line in problems(text)] == [
-        "x does not belong to RestartKind values",
+        "x does not belong to RestartKind values: always, never, untilSuccess",
         "cannot construct !!seq into string",
         "cannot construct !!str `x` into []nethelpers.Status",
         "cannot construct !!str `cri` into services.Dependency",

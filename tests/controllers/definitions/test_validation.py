@@ -20,7 +20,10 @@ def test_a_directory_stands_for_its_definition_files(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(HELLO)
     (tmp_path / "d.yml").write_text("[")
     assert lines(tmp_path, below=tmp_path) == [
-        "b.yaml:1:1: error: restart kind is invalid: RestartKind(0)",
+        (
+            "b.yaml:1:1: error: restart kind is invalid: RestartKind(0); "
+            "restart is one of always, never, untilSuccess"
+        ),
         'b.yaml:4:1: warning: unknown key "restrat" is ignored; did you mean "restart"?',
         'c.yaml:1:7: error: duplicate service spec: "hello-world" is defined by a.yaml',
     ]
