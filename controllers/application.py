@@ -57,7 +57,7 @@ def extension_services(
         PathStatusController(),
         ProbeController(),
         DependencyController(requires=driver.requires),
-        ContainerController(),
+        ContainerController(awaits_environment=True),
         RunnerController(driver, on_exit=on_exit, memories=LastingMemories(paths.services)),
     ]
 

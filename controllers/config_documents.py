@@ -1,4 +1,4 @@
-"""(config documents) → ExtensionServiceConfig, ProbeSpec, ConfigSourceStatus.
+"""(config documents) → ExtensionServiceConfig, ProbeSpec, Environment, ConfigSourceStatus.
 
 Files that people name, each of one or more documents; read when they change, too. A file counts as
 a whole: one that went bad leaves in force what it said before, and one that is gone says nothing.
@@ -11,7 +11,7 @@ the one machine configuration, which is refused as a whole at the door.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,11 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
+from controllers.definitions.machine_config import Variables, merged
 from controllers.definitions.service import unreadable
-from controllers.definitions.service_config import KIND, ConfigReading, read_service_configs
+from controllers.definitions.service_config import ConfigReading, read_service_configs
+from controllers.definitions.shares import Share, shares
 from controllers.definitions.source import failure, read_bounded
-from controllers.definitions.tree import error_at
 from controllers.definitions.watching import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
 from cosi import Controller, Output, OwnerConflict, Wakeups
@@ -30,9 +31,10 @@ from cosi.causes import What
 from cosi.handles import Writer
 from cosi.resource import S
 from resources.config_source_status import ConfigSourceStatus
+from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.probe_spec import ProbeSpec
-from resources.service_file_status import Problem, Severity
+from resources.service_file_status import Severity
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class ConfigDocumentsController(Controller):
 
     configs = Output(ExtensionServiceConfig)
     probes = Output(ProbeSpec)
+    environments = Output(Environment)
     statuses = Output(ConfigSourceStatus)
 
     def __init__(self, files: Iterable[str | Path], watcher: FileWatcher | None = None) -> None:
@@ -84,26 +87,31 @@ class ConfigDocumentsController(Controller):
         for name, path in self._paths.items():
             if path in told:
                 await self._read(name, path)
-        taken: dict[str, str] = {}
-        async with self.configs.track() as configs, self.statuses.track() as statuses:
+        counted = shares({name: source.good for name, source in self._sources.items()})
+        await self._write(counted)
+        async with self.statuses.track() as statuses:
             for name, source in self._sources.items():
-                refused = list(_refused(source.good, taken, name))
-                for service, config in source.good.configs.items():
-                    if taken[service] == name:
-                        await _apply_unless_given(configs, service, config)
-                status = _status(source, refused)
+                status = _status(source, counted[name])
                 await self._log(name, status)
                 await statuses.apply(name, status)
-        await self._write_probes()
+        await self._write_environment(counted)
 
-    async def _write_probes(self) -> None:
-        """Of one target, the probe in the first file counts."""
-        wanted: dict[str, ProbeSpec] = {}
-        for source in reversed(self._sources.values()):
-            wanted.update(source.good.probes)
-        async with self.probes.track() as probes:
-            for id, probe in wanted.items():
-                await _apply_unless_given(probes, id, probe)
+    async def _write(self, counted: Mapping[str, Share]) -> None:
+        async with self.configs.track() as configs, self.probes.track() as probes:
+            for share in counted.values():
+                for service, config in share.configs.items():
+                    await _apply_unless_given(configs, service, config)
+                for id, probe in share.probes.items():
+                    await _apply_unless_given(probes, id, probe)
+
+    async def _write_environment(self, counted: Mapping[str, Share]) -> None:
+        """Last of all: whoever waits for the environment finds everything else written, too."""
+        layers: dict[str, Variables] = {}
+        for share in counted.values():
+            layers.update(share.environment)
+        async with self.environments.track() as environments:
+            environment = Environment(variables=merged(layers))
+            await _apply_unless_given(environments, ENVIRONMENT_ID, environment)
 
     async def _read(self, name: str, path: Path) -> None:
         now = await anyio.to_thread.run_sync(_reading, path)
@@ -117,7 +125,8 @@ class ConfigDocumentsController(Controller):
         if not status.present:
             log.info("no configuration", extra={"file": name})
         elif status.accepted:
-            log.info("loaded configuration", extra={"file": name, "documents": status.documents})
+            counts = {"documents": status.documents, "variables": status.variables}
+            log.info("loaded configuration", extra={"file": name, **counts})
         for problem in status.problems:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "configuration", extra={"file": name, "problem": str(problem)})
@@ -132,21 +141,15 @@ def _reading(path: Path) -> ConfigReading:
         return ConfigReading(problems=unreadable(failure(path, error)).problems)
 
 
-def _refused(reading: ConfigReading, taken: dict[str, str], file: str) -> Iterator[Problem]:
-    """Take the services that are free; complain about the others."""
-    for service in reading.configs:
-        if (first := taken.setdefault(service, file)) != file:
-            text = f"duplicate document: {KIND}/{service} is in {first} already"
-            yield error_at(reading.names_at[service], text)
-
-
-def _status(source: _Source, refused: list[Problem]) -> ConfigSourceStatus:
+def _status(source: _Source, share: Share) -> ConfigSourceStatus:
     return ConfigSourceStatus(
         present=source.now.present,
-        accepted=not source.now.message and not refused,
-        documents=len(source.good.configs) - len(refused),
-        message=source.now.message or next((problem.text for problem in refused), ""),
-        problems=(*refused, *source.now.problems),
+        accepted=not source.now.message and not share.refused,
+        documents=len(share.configs),
+        message=source.now.message or next((problem.text for problem in share.refused), ""),
+        problems=(*share.refused, *source.now.problems),
+        services=tuple(sorted(share.configs)),
+        variables=sum(len(variables.values) for variables in share.environment.values()),
     )
 
 

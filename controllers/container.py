@@ -1,31 +1,45 @@
-"""ExtensionServiceSpec, ExtensionServiceConfig → ContainerSpec."""
+"""ExtensionServiceSpec, ExtensionServiceConfig, Environment → ContainerSpec."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from typing import TypeVar
 
 from typing_extensions import override
 
-from cosi import Mapped, Output, QController, Resource, StrongInput
+from cosi import EVERY, Mapped, Output, QController, Resource, StrongInput
 from cosi.metadata import format_version
+from cosi.resource import Spec
 from resources.container_spec import ConfigFile, ContainerSpec
+from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig
 
 
 class ContainerController(QController[ExtensionServiceSpec]):
-    """Renders what a service asks for, and what its config adds, into one container."""
+    """Renders what a service asks for, and what its config and the machine add, into one container.
+
+    With ``awaits_environment`` no container is rendered before there is an :class:`Environment`:
+    where something writes it, a service must not start without it to be restarted at once.
+    """
 
     primary = StrongInput(ExtensionServiceSpec)
     configs = Mapped(ExtensionServiceConfig)
+    environment = Mapped(Environment, to=EVERY, id=ENVIRONMENT_ID)
     containers = Output(ContainerSpec)
+
+    def __init__(self, *, awaits_environment: bool = False) -> None:
+        self.awaits_environment = awaits_environment
 
     @override
     async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
-        config = await self.configs.find(service.id)
-        if config is not None and config.tearing_down:
-            config = None
-        await self.containers.apply(service.spec.service_id, render_container(service.spec, config))
+        machine = _there(await self.environment.find())
+        if machine is None and self.awaits_environment:
+            return
+        config = _there(await self.configs.find(service.id))
+        container = render_container(service.spec, config, machine.spec if machine else None)
+        await self.containers.apply(service.spec.service_id, container)
 
     @override
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
@@ -33,17 +47,28 @@ class ContainerController(QController[ExtensionServiceSpec]):
         await self.containers.remove(service.spec.service_id)
 
 
+S = TypeVar("S", bound=Spec)
+
+
+def _there(resource: Resource[S] | None) -> Resource[S] | None:
+    return None if resource is None or resource.tearing_down else resource
+
+
 def render_container(
-    service: ExtensionServiceSpec, config: Resource[ExtensionServiceConfig] | None = None
+    service: ExtensionServiceSpec,
+    config: Resource[ExtensionServiceConfig] | None = None,
+    machine: Environment | None = None,
 ) -> ContainerSpec:
     """The container of a service; a config is applied whenever it is there (Talos 1.14)."""
     asked = service.container
     added = config.spec if config else ExtensionServiceConfig()
+    environment = (*asked.environment, *added.environment)
     return ContainerSpec(
         name=service.name,
         entrypoint=asked.entrypoint,
         args=asked.args,
-        environment=(*asked.environment, *added.environment),
+        environment=environment,
+        machine_environment=_left_of(machine.variables if machine else (), environment),
         environment_file=asked.environment_file,
         mounts=asked.mounts,
         config_files=_config_files(added),
@@ -52,6 +77,12 @@ def render_container(
         restart=service.restart,
         log_to_console=service.log_to_console,
     )
+
+
+def _left_of(base: Iterable[str], environment: Iterable[str]) -> tuple[str, ...]:
+    """What ``environment`` neither sets nor removes."""
+    own = {item.partition("=")[0] for item in environment}
+    return tuple(item for item in base if item.partition("=")[0] not in own)
 
 
 def _config_files(config: ExtensionServiceConfig) -> tuple[ConfigFile, ...]:

@@ -10,7 +10,15 @@ class ConfigSourceStatus(
     Spec,
     type="ConfigSourceStatuses.runtime.talos.dev",
     columns={"Accepted": "{.accepted}", "Documents": "{.documents}", "Message": "{.message}"},
-    proto={"present": 1, "accepted": 2, "documents": 3, "message": 4, "problems": 5},
+    proto={
+        "present": 1,
+        "accepted": 2,
+        "documents": 3,
+        "message": 4,
+        "problems": 5,
+        "services": 6,
+        "variables": 7,
+    },
 ):
     """One file of configuration documents; the resource id is its path as it was given."""
 
@@ -24,3 +32,7 @@ class ConfigSourceStatus(
     """Why it was rejected; empty if it was not."""
     problems: tuple[Problem, ...] = ()
     """Every error and every warning, with its place."""
+    services: tuple[str, ...] = ()
+    """The names of the services that it configures now, or did when it was last good; sorted."""
+    variables: int = 0
+    """How many variables of the machine's environment come from it."""

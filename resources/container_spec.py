@@ -8,6 +8,8 @@ from functools import cached_property
 from cosi.resource import Spec, Value
 from resources.extension_service import Mount, Restart, Security
 
+_MACHINE = {"machine_environment"}
+
 
 class ConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
     """One file of the service's config, as the container sees it."""
@@ -37,6 +39,7 @@ class ContainerSpec(
         "restart": 9,
         "logToConsole": 10,
         "configVersion": 11,
+        "machineEnvironment": 12,
     },
 ):
     """Everything that a driver needs, and nothing of the host: where the root filesystem and the
@@ -51,6 +54,9 @@ class ContainerSpec(
     """``container.environment``, then the config's, in order; an item without ``=`` removes its
     key from what comes before: the machine's environment. The content of ``environment_file``
     goes between the two (Talos 1.14, "Environment")."""
+    machine_environment: tuple[str, ...] = ()
+    """What of the machine's environment the container begins with: nothing whose key
+    ``environment`` sets or removes, so that a change there is none here."""
     environment_file: str = ""
     """A file on the host, read at every start; "" if there is none."""
     mounts: tuple[Mount, ...] = ()
@@ -67,8 +73,10 @@ class ContainerSpec(
     def digest(self) -> str:
         """Equal for two specs that give the same container, in this life of the program and the
         next: what a driver keeps with a container to know it again. ``config_version`` is left
-        out; it counts from 1 again when the machine forgets.
+        out; it counts from 1 again when the machine forgets. An empty ``machine_environment`` is,
+        too: what was kept before there was one stays right.
         """
+        left_out = {"config_version"} | (set() if self.machine_environment else _MACHINE)
         return hashlib.sha256(
-            self.model_dump_json(by_alias=True, exclude={"config_version"}).encode()
+            self.model_dump_json(by_alias=True, exclude=left_out).encode()
         ).hexdigest()

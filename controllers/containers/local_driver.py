@@ -188,7 +188,8 @@ class LocalDriver(ABC):
         """What the process gets; reads the environment file."""
         file = container.environment_file
         variables = _read_environment(Path(file)) if file else {}
-        return tuple(process_environment(self._environment, variables, container.environment))
+        base = (*self._environment, *container.machine_environment)
+        return tuple(process_environment(base, variables, container.environment))
 
     def refuse_missing_entrypoint(self, container: ContainerSpec) -> None:
         """Say what is missing, and where, before a runtime says it in its own words."""

@@ -2,7 +2,7 @@
 
 Such a file holds YAML documents with ``apiVersion`` and ``kind`` (Talos 1.14: machine
 configuration). Whoever knows a kind takes its documents and leaves the others alone; a document
-without ``apiVersion`` and ``kind`` is Talos's main configuration, and nobody's here.
+without ``apiVersion`` and ``kind`` is Talos's main configuration, of kind :data:`MAIN`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Final, TypeVar
 
 from controllers.definitions.decoder import Decoded, decode
 from controllers.definitions.hints import suggestion
+from controllers.definitions.kinds import API_VERSION, DEFINITION_HERE, HEADER, is_definition, keys
 from controllers.definitions.tree import Mapping, Node, Scalar, UnreadableYAML, documents, error_at
 from cosi.resource import Value
 from resources.service_file_status import Problem
 
-API_VERSION: Final = "v1alpha1"
-_HEADER: Final = ("apiVersion", "kind")
+MAIN: Final = ""
+"""The kind of the main document, which says none."""
 
 V = TypeVar("V", bound=Value)
 
@@ -55,8 +56,6 @@ class ConfigDocuments:
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
-    headed: bool = False
-    """Whether some document says, or tries to say, what it is."""
 
 
 def config_documents(data: bytes) -> ConfigDocuments:
@@ -64,10 +63,8 @@ def config_documents(data: bytes) -> ConfigDocuments:
     found: list[Document] = []
     problems: list[Problem] = []
     seen: set[tuple[str, str]] = set()
-    headed = False
     try:
         for root in documents(data):
-            headed = headed or _is_headed(root)
             document = _document(root)
             if isinstance(document, Problem):
                 problems.append(document)
@@ -76,12 +73,7 @@ def config_documents(data: bytes) -> ConfigDocuments:
                 found.append(document)
     except UnreadableYAML as error:
         problems.append(error.problem)
-    return ConfigDocuments(tuple(found), tuple(problems), headed)
-
-
-def _is_headed(root: Node) -> bool:
-    pairs = root.pairs if isinstance(root, Mapping) else []
-    return any(isinstance(key, Scalar) and key.text in _HEADER for key, _ in pairs)
+    return ConfigDocuments(tuple(found), tuple(problems))
 
 
 def _document(root: Node) -> Document | Problem | None:
@@ -89,18 +81,24 @@ def _document(root: Node) -> Document | Problem | None:
         return None
     if not isinstance(root, Mapping):
         return error_at(root, "a configuration document is a mapping with apiVersion and kind")
-    said = {
-        k.text: v.text for k, v in root.pairs if isinstance(k, Scalar) and isinstance(v, Scalar)
-    }
+    said = {key: node.text for key, node in keys(root).items() if isinstance(node, Scalar)}
+    if said.get("kind") or said.get("apiVersion"):
+        return _headed(root, said)
+    if is_definition(root):
+        return error_at(root, DEFINITION_HERE)
+    return Document(MAIN, "", root, root)
+
+
+def _headed(root: Mapping, said: AbstractMapping[str, str]) -> Document | Problem:
     kind, version, name = said.get("kind", ""), said.get("apiVersion", ""), said.get("name", "")
     if not kind:
-        return error_at(root, "missing kind") if version else None
+        return error_at(root, "missing kind")
     if not version:
         text = f"error decoding document /{kind}/ (line {root.line}): missing apiVersion"
         return error_at(root, text + _misspelt(said))
     if version != API_VERSION:
         return error_at(root, f'"{kind}" "{version}": not registered; the version is {API_VERSION}')
-    pairs = [(k, v) for k, v in root.pairs if not (isinstance(k, Scalar) and k.text in _HEADER)]
+    pairs = [(k, v) for k, v in root.pairs if not (isinstance(k, Scalar) and k.text in HEADER)]
     return Document(kind, name, root, Mapping(root.line, root.column, pairs=pairs))
 
 

@@ -6,13 +6,14 @@ The texts are Talos 1.14's, so that what people find when they search for one is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from controllers.definitions.advice import advice
 from controllers.definitions.decoder import Decoded, decode, in_order
-from controllers.definitions.tree import Node, UnreadableYAML, documents, warning_at
+from controllers.definitions.kinds import configuration_here
+from controllers.definitions.tree import Node, UnreadableYAML, documents, error_at, warning_at
 from resources.extension_service import ExtensionServiceSpec
 from resources.go_text import several
 from resources.service_file_status import Problem, Severity
@@ -49,11 +50,15 @@ def read_service(data: bytes) -> Reading:
         root = next(roots, None)
         if root is None:
             return unreadable(f"{_PREFIX}EOF", "the file is empty")
-        return _judged(decode(root, ExtensionServiceSpec), _second_document(roots))
+        reading = _judged(decode(root, ExtensionServiceSpec), _second_document(roots))
     except UnreadableYAML as error:
         return Reading(
             fault=Fault.UNREADABLE, message=_PREFIX + error.message, problems=(error.problem,)
         )
+    if reading.fault and (text := configuration_here(root)):
+        # Talos's message counts up what it lacks as a definition; people want to know what it is.
+        return replace(reading, problems=(error_at(root, text),))
+    return reading
 
 
 def unreadable(message: str, text: str = "") -> Reading:

@@ -1,14 +1,16 @@
-"""Configuration documents → the configuration of services (kind ``ExtensionServiceConfig``)."""
+"""Files of configuration documents → what they say of services, probes and environment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 
 from controllers.definitions.decoder import Decoded, in_order
-from controllers.definitions.documents import config_documents
-from controllers.definitions.hints import unexpanded
+from controllers.definitions.documents import Document, config_documents
+from controllers.definitions.hints import suggestion, unexpanded
+from controllers.definitions.machine_config import ENVIRONMENT_KIND, Variables, take_environment
 from controllers.definitions.probe_config import PROBE_KINDS, take_probe
 from controllers.definitions.tree import Node, warning_at
 from cosi.resource import Value
@@ -19,6 +21,9 @@ from resources.probe_spec import ProbeSpec
 from resources.service_file_status import Problem, Severity
 
 KIND: Final = "ExtensionServiceConfig"
+_OURS: Final = (KIND, ENVIRONMENT_KIND, *PROBE_KINDS)
+_NEAR: Final = 0.85
+"""How alike two kinds must be to be taken for one: most of Talos's kinds end in ``Config``."""
 
 
 class ConfigDocument(Value):
@@ -77,6 +82,8 @@ class ConfigReading:
     """Where each config's name stands, for who finds that another file has it too."""
     probes: Mapping[str, ProbeSpec] = field(default_factory=dict[str, ProbeSpec])
     """By resource id."""
+    environment: Mapping[str, Variables] = field(default_factory=dict[str, Variables])
+    """Of all services, by what says it: ``machine.env``, ``EnvironmentConfig``."""
     present: bool = True
     """Whether there is a file at all; one that is not there is no error, it may come."""
 
@@ -88,13 +95,19 @@ class ConfigReading:
 
 
 def read_service_configs(data: bytes) -> ConfigReading:
-    """Read the configs of services, and the probes, in ``data``; other kinds are left alone."""
+    """Read the configs of services, the probes and the environment in ``data``.
+
+    Other kinds are left alone.
+    """
     file = config_documents(data)
     problems = list(file.problems)
     configs: dict[str, ExtensionServiceConfig] = {}
     names_at: dict[str, Node] = {}
     probes: dict[str, ProbeSpec] = {}
+    environment: dict[str, Variables] = {}
     for document in file.documents:
+        problems += take_environment(document, environment)
+        problems += _misspelt_kind(document)
         if document.kind in PROBE_KINDS:
             problems += take_probe(document, probes)
         if document.kind == KIND:
@@ -106,7 +119,14 @@ def read_service_configs(data: bytes) -> ConfigReading:
                 names_at[said.name] = decoded.place(("name",))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ConfigReading(problems=in_order(problems))
-    return ConfigReading(configs, in_order(problems), names_at, probes)
+    return ConfigReading(configs, in_order(problems), names_at, probes, environment)
+
+
+def _misspelt_kind(document: Document) -> Iterator[Problem]:
+    """Other kinds are Talos's business, but one that is nearly ours would be missed in silence."""
+    if document.kind not in _OURS and get_close_matches(document.kind, _OURS, 1, _NEAR):
+        hint = suggestion(document.kind, _OURS)
+        yield warning_at(document.root, f"kind {quote(document.kind)} is not read here{hint}")
 
 
 def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controllers.definitions.documents import config_documents
+from controllers.definitions.kinds import is_configuration
 from controllers.definitions.scan import definition_names
 from controllers.definitions.service import read_service, unreadable
 from controllers.definitions.service_config import read_service_configs
@@ -59,7 +59,7 @@ def _in_file(path: Path, names: dict[str, Path]) -> Iterator[Finding]:
 
 
 def _problems(path: Path, data: bytes, names: dict[str, Path]) -> Iterator[Problem]:
-    if config_documents(data).headed:
+    if is_configuration(data):
         yield from read_service_configs(data).problems
         return
     reading = read_service(data)

@@ -34,6 +34,7 @@ from controllers.runner import OnExit, RunnerController
 from cosi import InMemoryState, Resource, Runtime
 from cosi.resource import Spec, kind_of
 from cosi.watch import Event, EventType
+from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.extension_service_config_status import ExtensionServiceConfigStatus
@@ -196,6 +197,10 @@ class Stage(logging.Handler):
     async def do_remove(self, name: str) -> None:
         await self.state.teardown(ExtensionServiceSpec, name)
         self.tasks.start_soon(self.state.teardown_and_destroy, ExtensionServiceSpec, name)
+
+    async def do_environment(self, *variables: str) -> None:
+        """``environment KEY=VALUE ...``: what the machine's configuration says."""
+        await self._given(ENVIRONMENT_ID, Environment(variables=variables))
 
     async def do_config(self, name: str, body: dict[str, object]) -> None:
         """A config document; its files are not written yet."""

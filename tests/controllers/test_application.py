@@ -73,6 +73,18 @@ class Machine:
     def definition(self, name: str) -> Path:
         return self.root / f"usr/local/etc/containers/{name}.yaml"
 
+    def service(self, name: str, program: str, *container: str) -> None:
+        """Define a service that has only ``program`` of the host, and shows what it says."""
+        rootfs = self.root / f"usr/local/lib/containers/{name}"
+        inside = rootfs / program.removeprefix("/")
+        inside.parent.mkdir(parents=True)
+        shutil.copy(program, inside)
+        text = "".join(f"  {line}\n" for line in (f"entrypoint: {program}", *container))
+        self.definition(name).parent.mkdir(parents=True, exist_ok=True)
+        self.definition(name).write_text(
+            f"name: {name}\ncontainer:\n{text}restart: never\nlogToConsole: true\n"
+        )
+
     def clear_away(self) -> None:
         """Take away what a test that failed has left: it would be in the way of others."""
         for state in self.root.glob("run/cosi/containers/*/state.json"):
@@ -171,6 +183,27 @@ def test_files_and_processes_that_change_while_it_runs(machine: Machine, runtime
         machine.until(r"Sending SIGTERM to task ext-greeter")
         assert machine.stop() == 0
     assert not any("ext-greeter" in line for line in machine.seen[-2:])
+    assert machine.leftovers() == []
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_machines_environment_reaches_the_process_and_its_change_too(
+    machine: Machine, runtime: str
+) -> None:
+    """Issue 14, item 10; the process says what it has, not we."""
+    config = machine.root / "etc/cosi/config.yaml"
+    shutil.rmtree(machine.root / "usr")
+    machine.service("env", "/bin/busybox", 'args: ["env"]')
+    text = "machine: {env: {FROM: machine}}\n---\napiVersion: v1alpha1\nkind: EnvironmentConfig\n"
+    config.write_text(text + "variables: {OTHER: one}\n")
+    with machine.running("--runtime", runtime):
+        machine.until(r"ext-env: FROM=machine")
+        machine.until(r"ext-env: OTHER=one")
+        config.write_text(text + "variables: {OTHER: two}\n")
+        machine.until(r"ext-env: OTHER=two")
+        assert machine.stop() == 0
+    # The first start had it all: nothing was started without, to be started again.
+    assert "restart" not in "".join(machine.seen).partition("OTHER=one")[0]
     assert machine.leftovers() == []
 
 

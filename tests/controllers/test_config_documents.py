@@ -5,6 +5,7 @@ from pathlib import Path
 from controllers.config_documents import ConfigDocumentsController
 from cosi.testing.harness import Harness
 from resources.config_source_status import ConfigSourceStatus
+from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service_config import ExtensionServiceConfig
 from tests.controllers.definitions.files import ToldFiles
 
@@ -98,3 +99,63 @@ async def test_a_directory_is_an_error(cosi: Harness, tmp_path: Path) -> None:
     cosi.start(ConfigDocumentsController([tmp_path], ToldFiles()))
     status = await cosi.get(ConfigSourceStatus, str(tmp_path))
     assert status.message == f"read {tmp_path}: is a directory"
+
+
+ENVIRONMENT = "---\napiVersion: v1alpha1\nkind: EnvironmentConfig\nvariables: {{{}}}\n"
+MACHINE = "version: v1alpha1\nmachine: {{type: worker, env: {{{}}}}}\n"
+
+
+async def variables(cosi: Harness) -> tuple[str, ...]:
+    return (await cosi.get(Environment, ENVIRONMENT_ID)).variables
+
+
+async def test_the_machines_environment_is_a_resource_and_follows_its_files(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    """Issue 14, item 10: both documents were accepted and not applied."""
+    path, watcher = tmp_path / "config.yaml", ToldFiles()
+    path.write_text(MACHINE.format("A: '1', B: '1'") + ENVIRONMENT.format("B: '2'"))
+    cosi.start(ConfigDocumentsController([path], watcher))
+    assert await variables(cosi) == ("A=1", "B=2")
+    assert Environment.__cosi__.sensitive
+    status = await cosi.get(ConfigSourceStatus, str(path))
+    assert (status.accepted, status.documents, status.variables) == (True, 0, 3)
+
+    await write(cosi, watcher, path, MACHINE.format("A: '3'"))
+    assert await variables(cosi) == ("A=3",)
+    await write(cosi, watcher, path, MACHINE.format("A: [4]"))
+    assert await variables(cosi) == ("A=3",)
+    assert not (await cosi.get(ConfigSourceStatus, str(path))).accepted
+
+    path.unlink()
+    watcher.changed(path)
+    await cosi.settled()
+    assert await variables(cosi) == ()
+
+
+async def test_there_is_an_environment_as_soon_as_the_files_were_read(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    """Services wait for it, so it is there where nothing configures anything, too."""
+    cosi.start(ConfigDocumentsController([tmp_path / "config.yaml"], ToldFiles()))
+    assert await variables(cosi) == ()
+
+
+async def test_the_first_file_says_the_environment_and_the_second_is_refused(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "z.yaml", tmp_path / "a.yaml"
+    first.write_text(ENVIRONMENT.format("A: first"))
+    second.write_text(MACHINE.format("B: second") + ENVIRONMENT.format("A: second"))
+    cosi.start(ConfigDocumentsController([first, second], ToldFiles()))
+    assert await variables(cosi) == ("A=first", "B=second")
+    status = await cosi.get(ConfigSourceStatus, str(second))
+    assert status.message == f"duplicate document: EnvironmentConfig is in {first} already"
+
+
+async def test_an_environment_that_is_given_is_left_alone(cosi: Harness, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(ENVIRONMENT.format("A: read"))
+    await cosi.given(ENVIRONMENT_ID, Environment(variables=("A=given",)))
+    cosi.start(ConfigDocumentsController([path], ToldFiles()))
+    assert await variables(cosi) == ("A=given",)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from controllers.container import ContainerController, render_container
+from controllers.containers.environment import process_environment
 from cosi import Resource
 from cosi.testing import Harness
 from resources.container_spec import ConfigFile, ContainerSpec
+from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec, Mount, Restart, Security
 from resources.extension_service_config import ConfigFile as Content
 from resources.extension_service_config import ExtensionServiceConfig
@@ -125,3 +129,57 @@ async def test_a_service_stays_until_nobody_holds_its_container(cosi: Harness) -
     await cosi.state.remove_finalizer(ContainerSpec, "ext-nut-client", "runner")
     assert await cosi.gone(ExtensionServiceSpec, "nut-client")
     assert await cosi.list(ContainerSpec) == {}
+
+
+# -- the machine's environment ---------------------------------------------------------------------
+
+
+def process_sees(container: ContainerSpec, file: dict[str, str] | None = None) -> list[str]:
+    return process_environment(container.machine_environment, file or {}, container.environment)
+
+
+def test_the_machines_environment_is_under_everything_that_a_service_says() -> None:
+    """Specification 5.4: config, definition, environment file, machine, in this order."""
+    machine = Environment(variables=("A=m", "B=m", "C=m", "D=m", "PATH=/bin"))
+    container = render_container(SERVICE, config(), machine)
+    assert sorted(process_sees(container, {"C": "file"})) == ["A=2", "B=3", "C=file", "D=m"]
+
+
+def test_a_change_of_what_a_service_sets_itself_is_no_change_of_its_container() -> None:
+    """It would be restarted to be what it was."""
+    one, two = (Environment(variables=(f"A={x}", "PATH=/" + x)) for x in "xy")
+    assert render_container(SERVICE, None, one) == render_container(SERVICE, None, two)
+    other = SERVICE.evolve(container=SERVICE.container.evolve(environment=()))
+    assert render_container(other, None, one).digest != render_container(other, None, two).digest
+
+
+def test_without_an_environment_a_container_is_known_by_the_digest_it_always_had() -> None:
+    """What an older version of this program left running is taken over, not replaced."""
+    container = render_container(SERVICE)
+    said = container.model_dump_json(by_alias=True, exclude={"config_version"})
+    before = said.replace('"machineEnvironment":[],', "")
+    assert said != before
+    assert container.digest == hashlib.sha256(before.encode()).hexdigest()
+
+
+async def test_a_change_of_the_environment_reaches_every_container(cosi: Harness) -> None:
+    cosi.start(ContainerController())
+    for name in ("a", "b"):
+        await cosi.given(name, SERVICE.evolve(name=name))
+    await cosi.given(ENVIRONMENT_ID, Environment(variables=("X=1",)))
+    containers = await cosi.list(ContainerSpec)
+    assert [c.machine_environment for c in containers.values()] == [("X=1",), ("X=1",)]
+    assert await cosi.gone(Environment, ENVIRONMENT_ID)
+    containers = await cosi.list(ContainerSpec)
+    assert [c.machine_environment for c in containers.values()] == [(), ()]
+
+
+async def test_where_an_environment_is_written_no_service_starts_before_it(cosi: Harness) -> None:
+    """In whichever order they come: it would start without, and be restarted."""
+    cosi.start(ContainerController(awaits_environment=True))
+    await cosi.given("a", SERVICE.evolve(name="a"))
+    assert await cosi.list(ContainerSpec) == {}
+    await cosi.given(ENVIRONMENT_ID, Environment(variables=("X=1",)))
+    await cosi.given("b", SERVICE.evolve(name="b"))
+    containers = await cosi.list(ContainerSpec)
+    assert [c.machine_environment for c in containers.values()] == [("X=1",), ("X=1",)]
