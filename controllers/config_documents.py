@@ -1,4 +1,4 @@
-"""(config documents) → ExtensionServiceConfig, ProbeSpec, Environment, ConfigSourceStatus.
+"""(config documents), ExtensionServiceSpec → ExtensionServiceConfig, ProbeSpec, Environment, ConfigSourceStatus.
 
 Files that people name, each of one or more documents; read when they change, too. A file counts as
 a whole: one that went bad leaves in force what it said before, and one that is gone says nothing.
@@ -6,7 +6,7 @@ What a later file configures again is refused, and stays what the first one says
 
 Rules: Talos 1.14, ``runtime.ExtensionServiceConfigController``; there, the documents are parts of
 the one machine configuration, which is refused as a whole at the door.
-"""
+"""  # noqa: E501  # the signature is one line
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
+from controllers.definitions.crosscheck import for_nobody
+from controllers.definitions.decoder import in_order
 from controllers.definitions.machine_config import Variables, merged
 from controllers.definitions.service import unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
@@ -26,12 +28,13 @@ from controllers.definitions.shares import Share, shares
 from controllers.definitions.source import failure, read_bounded
 from controllers.definitions.watching import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
-from cosi import Controller, Output, OwnerConflict, Wakeups
+from cosi import Controller, Input, Output, OwnerConflict, Wakeups
 from cosi.causes import What
 from cosi.handles import Writer
 from cosi.resource import S
 from resources.config_source_status import ConfigSourceStatus
 from resources.environment import ENVIRONMENT_ID, Environment
+from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.probe_spec import ProbeSpec
 from resources.service_file_status import Severity
@@ -50,6 +53,7 @@ class _Source:
 class ConfigDocumentsController(Controller):
     """Reads the configuration of services from files."""
 
+    services = Input(ExtensionServiceSpec)
     configs = Output(ExtensionServiceConfig)
     probes = Output(ProbeSpec)
     environments = Output(Environment)
@@ -60,6 +64,7 @@ class ConfigDocumentsController(Controller):
         self._paths = {str(file): Path(file).absolute() for file in files}
         self._watcher = watcher or InotifyFiles()
         self._sources: dict[str, _Source] = {}
+        self._logged: dict[str, ConfigSourceStatus] = {}
         self._told: set[Path] = set()
 
     @override
@@ -90,11 +95,20 @@ class ConfigDocumentsController(Controller):
         counted = shares({name: source.good for name, source in self._sources.items()})
         await self._write(counted)
         async with self.statuses.track() as statuses:
+            defined = await self._defined()
             for name, source in self._sources.items():
                 status = _status(source, counted[name])
-                await self._log(name, status)
-                await statuses.apply(name, status)
+                self._log(name, status)
+                strangers = for_nobody(source.good, defined)
+                problems = in_order([*status.problems, *strangers])
+                await statuses.apply(name, status.evolve(problems=problems))
         await self._write_environment(counted)
+
+    async def _defined(self) -> frozenset[str]:
+        """The names of all services, if any is configured."""
+        if not any(source.good.configs for source in self._sources.values()):
+            return frozenset()
+        return frozenset(service.id for service in await self.services.list())
 
     async def _write(self, counted: Mapping[str, Share]) -> None:
         async with self.configs.track() as configs, self.probes.track() as probes:
@@ -118,10 +132,11 @@ class ConfigDocumentsController(Controller):
         before = self._sources.get(name)
         self._sources[name] = _Source(now, before.good if before and now.message else now)
 
-    async def _log(self, name: str, status: ConfigSourceStatus) -> None:
-        before = await self.statuses.find(name)
-        if before is not None and before.spec == status:
+    def _log(self, name: str, status: ConfigSourceStatus) -> None:
+        """Log what the file says; but not that a service is missing, which may be read later."""
+        if self._logged.get(name) == status:
             return
+        self._logged[name] = status
         if not status.present:
             log.info("no configuration", extra={"file": name})
         elif status.accepted:

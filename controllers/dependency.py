@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from controllers.lifecycle.conditions import EVERY_FACT, Condition, Fact, Facts, conditions, gate
 from controllers.lifecycle.dependency_graph import DependencyGraph
+from controllers.lifecycle.service_names import ServiceNames
 from cosi import Mapped, Output, QController, Resource, StrongInput
 from resources.extension_service import SERVICE_PREFIX, ExtensionServiceSpec
 from resources.extension_service_config_status import ExtensionServiceConfigStatus
@@ -29,7 +30,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
     """
 
     def _of_service(self, state: Resource[ServiceState]) -> Iterable[str]:
-        return self._dependents(Fact.SERVICE, state.id)
+        return [name for id in self._alike(state.id) for name in self._dependents(Fact.SERVICE, id)]
 
     def _of_path(self, path: Resource[PathStatus]) -> Iterable[str]:
         return self._dependents(Fact.PATH, path.id)
@@ -57,12 +58,15 @@ class DependencyController(QController[ExtensionServiceSpec]):
         self._conditions: dict[str, tuple[Condition, ...]] = {}
         self._index: dict[tuple[Fact, str], dict[str, None]] = {}
         self._names: dict[str, str] = {}
+        self._ids = ServiceNames()
+        self._subjects = ServiceNames()
 
     @override
     async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
         id = service.spec.service_id
         if id not in self._names:
             self._names[id] = service.id
+            self._ids.add(id)
             self._wake_dependents(id)
         depends = conditions(service.spec, self.requires)
         self._note(service.id, id, depends)
@@ -73,18 +77,22 @@ class DependencyController(QController[ExtensionServiceSpec]):
         id = service.spec.service_id
         self._note(service.id, id, ())
         if self._names.pop(id, None):
+            self._ids.discard(id)
             self._wake_dependents(id)
         await self.gates.remove(id)
 
     async def _facts(self, name: str, id: str, depends: tuple[Condition, ...]) -> Facts:
         """Read what ``depends`` is about, and nothing else."""
         services: dict[str, ServiceState] = {}
+        meant: dict[str, str] = {}
         paths: dict[str, PathStatus] = {}
         kinds = {condition.fact for condition in depends}
         for condition in depends:
             if condition.fact is Fact.SERVICE:
                 if state := await self._service(condition.subject):
                     services[condition.subject] = state
+                elif other := await self._meant(condition.subject):
+                    meant[condition.subject] = other
             elif condition.fact is Fact.PATH:
                 path = await self.paths.find(condition.subject)
                 if path is not None:
@@ -99,6 +107,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
             time=time.spec if time else None,
             config_version=config.spec.spec_version if config and not config.tearing_down else "",
             cycle=self._graph.cycle(id),
+            meant=meant,
             provided=self.provides,
         )
 
@@ -111,10 +120,22 @@ class DependencyController(QController[ExtensionServiceSpec]):
         known = defined is not None and defined.spec.service_id == id and not defined.tearing_down
         return ServiceState() if known else None
 
+    async def _meant(self, id: str) -> str:
+        """A service that is there, for one that is not: its name was said, and not its id."""
+        if like := self._ids.like(id):
+            return like[0]
+        bare = id.removeprefix(SERVICE_PREFIX)
+        return bare if bare != id and await self.states.find(bare) else ""
+
+    def _alike(self, id: str) -> tuple[str, ...]:
+        """``id`` and every dependency that may have meant it."""
+        return (id, *self._subjects.like(id))
+
     def _wake_dependents(self, id: str) -> None:
-        for other in self._graph.dependents(id):
-            if other in self._names and other != id:
-                self.wake(self._names[other])
+        for subject in self._alike(id):
+            for other in self._graph.dependents(subject):
+                if other in self._names and other != id:
+                    self.wake(self._names[other])
 
     def _note(self, name: str, id: str, depends: tuple[Condition, ...]) -> None:
         """Remember what a service depends on; whoever is in another cycle by it looks again."""
@@ -126,6 +147,8 @@ class DependencyController(QController[ExtensionServiceSpec]):
             self._conditions[name] = depends
         for condition in depends:
             self._index.setdefault((condition.fact, condition.subject), {})[name] = None
+            if condition.fact is Fact.SERVICE:
+                self._subjects.add(condition.subject)
         services = (c.subject for c in depends if c.fact is Fact.SERVICE)
         for other in self._graph.set(id, services) - {id}:
             if other in self._names:
@@ -137,6 +160,8 @@ class DependencyController(QController[ExtensionServiceSpec]):
         names.pop(name, None)
         if not names:
             self._index.pop(key, None)
+            if condition.fact is Fact.SERVICE:
+                self._subjects.discard(condition.subject)
 
     def _dependents(self, fact: Fact, subject: str = "") -> tuple[str, ...]:
         return tuple(self._index.get((fact, subject), ()))

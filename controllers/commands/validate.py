@@ -26,6 +26,9 @@ import click
 def validate(ctx: click.Context, paths: tuple[Path, ...], strict: bool) -> None:
     """Check definition files and configuration documents; a directory stands for its *.yaml.
 
+    A directory is one machine: its files, and configuration files given beside it, are checked
+    against each other.
+
     One line for each problem, `file:line:column: error: text`. The exit code is 1 if there is an
     error, or with --strict a warning.
     """

@@ -5,8 +5,8 @@ The texts are Talos 1.14's, so that what people find when they search for one is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -39,6 +39,8 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     name_at: tuple[int, int] = (1, 1)
     """Line and column of the name, for who finds that another file has it too."""
+    services_at: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Line and column of each service that it depends on, by id."""
     entrypoint_at: tuple[int, int] = (1, 1)
     """Line and column of the entrypoint, for who finds that it is not there."""
 
@@ -82,8 +84,18 @@ def _judged(decoded: Decoded[ExtensionServiceSpec], more: tuple[Problem, ...]) -
         spec=decoded.value,
         problems=in_order([*problems, *advised]),
         name_at=(name.line, name.column),
+        services_at=dict(_services_at(decoded, decoded.value)),
         entrypoint_at=(entrypoint.line, entrypoint.column),
     )
+
+
+def _services_at(
+    decoded: Decoded[ExtensionServiceSpec], spec: ExtensionServiceSpec
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    for index, dependency in enumerate(spec.depends):
+        if dependency.service:
+            node = decoded.place(("depends", index, "service"))
+            yield dependency.service, (node.line, node.column)
 
 
 def _second_document(roots: Iterator[Node]) -> tuple[Problem, ...]:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from controllers.definitions.crosscheck import crosscheck
+from controllers.definitions.decoder import in_order
 from controllers.definitions.kinds import is_configuration
 from controllers.definitions.scan import definition_names
-from controllers.definitions.service import read_service, unreadable
-from controllers.definitions.service_config import read_service_configs
+from controllers.definitions.service import Reading, read_service, unreadable
+from controllers.definitions.service_config import ConfigReading, read_service_configs
 from controllers.definitions.source import failure, read_bounded
 from resources.service_file_status import Problem, Severity
 
@@ -32,42 +34,62 @@ class Finding:
         return f"{place}: {self.problem.severity}: {text}"
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file that was read: as a definition, or as configuration."""
+
+    path: Path
+    name: str
+    """What messages of other files call it."""
+    problems: tuple[Problem, ...]
+    service: Reading | None = None
+    config: ConfigReading | None = None
+
+
 def validate(paths: Iterable[str | Path]) -> Iterator[Finding]:
     """Yield every problem of the definition files and configuration documents at ``paths``.
 
-    A directory stands for its ``*.yaml`` files, sorted, and for one *machine*: a name that two of
-    them define is an error. Which kind a file is, its text says: documents have ``apiVersion`` and
-    ``kind``.
+    A directory stands for its ``*.yaml`` files, sorted, and for one *machine*, whose files are
+    checked against each other: names that are defined twice, dependencies on what is not there or
+    on each other, configuration for no service. Where one directory is given, the configuration
+    files beside it are that machine's, too; any other file is a machine by itself. Which kind a
+    file is, its text says.
     """
+    machines: list[list[_File]] = []
+    loose: list[_File] = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            yield from _in_file(path, {})
-            continue
-        names: dict[str, Path] = {}
-        for file in map(path.joinpath, definition_names(path)):
-            yield from _in_file(file, names)
+        if path.is_dir():
+            machines.append([_read(path / name, name) for name in definition_names(path)])
+        else:
+            loose.append(_read(path, str(path)))
+    if len(machines) == 1:
+        machines[0] += [file for file in loose if file.config]
+        loose = [file for file in loose if not file.config]
+    for machine in machines:
+        yield from _findings(machine)
+    for file in loose:
+        # It may be at fault with itself; what it lacks may be in another.
+        yield from _findings([file], whole=False)
 
 
-def _in_file(path: Path, names: dict[str, Path]) -> Iterator[Finding]:
+def _findings(machine: list[_File], *, whole: bool = True) -> Iterator[Finding]:
+    between = crosscheck(
+        {file.name: file.service for file in machine if file.service},
+        {file.name: file.config for file in machine if file.config},
+        whole=whole,
+    )
+    for file in machine:
+        for problem in in_order([*file.problems, *between.get(file.name, ())]):
+            yield Finding(file.path, problem)
+
+
+def _read(path: Path, name: str) -> _File:
     try:
         data = read_bounded(path)
     except OSError as error:
-        problems = unreadable(failure(path, error)).problems
-        return (yield from (Finding(path, problem) for problem in problems))
-    for problem in _problems(path, data, names):
-        yield Finding(path, problem)
-
-
-def _problems(path: Path, data: bytes, names: dict[str, Path]) -> Iterator[Problem]:
+        return _File(path, name, unreadable(failure(path, error)).problems)
     if is_configuration(data):
-        yield from read_service_configs(data).problems
-        return
-    reading = read_service(data)
-    yield from reading.problems
-    if reading.spec is None:
-        return
-    first = names.setdefault(reading.spec.name, path)
-    if first != path:
-        text = f'duplicate service spec: "{reading.spec.name}" is defined by {first.name}'
-        line, column = reading.name_at
-        yield Problem(line=line, column=column, severity=Severity.ERROR, text=text)
+        config = read_service_configs(data)
+        return _File(path, name, config.problems, config=config)
+    service = read_service(data)
+    return _File(path, name, service.problems, service=service)

@@ -15,6 +15,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final
 
+from controllers.lifecycle.service_names import around, to_be_registered
 from resources.extension_service import ExtensionServiceSpec, NetworkCheck
 from resources.go_text import quote
 from resources.network_status import NetworkStatus
@@ -74,6 +75,8 @@ class Facts:
     """Of the config whose files are written; "" if there is none."""
     cycle: tuple[str, ...] = ()
     """The service ids on the way from the service back to itself, if there is one."""
+    meant: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """For the id of a service that is not there: one that is, and is nearly called so."""
     provided: frozenset[Fact] = EVERY_FACT
     """What this machine can know at all."""
 
@@ -154,11 +157,11 @@ def _closes_cycle(condition: Condition, facts: Facts) -> bool:
 def _explain(condition: Condition, facts: Facts) -> str:
     """The text of a condition that does not hold, with what is known about why."""
     if _closes_cycle(condition, facts):
-        return "service " + " -> ".join(map(quote, facts.cycle))
+        return around(facts.cycle)
     if condition.fact not in facts.provided:
         return f"{condition} (not provided by this machine)"
     if condition.fact is Fact.SERVICE and condition.subject not in facts.services:
-        return f"service {quote(condition.subject)} to be registered"
+        return to_be_registered(condition.subject, facts.meant.get(condition.subject, ""))
     if condition.fact is Fact.PATH:
         path = facts.paths.get(condition.subject)
         return f"{condition} ({path.error})" if path is not None and path.error else str(condition)

@@ -6,6 +6,7 @@ from controllers.config_documents import ConfigDocumentsController
 from cosi.testing.harness import Harness
 from resources.config_source_status import ConfigSourceStatus
 from resources.environment import ENVIRONMENT_ID, Environment
+from resources.extension_service import Container, ExtensionServiceSpec, Restart
 from resources.extension_service_config import ExtensionServiceConfig
 from tests.controllers.definitions.files import ToldFiles
 
@@ -159,3 +160,27 @@ async def test_an_environment_that_is_given_is_left_alone(cosi: Harness, tmp_pat
     await cosi.given(ENVIRONMENT_ID, Environment(variables=("A=given",)))
     cosi.start(ConfigDocumentsController([path], ToldFiles()))
     assert await variables(cosi) == ("A=given",)
+
+
+def service(name: str) -> ExtensionServiceSpec:
+    container = Container(entrypoint="./run")
+    return ExtensionServiceSpec(name=name, container=container, restart=Restart.ALWAYS)
+
+
+async def test_a_config_for_nobody_is_a_warning_as_soon_as_there_are_services(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    """Issue 14, item 30: what ``cosi validate`` says is in the status, too."""
+    path = tmp_path / "config.yaml"
+    path.write_text(document("tailscail", "A=1"))
+    cosi.start(ConfigDocumentsController([path], ToldFiles()))
+    assert (await cosi.get(ConfigSourceStatus, str(path))).problems == ()
+
+    await cosi.given("tailscale", service("tailscale"))
+    status = await cosi.get(ConfigSourceStatus, str(path))
+    text = 'no service has the name "tailscail" (did you mean "tailscale"?)'
+    assert [str(problem) for problem in status.problems] == [f"4:7: warning: {text}"]
+    assert (status.accepted, status.services) == (True, ("tailscail",))
+
+    await cosi.given("tailscail", service("tailscail"))
+    assert (await cosi.get(ConfigSourceStatus, str(path))).problems == ()

@@ -140,3 +140,40 @@ async def test_a_service_is_registered_as_soon_as_it_is_defined(cosi: Harness) -
     assert await waits(cosi) == ('service "ext-b" to be "up"',)
     assert await cosi.gone(ExtensionServiceSpec, "b")
     assert await waits(cosi) == ('service "ext-b" to be registered',)
+
+
+MEANT = 'service "b" to be registered (did you mean "ext-b"?)'
+
+
+async def test_a_gate_says_which_service_is_meant_whichever_comes_first(cosi: Harness) -> None:
+    """Issue 14, item 30: a name where the id is meant; ``cosi validate`` has the same words."""
+    cosi.start(DependencyController())
+    await cosi.given("b", service("b"))
+    await cosi.given("a", service("a", {"service": "b"}))
+    await cosi.given("c", service("c", {"service": "b"}))
+    assert (await waits(cosi), await waits(cosi, "c")) == ((MEANT,), (MEANT,))
+    assert await cosi.gone(ExtensionServiceSpec, "b")
+    assert await waits(cosi) == ('service "b" to be registered',)
+    await cosi.given("b", service("b"))
+    assert (await waits(cosi), await waits(cosi, "c")) == ((MEANT,), (MEANT,))
+    await cosi.given("b", RUNNING)  # there is a machine that has such a service
+    assert await waits(cosi) == ()
+
+
+async def test_a_gate_says_that_a_service_of_the_machine_has_no_prefix(cosi: Harness) -> None:
+    cosi.start(DependencyController())
+    await cosi.given("a", service("a", {"service": "ext-cri"}))
+    assert await waits(cosi) == ('service "ext-cri" to be registered',)
+    await cosi.given("cri", RUNNING)
+    text = 'service "ext-cri" to be registered (did you mean "cri"?)'
+    assert await waits(cosi) == (text,)
+    assert await cosi.gone(ServiceState, "cri")
+    assert await waits(cosi) == ('service "ext-cri" to be registered',)
+
+
+async def test_a_dependency_that_is_mended_leaves_no_hint_behind(cosi: Harness) -> None:
+    cosi.start(DependencyController())
+    await cosi.given("a", service("a", {"service": "b"}))
+    await cosi.given("a", service("a", {"service": "ext-b"}))
+    await cosi.given("b", service("b"))
+    assert await waits(cosi) == ('service "ext-b" to be "up"',)
