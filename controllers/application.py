@@ -25,13 +25,13 @@ from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController
 from controllers.paths import Paths
 from controllers.probes import ProbeController
+from controllers.rejections import services_and_rejections
 from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
 from controllers.service_text import service_block, service_table, shown
 from controllers.time_status import TimePolicy, TimeStatusController
 from cosi import Runtime, State
 from cosi.cli.application import Application, CannotStart
-from resources.service_state import ServiceState
 
 if TYPE_CHECKING:
     from cosi.api.rpc import Service
@@ -121,7 +121,7 @@ def _console(id: str, line: str) -> None:
 
 async def _report(state: State) -> str:
     """The table of services, then each of them with its events."""
-    services = [shown(service) for service in await state.list(ServiceState)]
+    services = [shown(*service) for service in await services_and_rejections(state)]
     now = datetime.now(UTC)
     blocks = [service_block(NODE, service, now) for service in services]
     return "\n\n".join((service_table([(NODE, service) for service in services], now), *blocks))

@@ -157,6 +157,7 @@ def _reading(path: Path) -> ConfigReading:
 
 
 def _status(source: _Source, share: Share) -> ConfigSourceStatus:
+    bad = (source.now.names | source.good.configs.keys()) if source.now.message else frozenset()
     return ConfigSourceStatus(
         present=source.now.present,
         accepted=not source.now.message and not share.refused,
@@ -164,6 +165,7 @@ def _status(source: _Source, share: Share) -> ConfigSourceStatus:
         message=source.now.message or next((problem.text for problem in share.refused), ""),
         problems=(*share.refused, *source.now.problems),
         services=tuple(sorted(share.configs)),
+        rejected=tuple(sorted(bad | share.without(source.good))),
         variables=sum(len(variables.values) for variables in share.environment.values()),
     )
 

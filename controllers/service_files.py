@@ -151,8 +151,8 @@ class ServiceFilesController(Controller):
             status = status.evolve(in_force=False, message=other)
         before = await self.statuses.find(file)
         if before is None or before.spec != status:
-            _log(file, status, self._claims.fault(file))
             await self.statuses.apply(file, status)
+            _log(file, status, self._claims.fault(file))
 
 
 def _log(file: str, status: ServiceFileStatus, fault: Fault | None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cosi import Resource
 from cosi.cli.tabwriter import table
 from resources.service_state import ServiceState
 
@@ -33,10 +32,10 @@ class ShownService:
     health_message: str = ""
 
 
-def shown(service: Resource[ServiceState]) -> ShownService:
-    """What a resource says of its service."""
-    events = tuple(ShownEvent(one.text, one.phase, one.timestamp) for one in service.spec.events)
-    return ShownService(service.id, service.spec.phase, service.spec.healthy, events)
+def shown(id: str, service: ServiceState) -> ShownService:
+    """What is shown of the service with this id."""
+    events = tuple(ShownEvent(one.text, one.phase, one.timestamp) for one in service.events)
+    return ShownService(id, service.phase, service.healthy, events)
 
 
 def service_table(services: Iterable[tuple[str, ShownService]], now: datetime) -> str:

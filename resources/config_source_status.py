@@ -18,6 +18,7 @@ class ConfigSourceStatus(
         "problems": 5,
         "services": 6,
         "variables": 7,
+        "rejected": 8,
     },
 ):
     """One file of configuration documents; the resource id is its path as it was given."""
@@ -33,6 +34,9 @@ class ConfigSourceStatus(
     problems: tuple[Problem, ...] = ()
     """Every error and every warning, with its place."""
     services: tuple[str, ...] = ()
-    """The names of the services that it configures now, or did when it was last good; sorted."""
+    """The names of the services that it configures, by what it says now or said when it was last
+    good; sorted."""
     variables: int = 0
     """How many variables of the machine's environment come from it."""
+    rejected: tuple[str, ...] = ()
+    """The names of the services for which it is not in force as it is now; sorted."""

@@ -40,7 +40,8 @@ class ServiceFileStatus(
     """One file of the definition directory; the resource id is the file's name."""
 
     service: str = ""
-    """The name that the file defines, or defined when it was last accepted."""
+    """The name that the file defines, or defined when it was last accepted; of a file that never
+    was, the name that it would define, if it has one."""
     accepted: bool
     """Whether the file as it is now defines that service."""
     in_force: bool

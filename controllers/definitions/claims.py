@@ -91,7 +91,7 @@ class Claims:
     def status(self, file: str) -> ServiceFileStatus:
         """What is to be said about a file."""
         claim, fault = self._files[file], self.fault(file)
-        service = claim.spec.name if claim.spec else ""
+        service = claim.spec.name if claim.spec else claim.reading.name
         winner = self.winner(service)
         problems, message = claim.reading.problems, claim.reading.message
         if fault is Fault.DUPLICATE:
@@ -102,7 +102,7 @@ class Claims:
         return ServiceFileStatus(
             service=service,
             accepted=fault is None,
-            in_force=winner == file,
+            in_force=claim.spec is not None and winner == file,
             message=message,
             problems=problems,
         )

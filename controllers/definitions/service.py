@@ -12,9 +12,16 @@ from typing import Final
 
 from controllers.definitions.advice import advice
 from controllers.definitions.decoder import Decoded, decode, in_order
-from controllers.definitions.kinds import configuration_here
-from controllers.definitions.tree import Node, UnreadableYAML, documents, error_at, warning_at
-from resources.extension_service import ExtensionServiceSpec
+from controllers.definitions.kinds import configuration_here, keys
+from controllers.definitions.tree import (
+    Node,
+    Scalar,
+    UnreadableYAML,
+    documents,
+    error_at,
+    warning_at,
+)
+from resources.extension_service import ExtensionServiceSpec, name_mistakes
 from resources.go_text import several
 from resources.service_file_status import Problem, Severity
 
@@ -37,6 +44,8 @@ class Reading:
     fault: Fault | None = None
     message: str = ""
     problems: tuple[Problem, ...] = ()
+    name: str = ""
+    """What the service is called, if that much can be read of a faulty file."""
     name_at: tuple[int, int] = (1, 1)
     """Line and column of the name, for who finds that another file has it too."""
     services_at: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
@@ -60,7 +69,12 @@ def read_service(data: bytes) -> Reading:
     if reading.fault and (text := configuration_here(root)):
         # Talos's message counts up what it lacks as a definition; people want to know what it is.
         return replace(reading, problems=(error_at(root, text),))
-    return reading
+    return replace(reading, name=_name(root))
+
+
+def _name(root: Node) -> str:
+    node = keys(root).get("name")
+    return node.text if isinstance(node, Scalar) and not any(name_mistakes(node.text)) else ""
 
 
 def unreadable(message: str, text: str = "") -> Reading:

@@ -84,6 +84,8 @@ class ConfigReading:
     """By resource id."""
     environment: Mapping[str, Variables] = field(default_factory=dict[str, Variables])
     """Of all services, by what says it: ``machine.env``, ``EnvironmentConfig``."""
+    names: frozenset[str] = frozenset()
+    """Of all services that it means to configure, also where something is wrong."""
     present: bool = True
     """Whether there is a file at all; one that is not there is no error, it may come."""
 
@@ -117,9 +119,10 @@ def read_service_configs(data: bytes) -> ConfigReading:
                 problems += _doubts(decoded, said)
                 configs[said.name] = said.config
                 names_at[said.name] = decoded.place(("name",))
+    names = frozenset(document.name for document in file.documents if document.kind == KIND)
     if any(problem.severity is Severity.ERROR for problem in problems):
-        return ConfigReading(problems=in_order(problems))
-    return ConfigReading(configs, in_order(problems), names_at, probes, environment)
+        return ConfigReading(problems=in_order(problems), names=names)
+    return ConfigReading(configs, in_order(problems), names_at, probes, environment, names)
 
 
 def _misspelt_kind(document: Document) -> Iterator[Problem]:

@@ -26,6 +26,10 @@ class Share:
     environment: Mapping[str, Variables]
     refused: tuple[Problem, ...]
 
+    def without(self, reading: ConfigReading) -> frozenset[str]:
+        """The services that ``reading``, which it is of, configures in vain."""
+        return frozenset(reading.configs) - self.configs.keys()
+
 
 def shares(readings: Mapping[str, ConfigReading]) -> dict[str, Share]:
     """Share out what the files say; of one target's probes, the first counts in silence."""

@@ -16,6 +16,7 @@ from grpc import StatusCode
 
 from controllers.machine.nodes import metadata_of
 from controllers.machine.proto import machine_pb2
+from controllers.rejections import rejected_definitions, services_and_rejections
 from cosi.api.codec import parse
 from cosi.api.rpc import Call, Refused
 from cosi.resource import Resource
@@ -47,8 +48,11 @@ class Services:
         self._state = state
 
     async def list(self, data: bytes, call: Call) -> bytes:
-        """``ServiceList``: every service with its state, its health and its last events."""
-        services = [_info(service) for service in await self._state.list(ServiceState)]
+        """``ServiceList``: every service with its state, its health and its last events.
+
+        Behind them, what of its files is rejected (``controllers.rejections``).
+        """
+        services = [_info(*service) for service in await services_and_rejections(self._state)]
         messages = [
             machine_pb2.ServiceList(metadata=metadata, services=services)
             for metadata in metadata_of(call)
@@ -107,7 +111,8 @@ class Services:
     async def _find(self, id: str) -> ServiceState:
         service = await self._state.find(ServiceState, id)
         if service is None:
-            raise _not_defined(id)
+            found = (await rejected_definitions(self._state)).get(id, ())
+            raise _not_defined(id, *(text for text, _ in found))
         return service.spec
 
     def _check(self, id: str, operation: str) -> None:
@@ -139,8 +144,9 @@ class Services:
         return written.spec.generation
 
 
-def _not_defined(id: str) -> Refused:
-    return Refused(StatusCode.UNKNOWN, f"service {quote(id)} not defined")
+def _not_defined(id: str, *why: str) -> Refused:
+    text = ": ".join((f"service {quote(id)} not defined", *why[-1:]))
+    return Refused(StatusCode.UNKNOWN, text)
 
 
 def _taken(service: ServiceState) -> bool:
@@ -165,15 +171,14 @@ def _started_since(known: Sequence[ServiceEvent]) -> Granted:
 # -- messages -------------------------------------------------------------------------------------
 
 
-def _info(service: Resource[ServiceState]) -> machine_pb2.ServiceInfo:
+def _info(id: str, spec: ServiceState) -> machine_pb2.ServiceInfo:
     """Events and health are always there: clients look into them without asking."""
-    spec = service.spec
     events = [
         machine_pb2.ServiceEvent(msg=event.text, state=event.phase, ts=_timestamp(event.timestamp))
         for event in spec.events
     ]
     return machine_pb2.ServiceInfo(
-        id=service.id,
+        id=id,
         state=spec.phase,
         events=machine_pb2.ServiceEvents(events=events),
         health=health(spec.healthy, _changed(spec)),

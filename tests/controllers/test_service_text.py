@@ -12,7 +12,6 @@ from controllers.service_text import (
     service_table,
     shown,
 )
-from cosi import Resource
 from resources.service_state import ServiceEvent, ServicePhase, ServiceState
 
 NODE = "172.20.0.5"
@@ -99,7 +98,7 @@ EVENTS                [Running]: a b (0s ago)"""
 def test_a_resource_is_shown_with_its_events() -> None:
     event = ServiceEvent(text="Started", phase=ServicePhase.RUNNING, timestamp=NOW)
     state = ServiceState().happened(event)
-    assert shown(Resource.new("ext-x", state)) == ShownService(
+    assert shown("ext-x", state) == ShownService(
         "ext-x", "Running", None, (ShownEvent("Started", "Running", NOW),)
     )
 

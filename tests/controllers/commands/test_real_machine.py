@@ -97,6 +97,23 @@ def test_dependencies(machine: Machine) -> None:
     assert "runtime/ServiceGates.runtime.talos.dev/ext-greeter" in drawn
 
 
+def test_a_running_service_whose_file_is_broken_says_so_and_runs_on(machine: Machine) -> None:
+    """Issue 14, item 31: in ``services`` and in ``service``."""
+    definition = machine.root / "usr/local/etc/containers/hello-world.yaml"
+    good = definition.read_text()
+    definition.write_text(good.replace("restart: always", "restart: forever"))
+    machine.until("error loading extension service spec")
+    text = "Definition rejected, the earlier one stays in force: hello-world.yaml:"
+    row = next(row for row in _rows(machine.cosi("services").stdout) if "ext-hello-world" in row)
+    assert row[2] == "Running"
+    assert row[-1].startswith(text)
+    assert f"[Running]: {text}" in machine.cosi("service", "ext-hello-world").stdout
+
+    definition.write_text(good)
+    machine.until("loaded extension service spec")
+    assert text not in machine.cosi("services").stdout
+
+
 def test_logs_and_events_are_followed_across_a_restart_of_the_machine(tmp_path: Path) -> None:
     machine = _machine(tmp_path)
     running = _running("process", ROOT / "examples/online.yaml")

@@ -13,6 +13,7 @@ from grpc.aio import AioRpcError
 from controllers.containers.fake import Run
 from controllers.machine.proto import machine_pb2
 from cosi.resource import Resource
+from resources.service_file_status import Problem, ServiceFileStatus, Severity
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import ServicePhase, ServiceState
 from tests.controllers.machine.conftest import Machine
@@ -75,6 +76,37 @@ async def test_events_and_health_are_there_even_if_there_is_nothing_to_say(
     assert cri.HasField("events")
     assert cri.HasField("health")
     assert cri.health.healthy
+
+
+REJECTED = ServiceFileStatus(
+    service="a",
+    accepted=False,
+    in_force=True,
+    problems=(Problem(line=3, column=5, severity=Severity.ERROR, text="it is wrong"),),
+)
+
+
+async def test_a_rejected_definition_is_the_last_event_that_any_client_shows(
+    machine: Machine,
+) -> None:
+    """Issue 14, item 31: a stock talosctl has state, health and the last event, and no more."""
+    await machine.service("a")
+    await machine.state.create(Resource.new("a.yaml", REJECTED))
+    other = REJECTED.evolve(service="b", in_force=False)
+    await machine.state.create(Resource.new("b.yaml", other))
+
+    (answer,) = (await services(machine)).messages
+
+    (a, b) = answer.services
+    assert (a.id, a.state, b.id, b.state) == ("ext-a", "Running", "ext-b", "Failed")
+    text = "Definition rejected{}: {}.yaml:3:5: it is wrong"
+    assert a.events.events[-1].msg == text.format(", the earlier one stays in force", "a")
+    assert a.events.events[-1].ts.ToDatetime(UTC) <= datetime.now(UTC)
+    assert [event.msg for event in b.events.events] == [text.format("", "b")]
+    assert await refusal(machine, "Start", "ext-b") == (
+        StatusCode.UNKNOWN,
+        f'service "ext-b" not defined: {text.format("", "b")}',
+    )
 
 
 async def test_every_node_that_is_named_gets_an_answer(machine: Machine) -> None:
