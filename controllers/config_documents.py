@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
-from controllers.definitions.crosscheck import for_nobody
+from controllers.definitions.crosscheck import without_service
 from controllers.definitions.decoder import in_order
 from controllers.definitions.machine_config import Variables, merged
 from controllers.definitions.service import unreadable
@@ -99,7 +99,7 @@ class ConfigDocumentsController(Controller):
             for name, source in self._sources.items():
                 status = _status(source, counted[name])
                 self._log(name, status)
-                strangers = for_nobody(source.good, defined)
+                strangers = without_service(source.good, defined)
                 problems = in_order([*status.problems, *strangers])
                 await statuses.apply(name, status.evolve(problems=problems))
         await self._write_environment(counted)
@@ -119,7 +119,7 @@ class ConfigDocumentsController(Controller):
                     await _apply_unless_given(probes, id, probe)
 
     async def _write_environment(self, counted: Mapping[str, Share]) -> None:
-        """Last of all: whoever waits for the environment finds everything else written, too."""
+        """Last of all: a controller that waits for the environment finds the rest written, too."""
         layers: dict[str, Variables] = {}
         for share in counted.values():
             layers.update(share.environment)
@@ -157,7 +157,9 @@ def _reading(path: Path) -> ConfigReading:
 
 
 def _status(source: _Source, share: Share) -> ConfigSourceStatus:
-    bad = (source.now.names | source.good.configs.keys()) if source.now.message else frozenset()
+    rejected = share.without(source.good)
+    if source.now.message:
+        rejected |= source.now.names | source.good.configs.keys()
     return ConfigSourceStatus(
         present=source.now.present,
         accepted=not source.now.message and not share.refused,
@@ -165,7 +167,7 @@ def _status(source: _Source, share: Share) -> ConfigSourceStatus:
         message=source.now.message or next((problem.text for problem in share.refused), ""),
         problems=(*share.refused, *source.now.problems),
         services=tuple(sorted(share.configs)),
-        rejected=tuple(sorted(bad | share.without(source.good))),
+        rejected=tuple(sorted(rejected)),
         variables=sum(len(variables.values) for variables in share.environment.values()),
     )
 

@@ -1,9 +1,10 @@
 """Services as people look at them: their states, and last of all what of their files is rejected.
 
-A rejected file is a ``ServiceFileStatus`` or a ``ConfigSourceStatus``, but who looks for a service
-looks at the list of services, and at its last event (a stock talosctl shows nothing else). There it
-stands for as long as it is so, behind whatever happened since; a service that no file has ever
-defined rightly is listed for that alone. Nothing of this is written: it is what the resources say.
+A rejected file is a ``ServiceFileStatus`` or a ``ConfigSourceStatus``, but people look for a
+service in the list of services, and there at its last event (a stock talosctl shows nothing else).
+There the rejection stands for as long as it lasts, behind whatever has happened since; a service
+that no file has ever defined without an error is listed for that alone. Nothing of this is written:
+it is composed of resources at every look.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from resources.service_gate import ServiceGate
 from resources.service_state import ServiceEvent, ServicePhase, ServiceState
 
 Rejection: TypeAlias = tuple[str, datetime]
-"""What is said of it, and since when."""
+"""A text for people, and the time since which it is true."""
 
 _EARLIER: Final = ", the earlier one stays in force"
 
@@ -87,7 +88,7 @@ def _waits_for_config(gate: ServiceGate) -> bool:
 
 
 def _id(file: Resource[ServiceFileStatus]) -> str:
-    """Of the service that the file would define; of one without a name, after the file's own."""
+    """The id of the service that the file would define; from the file's name if it names none."""
     name = file.spec.service or PurePath(file.id).stem
     return file.id if any(name_mistakes(name)) else service_id(name)
 

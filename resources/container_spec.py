@@ -8,7 +8,7 @@ from functools import cached_property
 from cosi.resource import Spec, Value
 from resources.extension_service import Mount, Restart, Security
 
-_MACHINE = {"machine_environment"}
+_LEFT_OUT = {"config_version", "machine_environment"}
 
 
 class ConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
@@ -76,7 +76,7 @@ class ContainerSpec(
         out; it counts from 1 again when the machine forgets. An empty ``machine_environment`` is,
         too: what was kept before there was one stays right.
         """
-        left_out = {"config_version"} | (set() if self.machine_environment else _MACHINE)
+        left_out = {"config_version"} if self.machine_environment else _LEFT_OUT
         return hashlib.sha256(
             self.model_dump_json(by_alias=True, exclude=left_out).encode()
         ).hexdigest()

@@ -47,7 +47,7 @@ def crosscheck(
     """Return the problems between the files of one machine, by the name of the file.
 
     Of definitions with one name the first counts, in the order of ``services``. Unless they are the
-    ``whole`` machine, nothing is said about what is in none of the files.
+    ``whole`` machine, what none of the files defines is not reported.
     """
     found: defaultdict[str, list[Problem]] = defaultdict(list)
     defined: dict[str, str] = {}  # names of services, and the files that define them
@@ -60,11 +60,11 @@ def crosscheck(
         found[file].append(problem)
     for file, share in shares(configs).items():
         found[file] += share.refused
-        found[file] += for_nobody(configs[file], defined) if whole else ()
+        found[file] += without_service(configs[file], defined) if whole else ()
     return found
 
 
-def for_nobody(reading: ConfigReading, defined: Collection[str]) -> Iterator[Problem]:
+def without_service(reading: ConfigReading, defined: Collection[str]) -> Iterator[Problem]:
     """Warn about each config of a service that is not ``defined`` (names), if any is."""
     if not defined:
         return

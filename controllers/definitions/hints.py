@@ -70,7 +70,7 @@ def _near_elsewhere(folded: str, here: Record, root: Record) -> str:
 
 
 def _level(key: str, here: Record, root: Record) -> str:
-    """Where else ``key`` is known, in words; empty if nowhere. The outermost level counts."""
+    """The other level that knows ``key``, in words, the outermost first; empty if none does."""
     found = (path for path, level in _levels(root) if level is not here and key in level.keys)
     path = next(found, None)
     if path is None:

@@ -1,7 +1,7 @@
 """What a YAML file is, by what is in it: a service definition or configuration documents.
 
-File names say nothing (both end in ``.yaml``), so that people mix them up; whoever reads one kind
-and finds the other says so, instead of everything that is wrong with it as what it is not.
+File names do not tell (both end in ``.yaml``), so people mix them up; a reader of one kind that
+finds the other says so, instead of everything that is wrong with it as what it is not.
 """
 
 from __future__ import annotations

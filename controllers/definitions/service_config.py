@@ -83,9 +83,9 @@ class ConfigReading:
     probes: Mapping[str, ProbeSpec] = field(default_factory=dict[str, ProbeSpec])
     """By resource id."""
     environment: Mapping[str, Variables] = field(default_factory=dict[str, Variables])
-    """Of all services, by what says it: ``machine.env``, ``EnvironmentConfig``."""
+    """The environment of all services, by its source: ``machine.env``, ``EnvironmentConfig``."""
     names: frozenset[str] = frozenset()
-    """Of all services that it means to configure, also where something is wrong."""
+    """The services that it means to configure, also where something is wrong."""
     present: bool = True
     """Whether there is a file at all; one that is not there is no error, it may come."""
 
@@ -119,7 +119,7 @@ def read_service_configs(data: bytes) -> ConfigReading:
                 problems += _doubts(decoded, said)
                 configs[said.name] = said.config
                 names_at[said.name] = decoded.place(("name",))
-    names = frozenset(document.name for document in file.documents if document.kind == KIND)
+    names = frozenset(d.name for d in file.documents if d.kind == KIND and d.name)
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ConfigReading(problems=in_order(problems), names=names)
     return ConfigReading(configs, in_order(problems), names_at, probes, environment, names)

@@ -49,11 +49,11 @@ def core(id: str) -> str:
 
 
 def to_be_registered(id: str, meant: str = "") -> str:
-    """What is said of a dependency on a service that is not there; ``meant`` is one that is."""
+    """The words for a dependency on a service that is not there; ``meant`` is one that is."""
     hint = f" (did you mean {quote(meant)}?)" if meant else ""
     return f"service {quote(id)} to be registered{hint}"
 
 
 def around(cycle: Iterable[str]) -> str:
-    """What is said of a dependency that leads back to its own service."""
+    """The words for a dependency that leads back to its own service."""
     return "service " + " -> ".join(map(quote, cycle))

@@ -167,7 +167,7 @@ def service(name: str) -> ExtensionServiceSpec:
     return ExtensionServiceSpec(name=name, container=container, restart=Restart.ALWAYS)
 
 
-async def test_a_config_for_nobody_is_a_warning_as_soon_as_there_are_services(
+async def test_a_config_for_no_service_is_a_warning_as_soon_as_there_are_services(
     cosi: Harness, tmp_path: Path
 ) -> None:
     """Issue 14, item 30: what ``cosi validate`` says is in the status, too."""

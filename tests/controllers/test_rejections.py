@@ -128,7 +128,7 @@ async def test_a_rejected_configuration_is_shown_at_the_services_that_it_is_for(
         await cosi.given(id, RUNNING)
     await machine.configure(CONFIG.format("a", "[A=1]"))
     await machine.configure(
-        CONFIG.format("a", "[A=1]") + CONFIG.format("b", "x") + CONFIG.format("nobody", "[A=1]")
+        CONFIG.format("a", "[A=1]") + CONFIG.format("b", "x") + CONFIG.format("other", "[A=1]")
     )
     where = f"{machine.paths.config}:10:14: cannot construct !!str `x` into []string"
     assert await machine.shown() == {

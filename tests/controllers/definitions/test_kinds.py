@@ -46,7 +46,7 @@ CONFIG = (
     ],
 )
 def test_a_plain_machine_config_is_no_service_definition(text: str, tmp_path: Path) -> None:
-    """Issue 14, item 28: it was taken for one, and told that it has no name and no container."""
+    """Issue 14, item 28: it was taken for one that lacks a name and a container."""
     assert is_configuration(text.encode())
     path = tmp_path / "x.yaml"
     path.write_text(text)

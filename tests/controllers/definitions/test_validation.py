@@ -125,15 +125,15 @@ def test_every_member_of_a_cycle_is_an_error(tmp_path: Path) -> None:
     ]
 
 
-def test_config_documents_for_nobody_are_warnings(tmp_path: Path) -> None:
+def test_config_documents_for_no_service_are_warnings(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(definition("tailscale"))
-    (tmp_path / "config.yaml").write_text(config("tailscale", "ext-tailscale", "nobody"))
+    (tmp_path / "config.yaml").write_text(config("tailscale", "ext-tailscale", "other"))
     assert lines(tmp_path, below=tmp_path) == [
         (
             'config.yaml:9:7: warning: no service has the name "ext-tailscale" '
             '(did you mean "tailscale"?)'
         ),
-        'config.yaml:14:7: warning: no service has the name "nobody"',
+        'config.yaml:14:7: warning: no service has the name "other"',
     ]
 
 
