@@ -83,8 +83,12 @@ class TaskSet(Generic[T]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        self._group.cancel_scope.cancel()
-        return await self._group.__aexit__(exc_type, exc, traceback)
+        group, self._entered = self._group, None
+        group.cancel_scope.cancel()
+        try:
+            return await group.__aexit__(exc_type, exc, traceback)
+        finally:
+            self._tasks.clear()
 
     @property
     def _group(self) -> anyio.abc.TaskGroup:
@@ -123,13 +127,17 @@ class TaskSet(Generic[T]):
             await task.ended.wait()
 
     def start(self, id: str, spec: T) -> None:
-        """Want this one: start it, replace it if its spec differs, or leave it alone."""
+        """Want this one: start it, replace it if its spec differs, or leave it alone.
+
+        Raises ``RuntimeError`` outside of the block, and from the moment in which it is left.
+        """
         task = self._tasks.get(id)
         if task is None or task.finished:
             if task is not None and task.spec == spec:
                 return
+            group = self._group  # before anything is counted or noted: it may be closed
             task = self._tasks[id] = _Task(spec)
-            self._group.start_soon(self._keep, id, task, self._token(), name=f"task {id}")
+            group.start_soon(self._keep, id, task, self._token(), name=f"task {id}")
             return
         if not task.wanted or task.spec != spec:
             task.spec, task.wanted = spec, True

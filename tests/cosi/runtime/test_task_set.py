@@ -201,3 +201,61 @@ async def test_a_failing_task_is_a_failure_of_its_controller(
     assert foreman.crew.at_work == {"bad"}
     await cosi.runtime.unregister(foreman)
     assert foreman.crew.at_work == set()
+
+
+async def test_a_set_that_was_left_refuses_a_start_and_remembers_none() -> None:
+    crew = Crew()
+    async with TaskSet(crew.work) as tasks:
+        tasks.start("a", 1)
+        await anyio.sleep(1)
+    with pytest.raises(RuntimeError, match="not open"):
+        tasks.start("b", 1)
+    assert list(tasks) == []
+    assert not tasks.running("a")
+    crew.lately()
+    async with tasks:
+        tasks.start("a", 1)
+        await anyio.sleep(1)
+        assert crew.lately() == ["a1 starts"]
+
+
+async def test_a_set_that_is_being_left_begins_nothing() -> None:
+    refused: list[str] = []
+
+    async def too_late(id: str, spec: int) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            try:
+                tasks.start("late", 1)
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    async with TaskSet(too_late) as tasks:
+        tasks.start("a", 1)
+        await anyio.sleep(1)
+    assert len(refused) == 1
+    assert "not open" in refused[0]
+
+
+class Latecomer(Controller):
+    """Starts a task, in a set that was left before."""
+
+    numbers = Input(Number)
+
+    def __init__(self) -> None:
+        self.crew = Crew()
+
+    async def run(self, wakeups: Wakeups, /) -> None:
+        async with TaskSet(self.crew.work) as tasks:
+            pass
+        async for _ in wakeups:
+            with pytest.raises(RuntimeError):
+                tasks.start("a", 1)
+
+
+async def test_a_start_that_is_refused_is_no_work_that_never_ends(cosi: Harness) -> None:
+    """It was counted before it was refused: nothing was ever settled again."""
+    cosi.start(Latecomer())
+    with anyio.fail_after(5):
+        await cosi.given("one", Number(value=1))
