@@ -76,6 +76,8 @@ def render_container(
         security=asked.security,
         restart=service.restart,
         log_to_console=service.log_to_console,
+        needs_config=any(dependency.configuration for dependency in service.depends),
+        depends_digest=service.depends_digest,
     )
 
 

@@ -70,7 +70,9 @@ class DependencyController(QController[ExtensionServiceSpec]):
             self._wake_dependents(id)
         depends = conditions(service.spec, self.requires)
         self._note(service.id, id, depends)
-        await self.gates.apply(id, gate(depends, await self._facts(service.id, id, depends)))
+        found = gate(depends, await self._facts(service.id, id, depends))
+        digest = service.spec.depends_digest
+        await self.gates.apply(id, found.evolve(depends_digest=digest))
 
     @override
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from typing import Final
 
 from cosi.resource import Spec, Value
 from resources.extension_service import Mount, Restart, Security
-
-_LEFT_OUT = {"config_version", "machine_environment"}
 
 
 class ConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
@@ -40,6 +39,8 @@ class ContainerSpec(
         "logToConsole": 10,
         "configVersion": 11,
         "machineEnvironment": 12,
+        "needsConfig": 13,
+        "dependsDigest": 14,
     },
 ):
     """Everything that a driver needs, and nothing of the host: where the root filesystem and the
@@ -68,15 +69,33 @@ class ContainerSpec(
     config_version: str = ""
     """Of the ExtensionServiceConfig that is in here; "" if there is none. Its files must be
     written (``ServiceGate.config_version``) before the container may start."""
+    needs_config: bool = False
+    """Whether the service runs only with an ExtensionServiceConfig (``configuration: true``)."""
+    depends_digest: str = ""
+    """Of what the service depends on (``ExtensionServiceSpec.depends_digest``): a ServiceGate with
+    another one was made from another definition, and says nothing about this container."""
+
+    @property
+    def awaits_config(self) -> bool:
+        """Whether it cannot run as it is, because the config that it needs is not there."""
+        return self.needs_config and not self.config_version
 
     @cached_property
     def digest(self) -> str:
         """Equal for two specs that give the same container, in this life of the program and the
         next: what a driver keeps with a container to know it again. ``config_version`` is left
         out; it counts from 1 again when the machine forgets. An empty ``machine_environment`` is,
-        too: what was kept before there was one stays right.
+        too: what was kept before there was one stays right. Without the config that it needs it is
+        another container than with it, also where that config is empty.
         """
-        left_out = {"config_version"} if self.machine_environment else _LEFT_OUT
-        return hashlib.sha256(
-            self.model_dump_json(by_alias=True, exclude=left_out).encode()
-        ).hexdigest()
+        left_out = {*_NOT_OF_THE_CONTAINER}
+        if not self.machine_environment:
+            left_out.add("machine_environment")
+        fields = self.model_dump_json(by_alias=True, exclude=left_out)
+        if self.awaits_config:
+            fields += "without the config that it needs"
+        return hashlib.sha256(fields.encode()).hexdigest()
+
+
+_NOT_OF_THE_CONTAINER: Final = frozenset({"config_version", "needs_config", "depends_digest"})
+"""Fields that say when a container may run, and not what it is."""

@@ -9,9 +9,11 @@ making a path of it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
 
 from pydantic import Field, model_validator
@@ -224,6 +226,19 @@ class ExtensionServiceSpec(
     def service_id(self) -> str:
         """The id under which people and other services know it: ``ext-`` and the name."""
         return service_id(self.name)
+
+    @cached_property
+    def depends_digest(self) -> str:
+        """Equal for two definitions that wait for the same things; "" for one that waits for none.
+
+        What two controllers make of one definition carries it, so that a third can tell whether
+        both have seen the same.
+        """
+        if not self.depends and not self.container.environment_file:
+            return ""
+        waited_for = [each.model_dump_json(by_alias=True) for each in self.depends]
+        text = "\n".join((*waited_for, self.container.environment_file))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def mistakes(self) -> Iterator[Mistake]:
         """All that is wrong, in Talos's order: name, restart, container, dependencies.

@@ -13,6 +13,7 @@ class ServiceGate(
         "impossible": 3,
         "services": 4,
         "configVersion": 5,
+        "dependsDigest": 6,
     },
 ):
     """Open when nothing is waited for any more; it holds back a start and never stops what runs.
@@ -32,6 +33,9 @@ class ServiceGate(
     config_version: str = ""
     """Of the ExtensionServiceConfig whose files are written; a container that was made from
     another one waits for its own."""
+    depends_digest: str = ""
+    """Of what the service depends on (``ExtensionServiceSpec.depends_digest``): it tells a gate of
+    this definition from one of the definition before it."""
 
     @property
     def open(self) -> bool:

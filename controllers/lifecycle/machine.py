@@ -24,12 +24,11 @@ The work of a stage that an update has left is to be abandoned. So is that of on
 Three rules decide everything else, in this order (:meth:`Lifecycle._reconsider`):
 
 1. What nobody wants (removed, stopped by a person, shutdown) stops, and a start or a restart that
-   is under way is called off: an explicit stop always wins. It is a fact, not a token: asking a
-   service to stop that does not run leaves nothing behind that could end its next start (weak
-   point 11.1/11).
+   is under way is called off: an explicit stop always wins. It is a fact, and no token that could
+   end the next start of a service that does not run (weak point 11.1/11).
 2. What does not run starts if it is asked to or if its container is another one than it was.
-3. What runs is replaced, when the new container could start: stopped first, and started when
-   nothing of the old one is left.
+3. What runs is replaced when the new container could start, or lacks the config that it needs:
+   it is stopped first, and the new one is started when nothing of the old one is left.
 """
 
 from __future__ import annotations
@@ -128,14 +127,15 @@ class Lifecycle:
         """Begin with what an earlier life has left running, made from ``container`` if known."""
         # It is wanted until somebody says otherwise: its definition may be read later.
         self.container = self.wish.container = container
+        self.wish.claiming = True
         self._digest, self._prepared, self.pid = digest, container is not None, pid
         self._enter(Stage.RUNNING, ServicePhase.RUNNING, texts.took_over(self.id, pid))
 
     def recall(self, memory: Memory) -> None:
         """Begin with what an earlier life has remembered, after :meth:`took_over` if need be."""
         self.wish.held = memory.held
-        if not memory.digest:
-            return
+        if not memory.text:
+            return  # it was not over
         taken_over = self.stage is Stage.RUNNING
         if taken_over and memory.digest != self._digest:
             return  # something else runs by now
@@ -189,7 +189,8 @@ class Lifecycle:
             return (asked or self._replaced) and self._begin()
         if self.stage is Stage.WAITING and not asked:
             return self._pass_gate()
-        return (asked or (self._replaced and self.wish.pending == "")) and self._begin_stop()
+        other = self._replaced and self.wish.displaces(self.container)
+        return (asked or other) and self._begin_stop(for_another=other)
 
     @property
     def _replaced(self) -> bool:
@@ -198,7 +199,8 @@ class Lifecycle:
     # -- starting ---------------------------------------------------------------------------------
 
     def _begin(self) -> bool:
-        self.wish.start_asked = self._stopping = self._impatient = self.killed = False
+        self.wish.start_asked = self.wish.claiming = False
+        self._stopping = self._impatient = self.killed = False
         self._take_wanted()
         self.restarts, self.exit_code = 0, None
         self._described, self._noted, self._complaint, self._ended = None, (), "", None
@@ -329,11 +331,13 @@ class Lifecycle:
 
     # -- stopping ---------------------------------------------------------------------------------
 
-    def _begin_stop(self) -> bool:
+    def _begin_stop(self, *, for_another: bool = False) -> bool:
         """Begin to stop, unless there is nothing to stop or it is under way; then False."""
         if self.stage is Stage.IDLE or self._stopping:
             return False
         self._stopping = True
+        if for_another:
+            self._digest = ""  # whatever is wanted at the end is started: also the old one again
         if self.stage in STARTING_UP:
             self.interrupted = True
         elif self.stage is Stage.WAITING:
@@ -352,13 +356,10 @@ class Lifecycle:
             text = texts.sending("SIGTERM", self.id, self.pid or 0)
             self._enter(Stage.TERMINATING, ServicePhase.STOPPING, text)
 
-    def _kill(self) -> None:
+    def _kill(self, _: Outcome | None = None) -> None:
         self.killed = True
         text = texts.sending("SIGKILL", self.id, self.pid or 0)
         self._enter(Stage.KILLING, ServicePhase.STOPPING, text)
-
-    def _when_time_is_up(self, _: Outcome) -> None:
-        self._kill()
 
     def _when_signal_failed(self, outcome: Failed) -> None:
         if outcome.text != self._complaint:
@@ -386,7 +387,7 @@ class Lifecycle:
         (Stage.LAUNCHING, Interrupted): _when_interrupted,
         (Stage.RUNNING, Exited): _when_exited,
         (Stage.TERMINATING, Failed): _when_signal_failed,
-        (Stage.TERMINATING, TimeUp): _when_time_is_up,
+        (Stage.TERMINATING, TimeUp): _kill,
         (Stage.TERMINATING, Exited): _when_exited,
         (Stage.KILLING, Failed): _when_signal_failed,
         (Stage.KILLING, Exited): _when_exited,

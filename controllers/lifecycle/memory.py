@@ -17,7 +17,7 @@ class Memory:
     """Of one service."""
 
     held: bool = False
-    """Whether somebody asked for a stop, and nobody for a start since then."""
+    """Whether a person asked for a stop, and for no start since then."""
     digest: str = ""
     """Of the container whose life is over; "" if none is."""
     phase: ServicePhase = ServicePhase.INITIALIZED

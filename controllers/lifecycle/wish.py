@@ -22,6 +22,8 @@ class Wish:
         self.held = False
         """Whether somebody asked for a stop, and nobody for a start since then."""
         self.for_good = False
+        self.claiming = False
+        """Whether what runs was taken over a moment ago, and its config may be read later."""
         self._seen: ServiceRequest | None = None
 
     @property
@@ -31,14 +33,28 @@ class Wish:
 
     @property
     def pending(self) -> str | None:
-        """What a start waits for, in words; ``None`` while that is not known."""
-        if self.gate is None or self.container is None:
+        """What a start waits for, in words; ``None`` while that is not known: also while the gate
+        and the container are not made from the same definition yet.
+        """
+        container, gate = self.container, self.gate
+        if container is None or gate is None or container.depends_digest != gate.depends_digest:
             return None
-        missing = self.gate.waiting_for
-        written = self.container.config_version in {"", self.gate.config_version}
-        if not written and CONFIGURATION_TEXT not in missing:
+        missing = gate.waiting_for
+        named = any(text.startswith(CONFIGURATION_TEXT) for text in missing)
+        if not named and not _config_is_written(container, gate):
             missing = (*missing, CONFIGURATION_TEXT)
         return ", ".join(missing)
+
+    def displaces(self, running: ContainerSpec | None) -> bool:
+        """Whether the container takes the place of ``running``, from which it differs, now.
+
+        It does when it could start. One whose config was withdrawn does so at once, and then waits
+        for the next config (Talos 1.14): what runs was made from a config that is not there.
+        """
+        wanted = self.container
+        if wanted is None or (self.claiming and _lacks_the_config_of(running, wanted)):
+            return False
+        return wanted.awaits_config or self.pending == ""
 
     def take(self, request: ServiceRequest | None, *, at_rest: bool) -> None:
         """Take in the current request; ``at_rest`` if the service is down or going down."""
@@ -49,8 +65,8 @@ class Wish:
             # Withdrawn; what nobody has stopped runs.
             self.start_asked, self.held, self.request = self.held, False, 0
         elif first and request.generation == self.request:
-            # It was acted upon in an earlier life of the supervisor.
-            self.held = request.desired is Desired.STOP
+            # It was acted upon in an earlier life, and the service may have been held after that.
+            self.held = self.held or request.desired is Desired.STOP
         else:
             self.request = request.generation
             self._ask(request.desired, at_rest=at_rest)
@@ -62,3 +78,12 @@ class Wish:
         """
         self.held = desired is Desired.STOP
         self.start_asked = desired is Desired.RESTART or (desired is Desired.START and at_rest)
+
+
+def _lacks_the_config_of(running: ContainerSpec | None, wanted: ContainerSpec) -> bool:
+    return running is not None and running.config_version != "" and wanted.config_version == ""
+
+
+def _config_is_written(container: ContainerSpec, gate: ServiceGate) -> bool:
+    """Whether the files are there that the container was made with."""
+    return not container.awaits_config and container.config_version in {"", gate.config_version}

@@ -55,6 +55,7 @@ def test_everything_that_a_service_asks_for_is_in_its_container() -> None:
         security=Security(masked_paths=(), writeable_rootfs=True),
         restart=Restart.UNTIL_SUCCESS,
         log_to_console=True,
+        depends_digest=SERVICE.depends_digest,
     )
 
 
