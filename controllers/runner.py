@@ -1,4 +1,4 @@
-"""ContainerSpec, ServiceGate, ServiceRequest → (container) → ServiceState."""
+"""ContainerSpec, ServiceGate, ServiceRequest, ServiceState → (container) → ServiceState."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from typing_extensions import override
 from controllers.containers.driver import Adopted, Driver
 from controllers.containers.fleet import Fleet
 from controllers.containers.memories import Memories
+from controllers.containers.reports import Reports
 from controllers.containers.supervisor import Clock, Supervisor, utc_now
-from cosi import CosiError, Mapped, Output, QController, Requeue, Resource, StrongInput, idle
+from controllers.lifecycle.memory import Memory
+from cosi import Mapped, Output, QController, Requeue, Resource, StrongInput, TaskSet, idle
 from resources.container_spec import ContainerSpec
 from resources.go_text import quote
 from resources.service_gate import ServiceGate
@@ -27,7 +29,7 @@ STOP_SECONDS: Final = 30.0
 CLAIM_SECONDS: Final = 5.0
 """After the last new definition, how long a container that was found waits for its own."""
 LATER: Final = Requeue(after=3600)
-"""Somebody will wake the key; this is only so that it cannot be forgotten."""
+"""Something will wake the key; this is only so that it cannot be forgotten."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +50,17 @@ class RunnerController(QController[ContainerSpec]):
     *Guarantees.* Never two containers of one service. A ContainerSpec is not destroyed before its
     container and its root filesystem are gone. At the end everything stops in order and within
     ``stop_seconds``, or is left running if ``on_exit`` says so; a later life takes that over, and
-    knows from ``memories`` what was over, or was stopped by a person.
+    knows from ``memories`` what was over. What a person has stopped stays stopped after any end,
+    until the machine boots. What is published at rest does not depend on which write failed.
     """
+
+    def _of_state(self, state: Resource[ServiceState]) -> None:
+        self._reports.news(state.id)
 
     primary = StrongInput(ContainerSpec)
     gates = Mapped(ServiceGate)
     requests = Mapped(ServiceRequest)
+    published = Mapped(ServiceState, by=_of_state)
     states = Output(ServiceState, shared=True)
 
     def __init__(
@@ -71,10 +78,12 @@ class RunnerController(QController[ContainerSpec]):
         self._clock = clock
         self._memories = memories or Memories()
         self._fleet = Fleet(self._live, self._ended)
+        self._reports = Reports(self.states, self.wake)
         self._ready = False
         self._unclaimed: set[str] = set()
         self._claimed_at = 0.0
-        self._unpublished: set[str] = set()
+        self._unkept: TaskSet[None]
+        """Services of which something is to be remembered that could not be written."""
         self._provider_stops: dict[str, float] = {}
         """Providers that wait for their dependents to be down, and until when."""
 
@@ -82,16 +91,14 @@ class RunnerController(QController[ContainerSpec]):
 
     @override
     async def reconcile(self, container: Resource[ContainerSpec]) -> Requeue | None:
-        if not self._ready:
-            return LATER
-        supervisor = await self._supervisor(container.id)
         gate = await self.gates.find(container.id)
         request = await self.requests.find(container.id)
+        supervisor = await self._supervisor(container.id)
+        if supervisor is None:
+            return LATER
         asked, look_again = self._dependents_first(supervisor, request.spec if request else None)
         supervisor.update(container.spec, gate.spec if gate else None, asked)
         self._fleet.note_needs(supervisor)
-        if container.id in self._unpublished:
-            await self._publish(container.id, supervisor.state)
         return look_again
 
     @override
@@ -103,27 +110,37 @@ class RunnerController(QController[ContainerSpec]):
             supervisor.update(None, supervisor.life.wish.gate, supervisor.requested)
             return LATER  # until it has ended
         self._provider_stops.pop(container.id, None)
-        await self._forget(container.id)
-        return None
+        return None if await self._forget(container.id) else LATER
 
-    async def _supervisor(self, id: str) -> Supervisor:
-        supervisor = self._fleet.find(id)
+    async def _supervisor(self, id: str) -> Supervisor | None:
+        """The one of a service; ``None`` while it is not known what runs already."""
+        fleet = self._fleet
+        history = None if fleet.find(id) else await self._history_of(id)
+        # The background may have failed while that was read, and have begun anew.
+        if not self._ready or self._fleet is not fleet:
+            return None
+        supervisor = fleet.find(id)
         if supervisor is None:
-            supervisor = await self._begin(id)
+            supervisor = self._begin(id, history)
             self._claimed_at = anyio.current_time()
         self._unclaimed.discard(id)
         return supervisor
 
-    async def _begin(self, id: str, adopted: Adopted | None = None) -> Supervisor:
+    async def _history_of(self, id: str) -> ServiceState | None:
         known = await self.states.find(id)
+        return _history(known.spec) if known and known.owner == self.name else None
+
+    def _begin(
+        self, id: str, history: ServiceState | None, adopted: Adopted | None = None
+    ) -> Supervisor:
         supervisor = Supervisor(
             id,
             self.driver,
-            self._publish,
-            state=_history(known.spec) if known and known.owner == self.name else None,
+            self._reports.publish,
+            state=history,
             clock=self._clock,
             at_rest=self._at_rest,
-            remember=self._memories.keep,
+            remember=self._remember,
         )
         if adopted:
             supervisor.take_over(adopted)
@@ -191,36 +208,41 @@ class RunnerController(QController[ContainerSpec]):
                     await self._fleet.leave()
                 else:
                     await self._fleet.stop(self.stop_seconds)
-                    # An end in order is like that of the machine: next time everything starts.
-                    self._memories.keep_only(())
+                    # Next time everything starts, except for what a person has stopped.
+                    self._memories.keep_only(self._memories.held)
 
     @asynccontextmanager
     async def _supervising(self) -> AsyncGenerator[None]:
         self._fleet = Fleet(self._live, self._ended)
-        async with self._fleet.running():
-            self._memories.recall()
-            await self._take_over(await self.driver.adopt())
-            self._ready = True
-            for container in await self.primary.list():
-                self.wake(container.id)
+        self._reports = Reports(self.states, self.wake)
+        self._unkept = TaskSet(self._keep, ended=self._kept)
+        async with self._unkept, self._reports.running(), self._fleet.running():
             try:
+                self._memories.recall()
+                await self._take_over(await self.driver.adopt())
+                self._ready = True
+                for container in await self.primary.list():
+                    self.wake(container.id)
                 yield
             finally:
                 self._ready = False
 
     async def _take_over(self, found: Mapping[str, Adopted]) -> None:
-        """Begin with what runs already, and forget what an earlier life said of the rest."""
+        """Begin with what runs already, and forget what an earlier life said of the rest.
+
+        What the store raises is a failure of the whole: nothing starts before that is forgotten.
+        """
         for state in await self.states.list():
             if state.owner == self.name and state.id not in found:
-                await self._publish(state.id, _history(state.spec))
+                await self.states.apply(state.id, _history(state.spec))
         for id, adopted in found.items():
-            await self._begin(id, adopted)
+            self._begin(id, await self._history_of(id), adopted)
         self._unclaimed = set(found)
         self._claimed_at = anyio.current_time()
 
     async def _let_go_of_the_unclaimed(self) -> None:
-        """Stop the containers whose definition has not come back; there is no other sign that
-        all definitions are read.
+        """Stop the containers whose definition has not come back, and take what is defined of the
+        others for all there is; there is no other sign that everything is read.
         """
         while anyio.current_time() < self._claimed_at + CLAIM_SECONDS:  # noqa: ASYNC110  # it moves
             await anyio.sleep_until(self._claimed_at + CLAIM_SECONDS)
@@ -229,8 +251,10 @@ class RunnerController(QController[ContainerSpec]):
                 _log.info("%s: nobody defines it any more", id)
                 supervisor.update(None, None, None)
         self._unclaimed.clear()
+        for member in self._fleet:
+            member.claimed()
         self._memories.keep_only([member.id for member in self._fleet])
-        await self.states.prune(keep=[member.id for member in self._fleet])
+        await self._reports.prune(self.name, self._fleet.find)
 
     async def _live(self, id: str, supervisor: Supervisor) -> None:
         await supervisor.run()
@@ -241,27 +265,23 @@ class RunnerController(QController[ContainerSpec]):
         self.wake(id)
         self._at_rest(id)
 
-    # -- reporting --------------------------------------------------------------------------------
+    # -- what outlives a service ------------------------------------------------------------------
 
-    async def _publish(self, id: str, state: ServiceState) -> None:
-        """Write what became of a service; that it cannot be told must not keep it from living."""
-        try:
-            stored = await self.states.apply(id, state)
-        except CosiError as error:
-            _log.warning("%s: its state cannot be written: %s", id, error)
-            return
-        if stored.tearing_down:
-            self._unpublished.add(id)
-        else:
-            self._unpublished.discard(id)
+    def _remember(self, id: str, memory: Memory | None) -> None:
+        """Keep what the next life must know; what cannot be written now is written later."""
+        if not self._memories.keep(id, memory):
+            self._unkept.start(id, None)
 
-    async def _forget(self, id: str) -> None:
-        self._unpublished.discard(id)
-        self._memories.keep(id, None)
-        try:
-            await self.states.remove(id)
-        except CosiError as error:
-            _log.warning("%s: its state cannot be removed: %s", id, error)
+    async def _keep(self, id: str, _: None) -> None:
+        self._memories.write(id)
+
+    def _kept(self, id: str) -> None:
+        self._unkept.drop(id)
+
+    async def _forget(self, id: str) -> bool:
+        """Returns whether nothing is left of what was published; if not, the key is woken."""
+        self._remember(id, None)
+        return await self._reports.publish(id, None)
 
 
 def _history(state: ServiceState) -> ServiceState:

@@ -56,9 +56,9 @@ class Fleet:
         return self._members.get(id)
 
     def begin(self, supervisor: Supervisor) -> None:
-        """Take one in and let it live."""
+        """Take one in and let it live; raises ``RuntimeError`` outside of :meth:`running`."""
+        self._tasks.start(supervisor.id, supervisor)  # refused when the time of all is over
         self._members[supervisor.id] = supervisor
-        self._tasks.start(supervisor.id, supervisor)
 
     def note_needs(self, supervisor: Supervisor) -> None:
         """Learn from the gate of one what it depends on."""

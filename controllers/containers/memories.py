@@ -34,12 +34,24 @@ class Memories:
         """What is known of one service; ``None`` if nothing is."""
         return self._known.get(id)
 
-    def keep(self, id: str, memory: Memory | None) -> None:
-        """Remember this and nothing else of one service; ``None``: nothing."""
+    @property
+    def held(self) -> frozenset[str]:
+        """The services that a person has stopped."""
+        return frozenset(id for id, memory in self._known.items() if memory.held)
+
+    def keep(self, id: str, memory: Memory | None) -> bool:
+        """Remember this and nothing else of one service; ``None``: nothing.
+
+        Returns whether it outlives this process, where it is to; if not, :meth:`write` it later.
+        """
         if memory is None:
             self._known.pop(id, None)
         else:
             self._known[id] = memory
+        return True
+
+    def write(self, id: str) -> None:
+        """Let what is known of one service outlive this process; raises ``OSError``."""
 
     def keep_only(self, ids: Collection[str]) -> None:
         """Forget all services but these."""
@@ -51,7 +63,7 @@ class LastingMemories(Memories):
     """One file for each service, in a directory that is made when it is needed.
 
     They end with the boot, as everything does that Talos knows of a service. One that cannot be
-    written is a line in the log, and is still known in this life.
+    written is a line in the log, is still known in this life, and may be written later.
     """
 
     def __init__(self, directory: Path, boot: Callable[[], str] = boot_id) -> None:
@@ -64,13 +76,19 @@ class LastingMemories(Memories):
         self._known = dict(self._read())
 
     @override
-    def keep(self, id: str, memory: Memory | None) -> None:
+    def keep(self, id: str, memory: Memory | None) -> bool:
         super().keep(id, memory)
         with self._complaining(id):
-            if memory is None:
-                self._file(id).unlink(missing_ok=True)
-            else:
-                self._write(id, memory)
+            self.write(id)
+            return True
+        return False
+
+    @override
+    def write(self, id: str) -> None:
+        if memory := self._known.get(id):
+            self._write(id, memory)
+        else:
+            self._file(id).unlink(missing_ok=True)
 
     @override
     def keep_only(self, ids: Collection[str]) -> None:

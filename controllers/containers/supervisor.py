@@ -42,7 +42,7 @@ CLEAN_UP_SECONDS: Final = 30.0
 """How long taking away a container, or a root filesystem, may last before it is given up."""
 
 Clock = Callable[[], datetime]
-Publish = Callable[[str, ServiceState], Awaitable[None]]
+Publish = Callable[[str, ServiceState], Awaitable[object]]
 Remember = Callable[[str, Memory | None], object]
 
 _log = logging.getLogger(__name__)
@@ -138,6 +138,11 @@ class Supervisor:
             exit_code=memory.exit_code,
             events=self.state.events if known else (*self.state.events, event)[-EVENTS_KEPT:],
         )
+
+    def claimed(self) -> None:
+        """Take what is wanted now for all there is of what was taken over: nothing more comes."""
+        self.life.wish.claiming = False
+        self.update(self.life.wish.container, self.life.wish.gate, self.requested)
 
     def hold(self) -> None:
         """Stop, until somebody asks for a start."""

@@ -177,15 +177,32 @@ async def test_what_ends_and_is_defined_by_nobody_is_forgotten() -> None:
     assert machine.driver.left_behind == ()
 
 
-async def test_an_end_in_order_is_forgotten() -> None:
+async def test_what_was_over_starts_again_after_an_end_in_order() -> None:
     machine = Machine()
     machine.driver.script("ext-a", Run(after=0.0))
     async with machine.life(on_exit=OnExit.STOP):
         pass
     async with machine.life(on_exit=OnExit.STOP) as life:
         assert (await life.service()).running
+
+
+@pytest.mark.parametrize("last", OnExit)
+@pytest.mark.parametrize("first", OnExit)
+async def test_what_a_person_has_stopped_stays_stopped_over_any_end(
+    first: OnExit, last: OnExit
+) -> None:
+    """An orderly restart started it, and a kill did not."""
+    machine = Machine()
+    async with machine.life(FOREVER, on_exit=first) as life:
+        assert (await life.service()).running
         await life.given(ServiceRequest(desired=Desired.STOP))
-    async with machine.life(on_exit=OnExit.STOP) as life:
+    for _ in range(2):
+        async with machine.life(FOREVER, on_exit=last) as life:
+            assert (await life.service()).phase is ServicePhase.FINISHED
+    assert machine.starts == 1
+    async with machine.life(FOREVER, on_exit=first) as life:
+        assert (await life.given(ServiceRequest(desired=Desired.START))).running
+    async with machine.life(FOREVER, on_exit=last) as life:
         assert (await life.service()).running
 
 
