@@ -79,6 +79,7 @@ class PathStatusController(Controller):
         self._output = Yielding(self.paths)
         self._wishes = Wishes()
         self._news: dict[str, Presence] = {}
+        self._going: set[str] = set()  # what is to be taken away, and was held when it was tried
         self._failure: Presence | None = None
         self._unanswered: set[str] = set()
         self._answered = anyio.Event()
@@ -111,14 +112,16 @@ class PathStatusController(Controller):
     async def reconcile(self) -> None:
         for cause in self.woken_by:
             await self._heed(cause)
+        for path in sorted(self._going):
+            if path in self._wishes or await self._output.remove(path):
+                self._going.discard(path)
         # Whoever asks for a path is not settled before there is an answer; a file system that
         # gives none is waited for once.
         with anyio.move_on_after(FIRST_LOOK_SECONDS):
             await self._answered.wait()
         self._answer(set(self._unanswered))
         for path, presence in tuple(self._news.items()):
-            await self._write(path, presence)
-            if self._news.get(path) is presence:
+            if await self._write(path, presence) and self._news.get(path) is presence:
                 del self._news[path]
 
     async def _heed(self, cause: Cause) -> None:
@@ -129,7 +132,7 @@ class PathStatusController(Controller):
         gone = cause.what is What.DESTROYED
         if cause.resource.metadata.type == self.services.kind.type:
             paths = frozenset[str]() if gone else _paths(cause.resource)
-            await self._wish(cause.resource.id, paths)
+            self._wish(cause.resource.id, paths)
         elif gone and cause.resource.id in self._wishes:
             self._want(cause.resource.id)
 
@@ -137,15 +140,16 @@ class PathStatusController(Controller):
         """Begin anew: also with what an earlier life of this program has left behind."""
         services = {service.id: _paths(service) for service in await self.services.list()}
         for service in {*self._wishes.services(), *services}:
-            await self._wish(service, services.get(service, frozenset[str]()))
-        await self.paths.prune(keep=self._wishes)
+            self._wish(service, services.get(service, frozenset[str]()))
+        left = [each.id for each in await self.paths.list() if each.owner == self.name]
+        self._going.update(path for path in left if path not in self._wishes)
 
-    async def _wish(self, service: str, paths: frozenset[str]) -> None:
+    def _wish(self, service: str, paths: frozenset[str]) -> None:
         for path in self._wishes.set(service, paths):
             if path in self._wishes:
                 self._want(path)
             else:
-                await self._forget(path)
+                self._forget(path)
 
     def _want(self, path: str) -> None:
         if self._failure:
@@ -155,16 +159,17 @@ class PathStatusController(Controller):
             self._answered = anyio.Event()
         self._reader.want(path)
 
-    async def _forget(self, path: str) -> None:
+    def _forget(self, path: str) -> None:
         self._reader.forget(path)
         self._news.pop(path, None)
         self._answer({path})
-        await self._output.remove(path)
+        self._going.add(path)
 
-    async def _write(self, path: str, presence: Presence) -> None:
-        if path in self._wishes:
-            status = PathStatus(present=presence.present, error=presence.error)
-            await self._output.apply(path, status)
+    async def _write(self, path: str, presence: Presence) -> bool:
+        if path not in self._wishes:
+            return True
+        status = PathStatus(present=presence.present, error=presence.error)
+        return await self._output.apply(path, status)
 
 
 def _paths(service: Resource[ExtensionServiceSpec]) -> frozenset[str]:

@@ -81,8 +81,8 @@ class ServiceFilesController(Controller):
         for service in sorted(self._services_to_write):
             await self._write(service)
         for file in sorted(self._files_to_tell):
-            await self._tell(file)
-            self._files_to_tell.discard(file)
+            if await self._tell(file):
+                self._files_to_tell.discard(file)
 
     async def _look(self) -> None:
         """Take in what has changed on disk since the last look."""
@@ -122,9 +122,14 @@ class ServiceFilesController(Controller):
             self._files_to_tell.update(self._claims.claimants(service))
 
     async def _forget_earlier_life(self) -> None:
-        """A state that outlives this program may hold what no file says any more."""
-        await self.services.prune(keep=self._claims.services)
-        await self.statuses.prune(keep=self._claims.files)
+        """A state that outlives this program may hold what no file says any more.
+
+        What is held of it now is taken away later, as what goes in this life.
+        """
+        ours = [each.id for each in await self.services.list() if each.owner == self.name]
+        self._services_to_write.update(set(ours) - self._claims.services)
+        ours = [each.id for each in await self.statuses.list() if each.owner == self.name]
+        self._files_to_tell.update(set(ours) - self._claims.files)
 
     async def _write(self, service: str) -> None:
         """Make the service what its file says; what is still held is written when it is free."""
@@ -142,17 +147,18 @@ class ServiceFilesController(Controller):
         if written:
             self._services_to_write.discard(service)
 
-    async def _tell(self, file: str) -> None:
+    async def _tell(self, file: str) -> bool:
+        """Write the status of a file, or take it away; ``False`` if the old one is still held."""
         if file not in self._claims.files:
-            await self.statuses.remove(file)
-            return
+            return await self.statuses.remove(file)
         status = self._claims.status(file)
         if status.in_force and (other := self._others.get(status.service)):
             status = status.evolve(in_force=False, message=other)
         before = await self.statuses.find(file)
+        stored = await self.statuses.apply(file, status)
         if before is None or before.spec != status:
-            await self.statuses.apply(file, status)
             _log(file, status, self._claims.fault(file))
+        return not stored.tearing_down
 
 
 def _log(file: str, status: ServiceFileStatus, fault: Fault | None) -> None:

@@ -27,21 +27,25 @@ class Yielding(Generic[S]):
 
     async def apply(
         self, id: str, spec: S, *, annotations: Mapping[str, str] | None = None
-    ) -> None:
-        """Make it so, unless it is somebody else's: said once, until it is ours again."""
+    ) -> bool:
+        """Make it so, unless another owner has it: logged once, until it is ours again.
+
+        Returns ``False`` while the old one is torn down and held: write it again when it is free.
+        """
         try:
-            await self._output.apply(id, spec, annotations=annotations)
+            stored = await self._output.apply(id, spec, annotations=annotations)
         except OwnerConflict as conflict:
             if id not in self._others:
                 self._others.add(id)
                 log.info("host fact is given, not read", extra={"resource": str(conflict.pointer)})
-        else:
-            self._others.discard(id)
+            return True
+        self._others.discard(id)
+        return not stored.tearing_down
 
-    async def remove(self, id: str) -> None:
-        """Take it away, unless it is somebody else's."""
+    async def remove(self, id: str) -> bool:
+        """Take it away, unless another owner has it; ``False`` while it is held."""
         self._others.discard(id)
         try:
-            await self._output.remove(id)
+            return await self._output.remove(id)
         except OwnerConflict:
-            return
+            return True
