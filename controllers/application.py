@@ -26,6 +26,7 @@ from controllers.path_status import PathStatusController
 from controllers.paths import Paths
 from controllers.probes import ProbeController
 from controllers.rejections import services_and_rejections
+from controllers.requests import RequestsController, restore_requests
 from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
 from controllers.service_text import service_block, service_table, shown
@@ -47,7 +48,11 @@ def extension_services(
     on_exit: OnExit = OnExit.STOP,
     time: TimePolicy | None = None,
 ) -> list[Any]:
-    """Every controller of the flow, from the files of ``paths`` to containers run by ``driver``."""
+    """Every controller of the flow, from the files of ``paths`` to containers run by ``driver``.
+
+    A state that ends with the program wants :func:`~controllers.requests.restore_requests` before
+    they run: then what a person has stopped stays so, and shows it.
+    """
     return [
         ServiceFilesController(paths),
         ConfigDocumentsController(config),
@@ -58,6 +63,7 @@ def extension_services(
         ProbeController(),
         DependencyController(requires=driver.requires),
         ContainerController(awaits_environment=True),
+        RequestsController(paths),
         RunnerController(driver, on_exit=on_exit, memories=LastingMemories(paths.services)),
     ]
 
@@ -103,6 +109,7 @@ def application(
             time=TimePolicy(disabled=time_sync == "disabled"),
         ),
         report=_report,
+        prepare=partial(restore_requests, paths=paths),
         services=partial(_services, driver),
     )
 

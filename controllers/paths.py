@@ -89,6 +89,11 @@ class Paths:
         return self.run / "services"
 
     @property
+    def requests(self) -> Path:
+        """The stops that people asked for, one file for each; see `controllers/requests.py`."""
+        return self.run / "requests"
+
+    @property
     def containers(self) -> Path:
         """One directory per running container, named by its service id."""
         return self.run / "containers"

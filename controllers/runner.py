@@ -159,7 +159,12 @@ class RunnerController(QController[ContainerSpec]):
         Returns the request to act upon now, and when to look again.
         """
         id = supervisor.id
-        asked = request is not None and request.with_dependents and request.desired is Desired.STOP
+        asked = (
+            request is not None
+            and request.with_dependents
+            and request.desired is Desired.STOP
+            and not supervisor.life.wish.recalled
+        )
         if request is None or not asked or request.generation == supervisor.life.wish.request:
             self._provider_stops.pop(id, None)
             return request, None

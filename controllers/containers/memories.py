@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from controllers.containers.boot_files import BootFiles
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.processes import boot_id
 from controllers.lifecycle.memory import Memory
@@ -68,8 +68,7 @@ class LastingMemories(Memories):
 
     def __init__(self, directory: Path, boot: Callable[[], str] = boot_id) -> None:
         super().__init__()
-        self._directory = directory
-        self._boot = boot
+        self._files = BootFiles(directory, boot)
 
     @override
     def recall(self) -> None:
@@ -86,37 +85,24 @@ class LastingMemories(Memories):
     @override
     def write(self, id: str) -> None:
         if memory := self._known.get(id):
-            self._write(id, memory)
+            at = memory.at.isoformat() if memory.at else None
+            self._files.write(id, asdict(memory) | {"at": at})
         else:
-            self._file(id).unlink(missing_ok=True)
+            self._files.remove(id)
 
     @override
     def keep_only(self, ids: Collection[str]) -> None:
         super().keep_only(ids)
-        # It is in the way of nobody while something is in it.
+        # Without anything in it, it is in the way of whoever cleans up.
         with self._complaining("services"):
-            if self._directory.is_dir() and not any(self._directory.iterdir()):
-                self._directory.rmdir()
-
-    def _file(self, id: str) -> Path:
-        return self._directory / f"{id}.json"
-
-    def _write(self, id: str, memory: Memory) -> None:
-        at = memory.at.isoformat() if memory.at else None
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Whole or not at all: who is killed in between must not leave half a truth.
-        temporary = self._directory / f".{id}"
-        temporary.write_text(json.dumps({"boot_id": self._boot(), **asdict(memory), "at": at}))
-        temporary.replace(self._file(id))
+            self._files.remove_directory()
 
     def _read(self) -> Iterator[tuple[str, Memory]]:
-        if self._directory.is_dir():
-            boot = self._boot()
-            for file in self._directory.glob("*.json"):
-                if memory := _parse(file, boot):
-                    yield file.stem, memory
-                else:
-                    file.unlink(missing_ok=True)
+        for id, fields in self._files.read():
+            if memory := _parse(fields):
+                yield id, memory
+            else:
+                self._files.remove(id)
 
     @contextmanager
     def _complaining(self, what: str) -> Generator[None]:
@@ -127,14 +113,11 @@ class LastingMemories(Memories):
             _log.warning(text, what, os_error_text(error))
 
 
-def _parse(file: Path, boot: str) -> Memory | None:
-    """What a file says, unless it is of another boot or of another version of this program."""
+def _parse(fields: dict[str, Any]) -> Memory | None:
+    """What a file says, unless it is of another version of this program."""
     try:
-        fields: dict[str, Any] = json.loads(file.read_text())
-        if fields.pop("boot_id") != boot:
-            return None
         fields["phase"] = ServicePhase(fields["phase"])
         fields["at"] = datetime.fromisoformat(fields["at"]) if fields["at"] else None
         return Memory(**fields)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None

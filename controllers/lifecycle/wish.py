@@ -32,6 +32,11 @@ class Wish:
         return self.container is None or self.held or self.for_good
 
     @property
+    def recalled(self) -> bool:
+        """Whether it is held by what an earlier life has remembered, and no request was taken."""
+        return self.held and self._seen is None
+
+    @property
     def pending(self) -> str | None:
         """What a start waits for, in words; ``None`` while that is not known: also while the gate
         and the container are not made from the same definition yet.

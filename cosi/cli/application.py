@@ -43,6 +43,8 @@ class CannotStart(CosiError):
 class Application:
     """Controllers, and how to tell people what became of them.
 
+    ``prepare`` is awaited before the first controller runs: it may put into the state what an
+    earlier life of the program has left outside of it; fixtures are there by then.
     ``report`` is printed by ``cosi run --once`` when everything has settled. ``background`` runs
     beside the runtime until it ends (a server, say); it must return soon when it is cancelled.
     ``services`` makes gRPC services (:class:`cosi.api.rpc.Service`) that are served beside the
@@ -53,6 +55,7 @@ class Application:
     report: Callable[[State], Awaitable[str]] | None = None
     background: Sequence[Callable[[State], Coroutine[Any, Any, None]]] = field(default=())
     services: Callable[[Runtime], Iterable[Service]] | None = None
+    prepare: Callable[[State], Awaitable[None]] | None = None
 
 
 Factory = Callable[..., "Application | Iterable[Any]"]

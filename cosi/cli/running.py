@@ -46,6 +46,9 @@ async def _main(
     for path in fixtures:
         for resource in load_fixtures(path):
             await state.create(resource)
+    for application in applications:
+        if application.prepare is not None:
+            await application.prepare(state)
     runtime = Runtime(state)
     for application in applications:
         runtime.register(*application.controllers)
