@@ -10,9 +10,10 @@ SOAK := tests/controllers/containers/test_logs.py tests/controllers/containers/t
 	tests/controllers/containers/test_takeover.py \
 	tests/controllers/definitions/test_properties.py tests/controllers/host/test_walk.py \
 	tests/controllers/lifecycle/test_machine.py tests/controllers/test_arrivals.py \
-	tests/controllers/test_killing.py tests/controllers/test_withdrawn_config.py \
-	tests/cosi/api/test_endurance.py tests/cosi/store/sqlite/test_damage.py \
-	tests/cosi/store/test_any_life.py tests/cosi/test_public_names.py
+	tests/controllers/test_facts_arrive.py tests/controllers/test_killing.py \
+	tests/controllers/test_withdrawn_config.py tests/cosi/api/test_endurance.py \
+	tests/cosi/store/sqlite/test_damage.py tests/cosi/store/test_any_life.py \
+	tests/cosi/test_public_names.py
 
 # Runs a command as on another machine: after what is said of its mounts, which nobody else sees.
 AS = COSI_REQUIRE_COMPONENTS=1 unshare --mount sh -c '$(1) && exec "$$0" "$$@"'

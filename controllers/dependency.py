@@ -152,7 +152,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
             if condition.fact is Fact.SERVICE:
                 self._subjects.add(condition.subject)
         services = (c.subject for c in depends if c.fact is Fact.SERVICE)
-        for other in self._graph.set(id, services) - {id}:
+        for other in sorted(self._graph.set(id, services) - {id}):
             if other in self._names:
                 self.wake(self._names[other])
 

@@ -139,13 +139,13 @@ class PathStatusController(Controller):
     async def _heed_all(self) -> None:
         """Begin anew: also with what an earlier life of this program has left behind."""
         services = {service.id: _paths(service) for service in await self.services.list()}
-        for service in {*self._wishes.services(), *services}:
+        for service in sorted({*self._wishes.services(), *services}):
             self._wish(service, services.get(service, frozenset[str]()))
         left = [each.id for each in await self.paths.list() if each.owner == self.name]
         self._going.update(path for path in left if path not in self._wishes)
 
     def _wish(self, service: str, paths: frozenset[str]) -> None:
-        for path in self._wishes.set(service, paths):
+        for path in sorted(self._wishes.set(service, paths)):
             if path in self._wishes:
                 self._want(path)
             else:

@@ -251,7 +251,7 @@ class RunnerController(QController[ContainerSpec]):
         """
         while anyio.current_time() < self._claimed_at + CLAIM_SECONDS:  # noqa: ASYNC110  # it moves
             await anyio.sleep_until(self._claimed_at + CLAIM_SECONDS)
-        for id in tuple(self._unclaimed):
+        for id in sorted(self._unclaimed):
             if supervisor := self._fleet.find(id):
                 _log.info("%s: nobody defines it any more", id)
                 supervisor.update(None, None, None)

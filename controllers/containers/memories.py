@@ -55,7 +55,7 @@ class Memories:
 
     def keep_only(self, ids: Collection[str]) -> None:
         """Forget all services but these."""
-        for id in set(self._known).difference(ids):
+        for id in sorted(set(self._known).difference(ids)):
             self.keep(id, None)
 
 

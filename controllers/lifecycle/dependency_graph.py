@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterable
 
 
 class DependencyGraph:
@@ -62,34 +62,34 @@ class DependencyGraph:
             del self._dependents[need]
 
     def _look_again(self, changed: str) -> frozenset[str]:
-        """Only cycles through ``changed`` can have come or gone."""
-        before = {id for id, cycle in self._cycles.items() if changed in cycle}
-        for id in before:
-            del self._cycles[id]
-        touched = set(before)
-        for id in (changed, *before):
-            touched.update(self._record(self._find_cycle(id)))
-        if changed in self._cycles:
-            # A member may be on another way round than the one that was found.
-            for id in self.all_dependents([changed]):
-                touched.update(self._record(self._find_cycle(id)))
+        """Only cycles of those who depend on ``changed`` can have come, gone, or become shorter."""
+        before = changed in self._cycles
+        after = self._find_cycle(changed)
+        if not before and not after:
+            return frozenset()
+        touched: set[str] = set()
+        for id in self.all_dependents([changed]) | {changed}:
+            cycle = self._find_cycle(id)
+            if cycle == self._cycles.get(id, ()):
+                continue
+            touched.add(id)
+            if cycle:
+                self._cycles[id] = cycle
+            else:
+                del self._cycles[id]
         return frozenset(touched)
 
-    def _record(self, cycle: tuple[str, ...]) -> Iterator[str]:
-        """Every member sees the cycle beginning with itself."""
-        members = cycle[:-1]
-        for index, id in enumerate(members):
-            if id not in self._cycles:
-                self._cycles[id] = (*members[index:], *members[:index], id)
-                yield id
-
     def _find_cycle(self, id: str) -> tuple[str, ...]:
-        if id in self._cycles or id not in self._dependents:
-            return self._cycles.get(id, ())
+        """The shortest way from ``id`` back to itself; of several, the first in the order of needs.
+
+        It follows from what depends on what now, whatever came first.
+        """
+        if id not in self._dependents:
+            return ()
         came_from: dict[str, str] = {}
-        open_ = [id]
+        open_ = deque([id])
         while open_:
-            at = open_.pop()
+            at = open_.popleft()
             for need in self._needs.get(at, ()):
                 if need == id:
                     return (*_way(came_from, id, at), id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.lifecycle.dependency_graph import DependencyGraph
@@ -96,3 +96,24 @@ def test_ten_thousand_services_in_chains_in_any_order_are_no_cycle() -> None:
     made = DependencyGraph()
     for id, needs in chains:
         assert not made.set(id, needs)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.lists(st.integers(0, 5), max_size=3)), max_size=20),
+    st.randoms(use_true_random=False),
+)
+def test_which_cycle_is_found_depends_on_what_is_there_and_on_no_order(
+    changes: list[tuple[int, list[int]]], fate: random.Random
+) -> None:
+    """The first one found was kept: two machines with the same services said different things."""
+    made, last = DependencyGraph(), dict[str, tuple[str, ...]]()
+    for id, ids in changes:
+        last[str(id)] = tuple(map(str, ids))
+        made.set(str(id), last[str(id)])
+    order = list(last.items())
+    fate.shuffle(order)
+    other = DependencyGraph()
+    for changed, needs in order:
+        other.set(changed, needs)
+    assert [made.cycle(str(id)) for id in range(6)] == [other.cycle(str(id)) for id in range(6)]
