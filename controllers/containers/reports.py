@@ -33,6 +33,7 @@ class Reports:
         self._wanted: dict[str, ServiceState | None] = {}
         """What is not written yet: a state, or ``None`` where there is to be none."""
         self._news: dict[str, anyio.Event] = {}
+        self._awaited: set[str] = set()  # what a second caller has left to the first
         self._late: TaskSet[None] = TaskSet(self._catch_up, ended=self._caught_up)
 
     @asynccontextmanager
@@ -50,10 +51,13 @@ class Reports:
         under_way = id in self._wanted
         self._wanted[id] = state
         if under_way:
+            self._awaited.add(id)
             self.news(id)
             return False
         try:
             if await self._write(id):
+                if id in self._awaited:
+                    self._caught_up(id)
                 return True
         except CosiError as error:
             _log.warning("%s: its state cannot be written: %s", id, error)
@@ -118,5 +122,6 @@ class Reports:
 
     def _caught_up(self, id: str) -> None:
         self._news.pop(id, None)
+        self._awaited.discard(id)
         self._late.drop(id)
         self._written(id)

@@ -133,7 +133,7 @@ class Lifecycle:
 
     def recall(self, memory: Memory) -> None:
         """Begin with what an earlier life has remembered, after :meth:`took_over` if need be."""
-        self.wish.held = memory.held
+        self.wish.held = self.wish.recalled = memory.held
         if not memory.text:
             return  # it was not over
         taken_over = self.stage is Stage.RUNNING

@@ -21,6 +21,8 @@ class Wish:
         """Whether somebody asked for a start that has not begun yet."""
         self.held = False
         """Whether somebody asked for a stop, and nobody for a start since then."""
+        self.recalled = False
+        """Whether it is held by what an earlier life has remembered, until a first look."""
         self.for_good = False
         self.claiming = False
         """Whether what runs was taken over a moment ago, and its config may be read later."""
@@ -30,11 +32,6 @@ class Wish:
     def unwanted(self) -> bool:
         """Whether the service shall not run, whatever else is wanted."""
         return self.container is None or self.held or self.for_good
-
-    @property
-    def recalled(self) -> bool:
-        """Whether it is held by what an earlier life has remembered, and no request was taken."""
-        return self.held and self._seen is None
 
     @property
     def pending(self) -> str | None:
@@ -63,6 +60,7 @@ class Wish:
 
     def take(self, request: ServiceRequest | None, *, at_rest: bool) -> None:
         """Take in the current request; ``at_rest`` if the service is down or going down."""
+        self.recalled = False
         if request == self._seen:
             return
         first, self._seen = self._seen is None, request
