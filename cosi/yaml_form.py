@@ -20,77 +20,23 @@ Scalars of the metadata are plain text, whatever they look like: ``id: 123`` is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar
 
-import yaml
-from yaml.nodes import Node, ScalarNode
+from yaml.nodes import CollectionNode, Node, ScalarNode
 
 from cosi.errors import InvalidResource
 from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, format_version, parse_phase, parse_version
 from cosi.resource import AnySpec, Resource, Spec, check_name
 from cosi.type_lookup import EVERY_TYPE, TypeRegistry
-from cosi.yaml_reading import Document, documents, is_text
+from cosi.yaml_reading import Document, documents, root_of
+from cosi.yaml_writing import Text, compact, for_people
 
 T = TypeVar("T")
 
-_STR: Final = "tag:yaml.org,2002:str"
-_OTHER_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
-
 # -- writing ----------------------------------------------------------------------------------
-
-
-class _Text(str):
-    """A scalar that is written without quotes unless it cannot be, whatever it looks like."""
-
-    __slots__ = ()
-
-
-class _Dumper(yaml.SafeDumper):
-    """Indents lists under their key, as COSI does."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, indentless=False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_text(dumper: Any, text: _Text) -> Node:
-    # A scalar is quoted if its tag is not the one that its plain form would be taken for.
-    tag = dumper.resolve(ScalarNode, text, (True, False))
-    return ScalarNode(tag, str(text))
-
-
-def _represent_str(dumper: Any, text: str) -> Node:
-    """Lines are written as lines, as Go does: PyYAML's quotes are not YAML once Go has moved them.
-
-    Not those that begin with a blank, for which the emitters do not agree on an indentation.
-    """
-    style = None
-    if _OTHER_BREAKS.search(text):
-        style = '"'  # there they are escaped; elsewhere readers make plain ones of them
-    elif "\n" in text and not text[0].isspace():
-        style = "|"
-    elif not is_text(text):
-        style = "'"  # PyYAML asks YAML 1.1, to which 0E0 and 0o17 are text
-    node: Node = dumper.represent_scalar(_STR, text, style=style)
-    return node
-
-
-_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C where there is C
-    """For payloads alone, which are written often."""
-
-
-_Dumper.add_representer(_Text, _represent_text)
-_Dumper.add_representer(str, _represent_str)
-cast("Any", _CDumper).add_representer(str, _represent_str)
 
 
 def to_yaml(*resources: Resource[Any]) -> str:
@@ -102,7 +48,7 @@ def spec_to_yaml(spec: Spec | AnySpec) -> str:
     """Write a payload alone; that of an :class:`AnySpec` is the text that it came with."""
     if isinstance(spec, AnySpec):
         return spec.yaml
-    return str(yaml.dump(_plain(spec), Dumper=_CDumper, sort_keys=False, allow_unicode=True))
+    return compact(_plain(spec))
 
 
 def rfc3339(time: datetime) -> str:
@@ -115,44 +61,50 @@ def _plain(spec: Spec) -> Any:
 
 
 def _document(resource: Resource[Any]) -> str:
-    metadata = {"metadata": _metadata_fields(resource.metadata)}
+    metadata = {"metadata": metadata_fields(resource.metadata)}
     if isinstance(resource.spec, AnySpec):
-        return _dump(metadata) + _embedded(resource.spec.yaml)
-    return _dump({**metadata, "spec": _plain(resource.spec)})
+        return for_people(metadata) + _embedded(resource.spec.yaml)
+    return for_people({**metadata, "spec": _plain(resource.spec)})
 
 
-def _dump(value: Any) -> str:
-    return str(
-        yaml.dump(value, Dumper=_Dumper, sort_keys=False, indent=4, width=1000, allow_unicode=True)
-    )
-
-
-def _metadata_fields(m: Metadata) -> dict[str, Any]:
+def metadata_fields(m: Metadata) -> dict[str, Any]:
+    """The metadata as :func:`~cosi.yaml_writing.for_people` writes it: all scalars are text."""
     fields: dict[str, Any] = {
-        "namespace": _Text(m.namespace),
-        "type": _Text(m.type),
-        "id": _Text(m.id),
-        "version": _Text(format_version(m.version)),
-        "owner": _Text(m.owner),
-        "phase": _Text(m.phase.value),
-        "created": _Text(rfc3339(m.created)),
-        "updated": _Text(rfc3339(m.updated)),
+        "namespace": Text(m.namespace),
+        "type": Text(m.type),
+        "id": Text(m.id),
+        "version": Text(format_version(m.version)),
+        "owner": Text(m.owner),
+        "phase": Text(m.phase.value),
+        "created": Text(rfc3339(m.created)),
+        "updated": Text(rfc3339(m.updated)),
     }
     for name, values in (("labels", m.labels), ("annotations", m.annotations)):
         if values:
-            fields[name] = {_Text(key): _Text(values[key]) for key in sorted(values)}
+            fields[name] = {Text(key): Text(values[key]) for key in sorted(values)}
     if m.finalizers:
-        fields["finalizers"] = [_Text(name) for name in m.finalizers]
+        fields["finalizers"] = [Text(name) for name in m.finalizers]
     return fields
 
 
 def _embedded(text: str) -> str:
-    """``spec:`` with a payload as it was written, shifted to the right."""
-    lines = text.removeprefix("---\n").rstrip("\n").splitlines()
-    if not lines:
+    """``spec:`` with a payload as it was written: on its line if it is a scalar or in braces."""
+    text = text.removeprefix("---\n").rstrip("\n")
+    if not text:
         return "spec: {}\n"
-    shifted = "".join(f"    {line}\n" if line else "\n" for line in lines)
-    return f"spec: {shifted.lstrip()}" if lines[0].startswith("{") else f"spec:\n{shifted}"
+    root = root_of(text)
+    beside = isinstance(root, ScalarNode) or (isinstance(root, CollectionNode) and root.flow_style)
+    if root is None or not beside or root.start_mark.line > 0:
+        return f"spec:\n{_shifted(text)}"
+    if isinstance(root, ScalarNode) and root.style in {"|", ">"}:
+        return (
+            f"spec: {text.lstrip(' ')}\n"  # its lines are indented already, and may say by how much
+        )
+    return f"spec: {_shifted(text).lstrip(' ')}"
+
+
+def _shifted(text: str) -> str:
+    return "".join(f"    {line}\n" if line else "\n" for line in text.split("\n"))
 
 
 # -- reading ----------------------------------------------------------------------------------

@@ -59,6 +59,18 @@ def is_text(scalar: str) -> bool:
     return _not_text(scalar) is None
 
 
+def root_of(text: str) -> Node | None:
+    """The root of the only document of ``text``; ``None`` if there is none, or it is no YAML.
+
+    Its tags are those of YAML 1.1, which PyYAML writes by.
+    """
+    try:
+        node: Node | None = yaml.compose(text, Loader=_SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    return node
+
+
 def documents(text: str, source: str) -> Iterator[Document]:
     """The documents of ``text`` that are not empty; raises :class:`InvalidResource`."""
     try:
