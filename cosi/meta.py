@@ -36,7 +36,7 @@ class Namespace(Spec, type="Namespaces.meta.cosi.dev", aliases=("ns",), proto={"
 
 
 class PrintColumn(Value, proto={"name": 1, "jsonPath": 2}):
-    """A column that tables show: a JSONPath into the YAML of the payload."""
+    """A column that tables show: a JSONPath template for the payload, which is its ``@``."""
 
     name: str
     json_path: str
@@ -178,7 +178,9 @@ def _shortened(name: str, suffix: str) -> Iterable[str]:
 def _english() -> Pluralizer:
     from pluralizer import Pluralizer  # compiles 70 patterns: not for those who never ask
 
-    return Pluralizer()  # type: ignore[no-untyped-call]  # its __init__ has no annotation
+    english = Pluralizer()  # type: ignore[no-untyped-call]  # its __init__ has no annotation
+    english.add_irregular_rule("sms", "sms")  # the one word that Go's port has and this one has not
+    return english
 
 
 # -- registering ------------------------------------------------------------------------------

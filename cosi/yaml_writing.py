@@ -56,16 +56,17 @@ class Text(str):
 
 def for_people(value: Any) -> str:
     """``value`` in Go's layout; a node of ``yaml.compose`` inside keeps its style."""
-    return str(
-        yaml.dump(
-            value, Dumper=_Dumper, sort_keys=False, indent=4, width=_WIDTH, allow_unicode=True
-        )
-    )
+    return _dumped(value, Dumper=_Dumper, indent=4, width=_WIDTH)
 
 
 def compact(value: Any) -> str:
     """``value`` as it is stored and sent: two spaces, lists at the column of their key."""
-    return str(yaml.dump(value, Dumper=_CDumper, sort_keys=False, allow_unicode=True))
+    return _dumped(value, Dumper=_CDumper)
+
+
+def _dumped(value: Any, **options: Any) -> str:
+    dump = cast("Any", yaml).dump  # its stub leaves the type of the stream open
+    return str(dump(value, sort_keys=False, allow_unicode=True, **options))
 
 
 def is_safe(text: str) -> bool:
@@ -93,14 +94,10 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return not isinstance(data, Node)
 
-    @property
-    def open_ended(self) -> bool:
-        """Never: a last line that is kept needs no ``...`` below it."""
-        return False
-
-    @open_ended.setter
-    def open_ended(self, value: bool) -> None:
-        pass
+    def expect_document_start(self, first: bool = False) -> None:
+        """Without the ``...`` below a last line that is kept."""
+        self.open_ended = False
+        super().expect_document_start(first)
 
     def check_simple_key(self) -> bool:
         """Without the tag, which is not written; the empty text is a key, too."""

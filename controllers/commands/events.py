@@ -94,15 +94,20 @@ async def _past(connection: Connection, wanted: Tail) -> None:
 
 
 def _printer() -> Callable[[Happened], None]:
-    """One line for each event, at once (talosctl takes two: weak point 11.1/19)."""
+    """One line for each event, at once (talosctl takes two: weak point 11.1/19).
+
+    The header comes with the first, as talosctl's: only then it is known how wide the columns are.
+    """
     from controllers.commands.event_text import HEADER
     from cosi.cli.tabwriter import GrowingTable
 
     table = GrowingTable(HEADER)
-    click.echo(table.begin())
+    begun = False
 
     def show(event: Happened) -> None:
+        nonlocal begun
         if event.row is not None:
-            click.echo(table.line(event.row))
+            click.echo(table.line(event.row) if begun else table.begin([event.row]))
+            begun = True
 
     return show

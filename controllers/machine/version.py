@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -11,6 +12,8 @@ from controllers.machine.proto import machine_pb2
 from cosi.api.rpc import Call
 
 _GO_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+TALOS_VERSION: Final = "1.14.1"
+"""The newest Talos whose client this was compared with (tests/interop)."""
 UNKNOWN_VERSION: Final = "0.0.0"
 
 
@@ -41,13 +44,17 @@ class MachineVersion:
 
 
 def tag() -> str:
-    """This package's version as a tag: talosctl refuses a server whose tag is no semantic version.
+    """The version of Talos whose API this is, and this package's own behind it.
 
-    Python's own notation (``1.2.3.dev4``, ``1.2rc1``) is none; only its release part is said then.
+    talosctl warns at each ``get`` of a server that is older than itself, and refuses one whose tag
+    is no semantic version. What is behind the ``+`` is compared by nobody.
     """
+    return f"v{TALOS_VERSION}+cosi.{_own_version()}"
+
+
+def _own_version() -> str:
+    """In the letters that may be there: Python's own notation has a ``+`` for what is local."""
     try:
-        numbers = version("cosi").split("+")[0].split(".")
+        return re.sub(r"[^0-9A-Za-z.-]", "-", version("cosi"))
     except PackageNotFoundError:
-        numbers = UNKNOWN_VERSION.split(".")
-    release = [number for number in numbers[:3] if number.isdecimal()]
-    return "v" + ".".join([*release, "0", "0"][:3])
+        return UNKNOWN_VERSION

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
+from cosi.cli.go_json import go_json
 from cosi.errors import InvalidResource
 from cosi.metadata import Metadata, format_version
 from cosi.resource import AnySpec, Resource, Tombstone
@@ -18,8 +18,6 @@ EVENT_NAMES: Final = {
     EventType.UPDATED: "updated",
     EventType.DESTROYED: "destroyed",
 }
-# What Go's encoding/json writes otherwise in strings, so that JSON is safe inside of HTML.
-_HTML_SAFE: Final = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def as_yaml(node: str, resource: Resource[Any], event: EventType | None = None) -> str:
@@ -43,13 +41,7 @@ def as_yaml(node: str, resource: Resource[Any], event: EventType | None = None) 
 
 def as_json(node: str, resource: Resource[Any], event: EventType | None = None) -> str:
     """One object, its keys sorted, indented by 4."""
-    return json_text(as_value(node, resource, event))
-
-
-def json_text(value: Any) -> str:
-    """JSON as Go's ``json.MarshalIndent`` writes it."""
-    text = json.dumps(value, indent=4, sort_keys=True, ensure_ascii=False, default=str)
-    return text.translate(_HTML_SAFE)
+    return go_json(as_value(node, resource, event), indent=4)
 
 
 def as_value(node: str, resource: Resource[Any], event: EventType | None = None) -> dict[str, Any]:

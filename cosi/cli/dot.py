@@ -15,7 +15,7 @@ _STYLES: Final = {
     EdgeType.INPUT_Q_PRIMARY: "solid",
     EdgeType.INPUT_WEAK: "dotted",
     EdgeType.INPUT_Q_MAPPED: "dotted",
-}  # destroy-ready inputs are not drawn
+}  # of destroy-ready inputs only the ends are drawn
 _BOX: Final = {"shape": "box"}
 _NOTE: Final = {"fillcolor": "azure2", "shape": "note", "style": "filled"}
 
@@ -25,9 +25,11 @@ Attributes = Mapping[str, str]
 def dependencies(edges: Iterable[Edge]) -> str:
     """Controllers as boxes, types as notes (Talos 1.14: "inspect dependencies")."""
     drawing = _Drawing()
-    for edge in (edge for edge in edges if edge.type in _STYLES):
+    for edge in edges:
         drawing.node(edge.controller, _BOX)
         drawing.node(edge.resource_type, _NOTE)
+        if edge.type not in _STYLES:
+            continue
         label = {"label": edge.id} if edge.id and not edge.type.output else {}
         ends = (edge.controller, edge.resource_type)
         drawing.edge(ends, edge.type.output, {"style": _STYLES[edge.type], **label})
@@ -40,7 +42,7 @@ def dependencies_with_resources(edges: Iterable[Edge], live: Live) -> str:
     What a controller may write is drawn only where it has: to the resources that it owns.
     """
     drawing = _Drawing()
-    for edge in (edge for edge in edges if edge.type in _STYLES):
+    for edge in edges:
         drawing.node(edge.controller, _BOX)
         for resource in live.get((edge.namespace, edge.resource_type), ()):
             if edge.id and edge.id != resource.id:
@@ -49,7 +51,10 @@ def dependencies_with_resources(edges: Iterable[Edge], live: Live) -> str:
                 continue
             name = _name(resource)
             drawing.node(name, _NOTE, cluster=edge.resource_type)
-            drawing.edge((edge.controller, name), edge.type.output, {"style": "solid"})
+            if edge.type in _STYLES:
+                # All outputs are alike here: there is an edge where the controller has written.
+                style = "solid" if edge.type.output else _STYLES[edge.type]
+                drawing.edge((edge.controller, name), edge.type.output, {"style": style})
     return drawing.text()
 
 

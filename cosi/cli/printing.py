@@ -7,11 +7,14 @@ from typing import Any, Protocol
 
 import click
 
-from cosi.cli.documents import as_json, as_value, as_yaml, json_text
-from cosi.cli.json_path import JSONPath
+from cosi.cli.documents import as_json, as_value, as_yaml
+from cosi.cli.go_json import go_json
+from cosi.cli.json_path import JSONPath, as_text
 from cosi.cli.resource_table import ResourceTable
+from cosi.cli.terminal import for_terminal
+from cosi.errors import InvalidResource
 from cosi.meta import ResourceDefinition
-from cosi.resource import Resource
+from cosi.resource import Resource, Tombstone
 from cosi.watch import EventType
 
 Step = tuple[EventType, Resource[Any]]
@@ -40,7 +43,7 @@ def printer_for(
         return _Documents(node, as_yaml, separator="---\n")
     if output == "json":
         return _Documents(node, _json_line)
-    return _Documents(node, _found_by(JSONPath(output.removeprefix("jsonpath="))))
+    return _Found(node, JSONPath(output.removeprefix("jsonpath=")))
 
 
 def _json_line(node: str, resource: Resource[Any], event: EventType | None) -> str:
@@ -84,15 +87,39 @@ class _Documents:
         self._before_next = self._separator
 
 
-def _found_by(path: JSONPath) -> ToText:
-    """Each result on a line of its own, a mapping or a list as indented JSON."""
+class _Found:
+    """Each result on a line of its own, a mapping or a list as indented JSON.
 
-    def to_text(node: str, resource: Resource[Any], event: EventType | None) -> str:
-        found = path.find(as_value(node, resource, event))
-        return "".join(f"{_line(value)}\n" for value in found)
+    Nothing is printed of a resource in which a key is missing. The others are printed, and then
+    that is an error; a watch ends with it. A resource that is gone has no payload to look into.
+    """
 
-    return to_text
+    def __init__(self, node: str, path: JSONPath) -> None:
+        self._node = node
+        self._path = path
+
+    def show(self, resources: Iterable[Resource[Any]]) -> None:
+        problems: list[str] = []
+        for resource in resources:
+            try:
+                self._write(resource, None)
+            except InvalidResource as error:
+                problems.append(str(error))
+        if problems:
+            raise InvalidResource("\n".join(problems))
+
+    def happened(self, steps: Sequence[Step]) -> None:
+        for event, resource in steps:
+            if isinstance(resource, Tombstone):
+                continue
+            self._write(resource, event)
+
+    def _write(self, resource: Resource[Any], event: EventType | None) -> None:
+        found = self._path.find(as_value(self._node, resource, event))
+        click.echo("".join(f"{_line(value)}\n" for value in found), nl=False)
 
 
 def _line(value: Any) -> str:
-    return value if isinstance(value, str) else json_text(value)
+    return (
+        go_json(value, indent=4) if isinstance(value, dict | list) else for_terminal(as_text(value))
+    )

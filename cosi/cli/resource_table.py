@@ -8,6 +8,7 @@ from typing import Any, Final
 from cosi.cli.documents import spec_value
 from cosi.cli.json_path import JSONPath
 from cosi.cli.tabwriter import GrowingTable
+from cosi.cli.terminal import cell
 from cosi.errors import InvalidResource
 from cosi.meta import ResourceDefinition
 from cosi.metadata import format_version
@@ -24,7 +25,7 @@ class ResourceTable:
         self._node = node
         self._definition = definition
         self._watching = watching
-        self._columns = [JSONPath(column.json_path) for column in definition.print_columns]
+        self._columns = [_column(column.json_path) for column in definition.print_columns]
         self._table = GrowingTable(self._header())
 
     def text(self, resources: Iterable[Resource[Any]]) -> str:
@@ -41,7 +42,7 @@ class ResourceTable:
 
     def _header(self) -> tuple[str, ...]:
         star = ("*",) if self._watching else ()
-        columns = (column.name.upper() for column in self._definition.print_columns)
+        columns = (cell(column.name.upper()) for column in self._definition.print_columns)
         return ("NODE", *star, "NAMESPACE", "TYPE", "ID", "VERSION", *columns)
 
     def _row(self, event: EventType, resource: Resource[Any]) -> tuple[str, ...]:
@@ -50,9 +51,9 @@ class ResourceTable:
         return (
             self._node,
             *mark,
-            metadata.namespace,
-            self._definition.display_type,
-            metadata.id,
+            cell(metadata.namespace),
+            cell(self._definition.display_type),
+            cell(metadata.id),
             format_version(metadata.version),
             *self._cells(resource),
         )
@@ -64,4 +65,12 @@ class ResourceTable:
             value = spec_value(resource)
         except InvalidResource:  # what another server calls YAML: the rest is worth a line
             return [""] * len(self._columns)
-        return [column.cell(value) for column in self._columns]
+        return [cell(column.cell(value)) if column else "" for column in self._columns]
+
+
+def _column(path: str) -> JSONPath | None:
+    """``None`` for what is no template: its cells are empty, the others are worth a table."""
+    try:
+        return JSONPath(path)
+    except InvalidResource:
+        return None

@@ -101,7 +101,8 @@ class Collection:
         resource = self._items.get(id)
         if resource is None:
             pointer = self.kind.pointer(id)
-            raise NotFound(f"resource {pointer} doesn't exist", pointer)
+            m = Metadata(pointer.namespace, pointer.type, id)  # whose version is undefined
+            raise NotFound(f"resource {m} doesn't exist", pointer)
         return resource
 
     def list(self, where: Query = EVERYTHING) -> tuple[Resource[Any], ...]:

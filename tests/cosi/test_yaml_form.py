@@ -216,6 +216,88 @@ def test_text_that_looks_like_something_else_is_read_again(text: str) -> None:
     assert f"text: '{text}'\n" in spec_to_yaml(spec)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0X1F",
+        "0B11",
+        "0_8",
+        "-0o17",
+        "0o1_7",
+        "1_0e1",
+        "0O7",
+        "+0x1",
+        "-0b1",
+        "0b-1",
+        "0x_1",
+        "1__0",
+    ]
+    + [
+        "2001-1-2",
+        "2001-1-2 3:4:5",
+        "2001-1-2T3:4:5Z",
+        "2001-1-2t3:4:5,5+01:00",
+        "2001-1-2  3:4:5.6",
+    ]
+    + ["190:20:30", "1:20.5", "y", "N", "yes", "Off", "-.5_0", "-0", "1.", "+.inf", "=", "~", ""],
+)
+def test_text_that_go_reads_as_something_else_is_in_quotes(text: str) -> None:
+    """What is read is in tests/interop/test_go_answers.py; here it is only: quotes."""
+    spec = Document(text=text, part=Part(names=(text,)))
+
+    assert f"text: '{text}'\n" in spec_to_yaml(spec)
+    assert f"    - '{text}'\n" in to_yaml(Resource.new("x", spec))
+
+
+@pytest.mark.parametrize(
+    "text", ["2001-1", "0x", "0b2", "1_", "_1", "1-2-3", "a:1:2", "nO", "1.2.3"]
+)
+def test_text_that_only_looks_like_a_number_has_no_quotes(text: str) -> None:
+    if text == "1_":  # a number to YAML 1.1
+        assert "text: '1_'\n" in spec_to_yaml(Document(text=text))
+    else:
+        assert f"text: {text}\n" in spec_to_yaml(Document(text=text))
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x85b", "\x85", "a\u2028b", "a\u2029", "\ufeffa", "a\rb", "a\nb\x85"]
+)
+def test_no_line_break_of_a_label_is_lost(text: str) -> None:
+    """U+0085 was written as it is, and read as a blank."""
+    resource: Resource[Any] = Resource.new(
+        "x", Document(text=text), labels={"l": text}, annotations={"a": text}
+    )
+
+    assert resources_from_yaml(to_yaml(resource)) == (resource,)
+
+
+@pytest.mark.parametrize(
+    ("payload", "written"),
+    [
+        ("controlplane\n", "spec: controlplane\n"),
+        ("'quoted'", "spec: 'quoted'\n"),
+        ("[a,  b]", "spec: [a,  b]\n"),
+        ("{a: 1,\nb: 2}\n", "spec: {a: 1,\n    b: 2}\n"),
+        ("two\nlines\n", "spec: two\n    lines\n"),
+        ("|\n  text\n  more\n", "spec: |\n  text\n  more\n"),
+        ("|2\n   text\n  more\n", "spec: |2\n   text\n  more\n"),
+        ("# said\na: 1", "spec:\n    # said\n    a: 1\n"),
+        ("# said\ntext", "spec:\n    # said\n    text\n"),
+        ("- a\n- b\n", "spec:\n    - a\n    - b\n"),
+        ("---\na: 1\n", "spec:\n    a: 1\n"),
+        ("no: yaml: at all", "spec:\n    no: yaml: at all\n"),
+    ],
+)
+def test_a_payload_that_is_no_block_is_on_the_line_of_its_key(payload: str, written: str) -> None:
+    kind = Kind("ns", "Unknowns.example.org", AnySpec)
+    text = to_yaml(Resource.new("x", AnySpec(payload), kind=kind))
+
+    assert text[text.index("spec:") :] == written
+    if "no: yaml" not in payload:
+        (again,) = resources_from_yaml(text, types=TYPES)
+        assert again.spec.value == AnySpec(payload).value
+
+
 @given(st.text(st.sampled_from("0123456789eExo+-._infaINFnultr~<"), max_size=8))
 def test_numbers_and_their_like_are_read_again_as_text(text: str) -> None:
     resource: Resource[Any] = Resource.new("x", Document(text=text))

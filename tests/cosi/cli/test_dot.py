@@ -55,3 +55,23 @@ digraph  {
 \tn4->n3[style="solid"];
 }"""
     )
+
+
+def test_weak_inputs_are_dotted_with_resources_too() -> None:
+    weak = Edge("Alarm", EdgeType.INPUT_WEAK, *LAMPS)
+    mapped = Edge("Queue", EdgeType.INPUT_Q_MAPPED, *LAMPS)
+    drawn = dependencies_with_resources((weak, mapped), {LAMPS: (lamp("desk"),)})
+
+    assert [line for line in drawn.splitlines() if "->" in line] == [
+        '\tn2->n1[style="dotted"];',
+        '\tn2->n3[style="dotted"];',
+    ]
+
+
+def test_ends_of_edges_that_are_not_drawn_are() -> None:
+    """As talosctl does: it draws all controllers and types, and no destroy-ready input."""
+    ready = Edge("Sweeper", EdgeType.INPUT_DESTROY_READY, *LAMPS)
+
+    for drawn in dependencies([ready]), dependencies_with_resources([ready], {}):
+        assert 'label="Sweeper",shape="box"' in drawn
+        assert "->" not in drawn

@@ -4,7 +4,10 @@ import json
 import re
 import socket
 
-from cosi.cli.documents import as_json, as_yaml, json_text
+from cosi.cli.documents import as_json, as_yaml
+from cosi.cli.go_json import go_json
+from cosi.cli.resource_table import ResourceTable
+from cosi.meta import define
 from cosi.resource import AnySpec, Kind, Resource, Tombstone
 from cosi.watch import EventType
 from cosi.yaml_form import resources_from_yaml
@@ -24,7 +27,7 @@ def test_a_table_has_the_columns_of_the_type(served: Served) -> None:
     assert [line.rstrip() for line in lines] == [
         f"NODE{PAD}   NAMESPACE   TYPE   ID     VERSION   ON      COLORS          SLICED    ROOM",
         f'{NODE_CELL}   house       Lamp   desk   1         true    ["red","tan"]   red tan   den',
-        f"{NODE_CELL}   house       Lamp   hall   1         false   []",
+        f"{NODE_CELL}   house       Lamp   hall   1         false   []                        null",
     ]
 
 
@@ -115,6 +118,24 @@ def test_jsonpath_prints_each_result_on_a_line(served: Served) -> None:
     )
 
 
+def test_jsonpath_is_a_template_with_text_ranges_and_quotes(served: Served) -> None:
+    served.given(lamp("desk", on=True, colors=("red", "blue")), lamp("hall", colors=("tan",)))
+    template = "id {.metadata.id}{range .spec.colors[*]}{@}{end}"
+
+    result = served.cosi("get", "lamps", "-o", f"jsonpath={template}")
+
+    assert result.stdout == "id \ndesk\nred\nblue\nid \nhall\ntan\n"
+
+
+def test_a_key_that_one_resource_has_not_is_an_error_after_the_others(served: Served) -> None:
+    served.given(lamp("desk").evolve(labels={"floor": "2"}), lamp("hall"))
+
+    result = served.cosi("get", "lamps", "-o", "jsonpath={.metadata.labels.floor}")
+
+    assert (result.exit_code, result.stdout) == (1, "2\n")
+    assert result.stderr == "cosi: error finding result for jsonpath: labels is not found\n"
+
+
 def test_what_is_no_jsonpath_and_no_format_is_said(served: Served) -> None:
     broken = served.cosi("get", "lamps", "-o", "jsonpath={.a[}")
     assert broken.exit_code == 1
@@ -138,7 +159,9 @@ def test_what_is_not_there_is_exit_1_and_one_line(served: Served) -> None:
     result = served.cosi("get", "lamps", "attic")
 
     assert result.exit_code == 1
-    assert result.stderr == ("cosi: resource Lamps.house.example.dev(house/attic) doesn't exist\n")
+    assert result.stderr == (
+        "cosi: resource Lamps.house.example.dev(house/attic@undefined) doesn't exist\n"
+    )
 
 
 # -- forms ------------------------------------------------------------------------------------
@@ -230,5 +253,70 @@ def test_a_watch_says_what_happened_after_the_node() -> None:
     assert text.endswith("spec: {}\n")
 
 
+SCALAR = Resource.new("machine-type", AnySpec("controlplane\n"), kind=THING)
+FLOW = Resource.new("flow", AnySpec("{a: 1,   b: [x]}\n"), kind=THING)
+
+
+def test_a_column_may_be_the_whole_payload() -> None:
+    """Talos's MachineTypes: the column is ``{@}``, the payload ``controlplane``."""
+    definition = define("Things.example.dev", "ns", columns={"Type": "{@}"})
+
+    lines = ResourceTable("n", definition, watching=False).text([SCALAR]).splitlines()
+
+    assert lines[1].split() == ["n", "ns", "Thing", "machine-type", "undefined", "controlplane"]
+
+
+def test_a_column_that_cannot_be_read_leaves_its_cells_empty() -> None:
+    columns = {"Broken": "{.a[}", "Wrong": "{.a[0]}", "B": "{.b}"}
+    table = ResourceTable("n", define("Things.example.dev", "ns", columns=columns), watching=False)
+
+    assert [line.split() for line in table.text([FLOW]).splitlines()] == [
+        ["NODE", "NAMESPACE", "TYPE", "ID", "VERSION", "BROKEN", "WRONG", "B"],
+        ["n", "ns", "Thing", "flow", "undefined", '["x"]'],
+    ]
+
+
+def test_a_line_break_in_an_id_or_a_cell_does_not_tear_the_table_apart() -> None:
+    thing = Resource.new("x", AnySpec('a: "1\\n2\\t3\\e[2J"'), kind=THING)
+    definition = define("Things.example.dev", "ns", columns={"A": "{.a}"})
+
+    lines = ResourceTable("n", definition, watching=False).text([thing]).splitlines()
+
+    assert lines[1].endswith(r"1\x0a2\x093\x1b[2J")
+
+
+def test_a_scalar_or_flow_payload_is_on_the_line_of_its_key() -> None:
+    assert as_yaml("n", SCALAR).endswith("\nspec: controlplane\n")
+    assert as_yaml("n", FLOW).endswith("\nspec: {a: 1, b: [x]}\n")
+
+
+def test_long_text_is_folded_at_80_columns_as_talosctl_1_14_does() -> None:
+    words = " ".join(["word"] * 20)
+    spec = f"plain: {words}\nsingle: ': {words}'\ndouble: \"\\t{words}\"\nlist: [{words}]\n"
+    thing = Resource.new("x", AnySpec(spec), kind=THING, annotations={"note": words})
+
+    text = as_yaml("n", thing)
+
+    folded = {
+        line.split(":")[0].strip(): len(line) for line in text.splitlines() if line.endswith("word")
+    }
+    assert {name: folded[name] for name in ("note", "plain", "single", "double")} == {
+        "note": 83,
+        "plain": 85,
+        "single": 84,
+        "double": 84,
+    }
+    assert text.count("\n        word") >= 3
+    again = resources_from_yaml(text.partition("\n")[2])[0]
+    assert again.spec.value == thing.spec.value
+    assert again.metadata.annotations == thing.metadata.annotations
+
+
+def test_numbers_in_json_are_those_of_go() -> None:
+    numbers = [1.0, 1.5, 1e6, 1e20, 1e21, 1e-6, 1e-7, -2.5e-9, 0.0]
+
+    assert go_json(numbers) == "[1,1.5,1000000,100000000000000000000,1e+21,0.000001,1e-7,-2.5e-9,0]"
+
+
 def test_json_is_safe_inside_of_html() -> None:
-    assert json_text({"a": "<&>\u2028"}) == '{\n    "a": "\\u003c\\u0026\\u003e\\u2028"\n}'
+    assert go_json({"a": "<&>\u2028"}, indent=4) == '{\n    "a": "\\u003c\\u0026\\u003e\\u2028"\n}'
