@@ -121,7 +121,7 @@ def define(
             f'error validating resource definition "{type}": {problem}',
             Pointer(META_NAMESPACE, ResourceDefinition.__cosi__.type, type.lower()),
         )
-    display = singular or _english().singular(name)
+    display = singular or english().singular(name)
     for_people = tuple(aliases)
     if automatic_aliases:
         for_people += (display.lower(), *_initials(name))
@@ -149,7 +149,7 @@ def _problem_with(name: str, dot: str, suffix: str, singular: str | None) -> str
         (name != name.lower(), "name should be in CamelCase"),
         (_NAME.fullmatch(name), f'name doesn\'t match "{_NAME.pattern}"'),
         (_SUFFIX.fullmatch(suffix), f'suffix doesn\'t match "{_quoted(_SUFFIX.pattern)}"'),
-        (singular or _english().is_plural(name), "name should be plural"),
+        (singular or english().is_plural(name), "name should be plural"),
     )
     return next((problem for holds, problem in rules if not holds), "")
 
@@ -175,12 +175,13 @@ def _shortened(name: str, suffix: str) -> Iterable[str]:
 
 
 @cache
-def _english() -> Pluralizer:
+def english() -> Pluralizer:
+    """The rules of pluralize.js, as its port to Go has them."""
     from pluralizer import Pluralizer  # compiles 70 patterns: not for those who never ask
 
-    english = Pluralizer()  # type: ignore[no-untyped-call]  # its __init__ has no annotation
-    english.add_irregular_rule("sms", "sms")  # the one word that Go's port has and this one has not
-    return english
+    rules = Pluralizer()  # type: ignore[no-untyped-call]  # its __init__ has no annotation
+    rules.add_irregular_rule("sms", "sms")  # the one word that Go's port has and this one has not
+    return rules
 
 
 # -- registering ------------------------------------------------------------------------------

@@ -165,6 +165,8 @@ class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C where there is C
 
 
 def _represent_text(dumper: Any, text: Text) -> Node:
+    if text == "<<":  # Go takes it for a merge, even as a value, and drops it
+        return ScalarNode(_STR, text, style="'")
     # A scalar is quoted if its tag is not the one that its plain form would be taken for.
     style = "|" if "\n" in text and not text.isspace() else None
     return ScalarNode(dumper.resolve(ScalarNode, text, (True, False)), str(text), style=style)

@@ -231,15 +231,25 @@ def test_text_that_looks_like_something_else_is_read_again(text: str) -> None:
         "0b-1",
         "0x_1",
         "1__0",
-    ]
-    + [
         "2001-1-2",
         "2001-1-2 3:4:5",
         "2001-1-2T3:4:5Z",
         "2001-1-2t3:4:5,5+01:00",
         "2001-1-2  3:4:5.6",
-    ]
-    + ["190:20:30", "1:20.5", "y", "N", "yes", "Off", "-.5_0", "-0", "1.", "+.inf", "=", "~", ""],
+        "190:20:30",
+        "1:20.5",
+        "y",
+        "N",
+        "yes",
+        "Off",
+        "-.5_0",
+        "-0",
+        "1.",
+        "+.inf",
+        "=",
+        "~",
+        "",
+    ],
 )
 def test_text_that_go_reads_as_something_else_is_in_quotes(text: str) -> None:
     """What is read is in tests/interop/test_go_answers.py; here it is only: quotes."""
