@@ -1,7 +1,6 @@
 """Talos's own client, in Go, and a stock talosctl against the real program: `cosi run` serving the
 machine of examples/ over TLS, and the talosconfig that `cosi gen config` makes."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cosi.cli.program import ROOT, Machine
-from tests.interop.toolchain import DOWNLOAD_AND_COMPILE_SECONDS, compiled
+from tests.interop.toolchain import DOWNLOAD_AND_COMPILE_SECONDS, TALOS, compiled, talosctl
 
 MODULE = Path(__file__).parent / "talos"
-TALOSCTL = os.environ.get("COSI_TALOSCTL", "")
 UP = (
     "service[ext-hello-world](Running)",
     "service[ext-greeter](Running)",
@@ -30,19 +28,23 @@ class Served:
     machine: Machine
     talosconfig: str
     endpoint: str
+    stock: Path | None
 
     def cosi(self, *arguments: str) -> str:
         there = ("--talosconfig", self.talosconfig, "--endpoint", self.endpoint)
         return self.machine.cosi(*arguments, *there).stdout
 
     def talosctl(self, *arguments: str) -> str:
-        """The output; talosctl finds us older than itself, and says so on stderr."""
-        there = ("--talosconfig", self.talosconfig, "-n", "127.0.0.1", "-e", self.endpoint)
-        done = subprocess.run(
-            [TALOSCTL, *there, *arguments], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+        """What it prints; it has no warning."""
+        done = self.asked_by_talosctl(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
+
+    def asked_by_talosctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        there = ("--talosconfig", self.talosconfig, "-n", "127.0.0.1", "-e", self.endpoint)
+        assert self.stock is not None
+        command = [self.stock, *there, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         while coming:
             line = machine.until("service[")
             coming -= {up for up in coming if up in line}
-        yield Served(machine, talosconfig, endpoint[0])
+        yield Served(machine, talosconfig, endpoint[0], talosctl())
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.go
 @pytest.mark.timeout(DOWNLOAD_AND_COMPILE_SECONDS)
 @pytest.mark.skipif(
-    os.environ.get("COSI_TALOS") != "1",
+    not TALOS,
     reason="downloads and compiles Talos's client, which takes minutes; COSI_TALOS=1 runs it",
 )
 def test_talos_s_client_does_not_notice_that_this_is_not_talos(suite: Path, served: Served) -> None:
@@ -94,36 +96,99 @@ def test_talos_s_client_does_not_notice_that_this_is_not_talos(suite: Path, serv
     assert done.stdout.count("\n--- PASS") >= 12
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.skipif(
-    not TALOSCTL, reason="no talosctl is known; COSI_TALOSCTL=/path/to/talosctl (1.12) runs it"
+@pytest.fixture
+def stock(served: Served) -> Served:
+    """The machine, where a stock talosctl is known."""
+    if served.stock is None:
+        pytest.skip("no talosctl was built (COSI_TALOS=1 builds it) or named (COSI_TALOSCTL=/path)")
+    return served
+
+
+TEMPLATES = (
+    "{.metadata.id}",
+    "{.metadata.id} of {.metadata.namespace}{.metadata.version}",
+    "{.spec}",
+    "{.metadata['id','type']}",
+    '{.metadata.phase}{"\\t"}{@.metadata.id}',
 )
-def test_a_stock_talosctl_and_cosi_say_the_same(served: Served) -> None:
-    assert "Enabled:     RBAC" in served.talosctl("version")
+
+pytestmark = pytest.mark.timeout(DOWNLOAD_AND_COMPILE_SECONDS)
+
+
+def test_a_stock_talosctl_and_cosi_say_the_same(stock: Served) -> None:
+    assert "Enabled:     RBAC" in stock.talosctl("version")
     restarted = 'NODE        RESPONSE\n127.0.0.1   Service "ext-greeter" restarted\n'
-    assert served.talosctl("service", "ext-greeter", "restart") == restarted
-    assert served.talosctl("service", "ext-greeter", "stop").endswith(" stopped\n")
+    assert stock.talosctl("service", "ext-greeter", "restart") == restarted
+    assert stock.talosctl("service", "ext-greeter", "stop").endswith(" stopped\n")
     # Nothing changes any more: both see the same.
     for command in ("services",), ("service", "ext-greeter"), ("service", "ext-hello-world"):
-        assert timeless(served.talosctl(*command)) == timeless(served.cosi(*command))
-    log = served.talosctl("logs", "ext-hello-world", "--tail", "1")
+        assert timeless(stock.talosctl(*command)) == timeless(stock.cosi(*command))
+    log = stock.talosctl("logs", "ext-hello-world", "--tail", "1")
     assert log == "127.0.0.1: Hello from an extension service!\n"
 
-    types = served.talosctl("get", "rd", "-o", "jsonpath={.metadata.id}").split()
+    types = stock.talosctl("get", "rd", "-o", "jsonpath={.metadata.id}").split()
     assert "services.v1alpha1.talos.dev" in types
     for type in types:
         for output in "table", "yaml", "json":
             get = ("get", type, "-o", output)
-            assert served.talosctl(*get) == served.cosi(*get)
+            assert stock.talosctl(*get) == stock.cosi(*get)
 
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_stock_talosctl_and_cosi_make_the_same_of_a_template(
+    stock: Served, template: str
+) -> None:
+    get = ("get", "services", "-o", f"jsonpath={template}")
+
+    assert stock.talosctl(*get) == stock.cosi(*get)
+
+
+@pytest.mark.parametrize("template", ["{.spec.nothing}", "{.spec[0]}", "{end}"])
+def test_both_refuse_a_template_that_finds_nothing(stock: Served, template: str) -> None:
+    get = ("get", "services", "ext-greeter", "-o", f"jsonpath={template}")
+
+    theirs = stock.asked_by_talosctl(*get)
+    there = ("--talosconfig", stock.talosconfig, "--endpoint", stock.endpoint)
+    ours = stock.machine.cosi(*get, *there)
+
+    assert (theirs.returncode, ours.returncode) == (1, 1)
+    assert ours.stderr == f"cosi: {theirs.stderr}"
+
+
+def test_both_say_of_which_resource_there_is_none(stock: Served) -> None:
+    theirs = stock.asked_by_talosctl("get", "services", "ext-nothing")
+
+    assert theirs.returncode == 1
+    missing = "resource Services.v1alpha1.talos.dev(runtime/ext-nothing@undefined) doesn't exist"
+    assert missing in theirs.stderr
+
+
+def test_a_stock_talosctl_and_cosi_draw_the_same(stock: Served) -> None:
     talosctl, cosi = (
         [line for line in drawn.splitlines() if line.strip()]
         for drawn in (
-            served.talosctl("inspect", "dependencies"),
-            served.cosi("inspect", "dependencies", "-o", "dot"),
+            stock.talosctl("inspect", "dependencies"),
+            stock.cosi("inspect", "dependencies", "-o", "dot"),
         )
     )
     assert talosctl == cosi
+
+
+def test_a_stock_talosctl_and_cosi_draw_the_same_resources(stock: Served) -> None:
+    """Nodes are numbered as they come, which is any order there."""
+    command = ("inspect", "dependencies", "--with-resources")
+
+    theirs, ours = edges(stock.talosctl(*command)), edges(stock.cosi(*command))
+
+    assert theirs == ours
+    assert any('style="dotted"' in edge for edge in ours)
+
+
+def edges(drawing: str) -> list[str]:
+    """``source -> target [attributes]``, by the labels of both."""
+    labels = dict(re.findall(r'(n\d+)\[.*?label="([^"]*)"', drawing))
+    found = re.findall(r"(n\d+)->(n\d+)\[(.*?)\]", drawing)
+    return sorted(f"{labels[a]} -> {labels[b]} [{attributes}]" for a, b, attributes in found)
 
 
 def timeless(text: str) -> str:

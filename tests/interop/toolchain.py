@@ -1,8 +1,11 @@
 """Builds the Go programs of this directory.
 
 `python -m tests.interop.toolchain` does it in advance, where there is a Go: a part of the set-up.
+With `COSI_TALOS=1` it makes what takes minutes, too: Talos's client, and a stock talosctl.
 """
 
+import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 DOWNLOAD_AND_COMPILE_SECONDS = 600
+TALOS = os.environ.get("COSI_TALOS") == "1"
 
 
 def compiled(module: Path, directory: Path) -> Path:
@@ -27,17 +32,59 @@ def compiled(module: Path, directory: Path) -> Path:
     return program
 
 
+def talosctl() -> Path | None:
+    """A stock talosctl: the one in ``COSI_TALOSCTL``, or the one that was built from ./talosctl.
+
+    It is kept beside Go's own cache, for this and other trees, and built again when that module is
+    another. ``None`` where there is none; with ``COSI_TALOS=1`` it is built then.
+    """
+    if named := os.environ.get("COSI_TALOSCTL"):
+        return Path(named)
+    go = _go()
+    if go is None:
+        return None
+    kept = _place_of_talosctl(go)
+    if TALOS and not kept.exists():
+        _build_talosctl(go, kept)
+    return kept if kept.exists() else None
+
+
+def _place_of_talosctl(go: str) -> Path:
+    asked = subprocess.run([go, "env", "GOCACHE"], capture_output=True, text=True, check=True)
+    module = [(HERE / "talosctl" / name).read_bytes() for name in ("go.mod", "go.sum", "main.go")]
+    digest = hashlib.sha256(b"".join(module)).hexdigest()
+    return Path(asked.stdout.strip()).parent / "cosi-talosctl" / digest[:16] / "talosctl"
+
+
+def _build_talosctl(go: str, place: Path) -> None:
+    """Built beside its place and then moved there: another process may do the same."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    made = place.with_name(f"talosctl.{os.getpid()}")
+    subprocess.run([go, "build", "-o", made, "."], cwd=HERE / "talosctl", check=True)
+    made.replace(place)
+
+
 def _go() -> str | None:
     return shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
 
 
 def main() -> None:
     """Fill Go's cache; that it cannot be is said by the tests."""
-    if go := _go():
-        print("compiling COSI's own Go runtime, for tests/interop ...", file=sys.stderr)
-        command = (go, "test", "-c", "-o", os.devnull, ".")
-        module = Path(__file__).with_name("go")
-        subprocess.run(command, cwd=module, check=False, capture_output=True)
+    go = _go()
+    if go is None:
+        return
+    print("compiling COSI's own Go runtime, for tests/interop ...", file=sys.stderr)
+    _compile(go, HERE / "go")
+    if TALOS:
+        print("compiling Talos's client and talosctl, for tests/interop ...", file=sys.stderr)
+        _compile(go, HERE / "talos")
+        with contextlib.suppress(subprocess.CalledProcessError):
+            talosctl()
+
+
+def _compile(go: str, module: Path) -> None:
+    command = (go, "test", "-c", "-o", os.devnull, ".")
+    subprocess.run(command, cwd=module, check=False, capture_output=True)
 
 
 if __name__ == "__main__":
