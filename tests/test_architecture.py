@@ -52,6 +52,13 @@ def test_a_file_is_short_and_its_first_line_says_what_it_is(path: Path) -> None:
         assert lines <= FUNCTION_LINES, f"{path.name}: {function.name} has {lines} lines"
 
 
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_yaml_is_written_in_one_module(path: Path) -> None:
+    """Another would forget which text needs quotes for which reader."""
+    writes = re.search(r"\byaml\W.*\b(safe_)?(dump|dump_all|serialize|emit)\(", path.read_text())
+    assert writes is None or path.name == "yaml_writing.py"
+
+
 def controller_modules() -> list[str]:
     return [
         path.stem

@@ -73,7 +73,7 @@ async def _follow(connection: Connection, wanted: Tail) -> None:
     from controllers.commands.event_following import EventFollowing
     from controllers.commands.machine import Machine
 
-    await EventFollowing(Machine(connection), _printer()).run(wanted)
+    await EventFollowing(Machine(connection), printer()).run(wanted)
 
 
 async def _past(connection: Connection, wanted: Tail) -> None:
@@ -93,7 +93,7 @@ async def _past(connection: Connection, wanted: Tail) -> None:
     click.echo(table(rows))
 
 
-def _printer() -> Callable[[Happened], None]:
+def printer() -> Callable[[Happened], None]:
     """One line for each event, at once (talosctl takes two: weak point 11.1/19).
 
     The header comes with the first, as talosctl's: only then it is known how wide the columns are.

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import grpc
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,6 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cosi.api.access import Role
 from cosi.errors import CosiError
+from cosi.yaml_writing import for_people
 
 CA_VALID: Final = timedelta(days=3_650)
 VALID: Final = timedelta(days=365)
@@ -191,7 +191,7 @@ def talosconfig(authority: Authority, client: Identity, endpoints: Sequence[str]
         "key": _base64(client.key),
     }
     document = {"context": CONTEXT, "contexts": {CONTEXT: context}}
-    return yaml.safe_dump(document, sort_keys=False, indent=4).encode()
+    return for_people(document).encode()
 
 
 def _write(path: Path, content: bytes, *, secret: bool) -> None:

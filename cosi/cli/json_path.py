@@ -297,4 +297,4 @@ def _go_type(value: object) -> str:
         return "map[string]interface {}"
     if isinstance(value, bool):
         return "bool"
-    return {int: "int", float: "float64"}.get(type(value), "string")
+    return "int" if isinstance(value, int) else "float64" if isinstance(value, float) else "string"

@@ -73,6 +73,21 @@ def test_initials_that_end_in_s_have_no_plural() -> None:
     assert define("LinkStatuses.aa", "aa").aliases == ("linkstatus", "ls")
 
 
+@pytest.mark.parametrize(
+    ("type", "singular"),
+    [
+        ("Sms.aa", "Sms"),
+        ("Statuses.aa", "Status"),
+        ("Addresses.aa", "Address"),
+        ("Policies.aa", "Policy"),
+        ("Canvases.aa", "Canvas"),
+    ],
+)
+def test_singulars_are_those_of_go(type: str, singular: str) -> None:
+    """``Sms`` was ``Sm``. Thousands of words are compared in tests/interop/test_go_answers.py."""
+    assert define(type, "aa").display_type == singular
+
+
 def test_a_singular_may_be_given_where_english_does_not_help() -> None:
     assert define("SystemInformation.aa", "aa", singular="SystemInformation").display_type == (
         "SystemInformation"

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from controllers.commands.event_following import EventFollowing, Happened, Show, Tail, past
+from controllers.commands.events import printer
 from cosi.errors import CosiError, InvalidResource, Unavailable
 
 
@@ -79,3 +80,27 @@ async def test_the_past_is_over_when_nothing_comes_any_more() -> None:
     with anyio.fail_after(5):
         await past(Quiet(), Tail(-1), lambda event: seen.append(event.id), 0.02)
     assert seen == ["a", "b", "c"]
+
+
+def test_the_header_of_events_that_are_followed_stands_above_their_columns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It was written before any event, as narrow as its own words."""
+    show = printer()
+    show(Happened("", None))
+    assert capsys.readouterr().out == ""
+
+    show(Happened("1", ("alpha", "d4c1h0kq1l5p0f0b2m3g", "machine.X", "", "ext-a", "RUNNING: up")))
+    show(Happened("2", ("alpha", "d4c1h0kq1l5p0f0b2m3h", "machine.X", "", "ext-b", "FAILED: off")))
+
+    header, *rows = capsys.readouterr().out.splitlines()
+    for word, places in (
+        ("ID", "d4c1"),
+        ("EVENT", "machine.X"),
+        ("SOURCE", "ext-"),
+        ("MESSAGE", ("RUNNING", "FAILED")),
+    ):
+        begins = (places, places) if isinstance(places, str) else places
+        assert [row.index(begin) for row, begin in zip(rows, begins, strict=True)] == [
+            header.index(word)
+        ] * 2

@@ -139,9 +139,9 @@ def test_lines_of_a_watch_stay_below_their_header(capsys: pytest.CaptureFixture[
 
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "NODE   *   NAMESPACE   TYPE   ID            VERSION     ON     COLORS   SLICED   ROOM",
-        "n      +   house       Lamp   a-long-name   undefined   true   []",
-        "n          house       Lamp   b             undefined   false   []",
-        "n      -   house       Lamp   a-long-name   undefined   false   []",
+        "n      +   house       Lamp   a-long-name   undefined   true   []                null",
+        "n          house       Lamp   b             undefined   false   []                null",
+        "n      -   house       Lamp   a-long-name   undefined   false   []                null",
     ]
 
 
