@@ -92,6 +92,11 @@ class Mount(
     uid_mappings: Annotated[tuple[IDMapping, ...], Field(alias="uidmappings")] = ()
     gid_mappings: Annotated[tuple[IDMapping, ...], Field(alias="gidmappings")] = ()
 
+    @property
+    def is_bind(self) -> bool:
+        """Whether its source is a path of the host (mount(8): the options make it one too)."""
+        return self.type in {"", "bind"} or not {"bind", "rbind"}.isdisjoint(self.options)
+
     def mistakes(self) -> Iterator[Mistake]:
         """What no runtime can mount; Talos finds out when the container is made."""
         if not self.destination:

@@ -68,6 +68,8 @@ class Exit:
     """128 + n after death by signal n; ``None`` if the container is gone and nobody knows how."""
     last_log: str = ""
     """The end of its output, at most 512 bytes of it, unquoted."""
+    reason: str = ""
+    """What kept its program from being executed, if that is known."""
 
 
 class Preparation(Protocol):

@@ -1,61 +1,36 @@
-"""Whether the program of a container can be there at all, told before anything is started."""
+"""Whether the program of a container can be there at all, found out before anything is started."""
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Final
 
-_LINKS: Final = 40
-"""Symbolic links that are followed in one path, as the kernel does (path_resolution(7))."""
+from controllers.containers.inside import Mounted, View
+from controllers.containers.oci import DEFAULT_MOUNTS
+from resources.extension_service import Mount
 
 
-def looked_for(entrypoint: str, rootfs: Path, mounted: Iterable[str]) -> Path | None:
-    """Where the host would have the entrypoint, if it is certainly missing; else `None`.
+def container_view(rootfs: Path, mounts: Iterable[Mount], files: Iterable[Mounted] = ()) -> View:
+    """What a container with these mounts will see; `files` are the service's config files."""
+    return View(rootfs, [*map(_mounted, (*DEFAULT_MOUNTS, *mounts)), *files])
 
-    It is not certain if a mount (`mounted`: destinations) lies on the way to it, if it would be
-    searched for in PATH, or if it cannot be seen.
+
+def look_for(entrypoint: str, view: View) -> Path | None:
+    """Where the host has the entrypoint; `None` if that is not certain.
+
+    It is not if it is searched for in PATH, or lies in what is mounted and cannot be seen yet.
+
+    Raises:
+        Missing: it is certainly not there.
     """
-    if "/" not in entrypoint:
-        return None
-    way = _Way(rootfs, [PurePosixPath("/", destination) for destination in mounted])
-    return way.missing(PurePosixPath("/", entrypoint))
+    return view.find(entrypoint) if "/" in entrypoint else None
 
 
-class _Way:
-    """Follows a path inside a root filesystem, never out of it."""
+def without_dots(path: str) -> Path:
+    """The path below a root filesystem, in the words of a definition; links are not followed."""
+    return Path(PurePosixPath("/", path).relative_to("/"))
 
-    def __init__(self, rootfs: Path, mounted: list[PurePosixPath]) -> None:
-        self._rootfs = rootfs
-        self._mounted = mounted
-        self._links = 0
 
-    def missing(self, path: PurePosixPath) -> Path | None:
-        at = PurePosixPath("/")
-        parts = list(path.parts[1:])
-        while parts:
-            part = parts.pop(0)
-            at = at.parent if part == ".." else at / part
-            if self._covered(at):
-                return None
-            here = self._rootfs / at.relative_to("/")
-            try:
-                linked = stat.S_ISLNK(here.lstat().st_mode)
-                target = str(here.readlink()) if linked else ""
-            except OSError as error:
-                gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-                return self._rootfs / path.relative_to("/") if gone else None
-            if target:
-                self._links += 1
-                if self._links > _LINKS:
-                    return None
-                parts[:0] = PurePosixPath(target).parts
-                at = at.parent
-                if target.startswith("/"):
-                    at = PurePosixPath("/")
-                    parts.pop(0)
-        return None
-
-    def _covered(self, path: PurePosixPath) -> bool:
-        return any(path.is_relative_to(destination) for destination in self._mounted)
+def _mounted(mount: Mount) -> Mounted:
+    source = Path(mount.source) if mount.is_bind and mount.source.startswith("/") else None
+    return Mounted(mount.destination, source)

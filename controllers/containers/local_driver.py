@@ -26,10 +26,11 @@ from controllers.containers.driver import (
     Preparation,
     RunnerError,
 )
-from controllers.containers.entrypoint import looked_for
+from controllers.containers.entrypoint import look_for, without_dots
 from controllers.containers.environment import process_environment
 from controllers.containers.environment_file import EnvironmentFileError, parse_environment_file
 from controllers.containers.go_errors import os_error_text
+from controllers.containers.inside import Missing, View
 from controllers.containers.logs import Logs
 from controllers.containers.members import NO_SESSION, kill_members
 from controllers.containers.only_one import only_one
@@ -63,6 +64,8 @@ class LocalPreparation:
     environment: tuple[str, ...] = ()
     failure: Exception | None = None
     """Why `create_runner` is to fail, where `prepare` has found that out already."""
+    obstacle: str = ""
+    """What keeps its program from being executed, if that is known."""
 
 
 class LocalDriver(ABC):
@@ -85,7 +88,7 @@ class LocalDriver(ABC):
         self._environment = environment
         self._console = Console(console)
         self._threads: ThreadPoolExecutor | None = None
-        self._reaper = Reaper()
+        self.reaper = Reaper()
         self._store = DescriptorStore.of(os.environ)
         self._tasks: dict[str, RunningTask] = {}
 
@@ -104,7 +107,7 @@ class LocalDriver(ABC):
         """
         # Ours alone, as long as we are open: a start that had to make a thread would wait for it.
         threads = ThreadPoolExecutor(_THREADS, "cosi-containers")
-        with only_one(self.paths.run), self._reaper.working(), threads as self._threads:
+        with only_one(self.paths.run), self.reaper.working(), threads as self._threads:
             async with self.logs.reading(), self._console:
                 try:
                     yield
@@ -117,7 +120,7 @@ class LocalDriver(ABC):
     async def adopt(self) -> Mapping[str, Adopted]:
         """See :class:`~controllers.containers.driver.Driver`; what nobody needs is released."""
         adopted: dict[str, Adopted] = {}
-        with CancelScope(shield=True):
+        with CancelScope(shield=True), self.reaper.expecting():
             for directory in run_directories(self.paths.containers):
                 if found := await self._take_over(directory):
                     adopted[directory.id] = found
@@ -169,7 +172,7 @@ class LocalDriver(ABC):
     ) -> RunningTask:
         """Begin to look after a process that is there."""
         id, container = preparation.id, preparation.container
-        self._reaper.sessions.add(pid)
+        self.reaper.sessions.add(pid)
         shown = self.debug or container.log_to_console
         output.begin(self._console if shown else None)
         task = RunningTask(pid, process, output, self._means(preparation, pid), *preparation.notes)
@@ -180,8 +183,8 @@ class LocalDriver(ABC):
         """Look after it no more; its run directory goes."""
         self._tasks.pop(id, None)
         # What is a zombie by now would be nobody's afterwards.
-        self._reaper.reap()
-        self._reaper.sessions.discard(pid)
+        self.reaper.reap()
+        self.reaper.sessions.discard(pid)
         self.directory(id).end_run()
 
     def process_environment(self, container: ContainerSpec) -> tuple[str, ...]:
@@ -191,13 +194,18 @@ class LocalDriver(ABC):
         base = (*self._environment, *container.machine_environment)
         return tuple(process_environment(base, variables, container.environment))
 
-    def refuse_missing_entrypoint(self, container: ContainerSpec) -> None:
-        """Say what is missing, and where, before a runtime says it in its own words."""
-        mounted = [mount.destination for mount in container.mounts]
-        mounted += [file.mount_path for file in container.config_files]
-        rootfs = self.paths.rootfs(container.name)
-        if path := looked_for(container.entrypoint, rootfs, mounted):
-            raise RunnerError(f"entrypoint {quote(container.entrypoint)} not found: no {path}")
+    def entrypoint(self, container: ContainerSpec, view: View) -> Path | None:
+        """Where the host has it, if that is known; `view` is what the container will see.
+
+        Raises:
+            RunnerError: it is missing, which is said here before a runtime says it in its words.
+        """
+        try:
+            return look_for(container.entrypoint, view)
+        except Missing:
+            path = self.paths.rootfs(container.name) / without_dots(container.entrypoint)
+            text = f"entrypoint {quote(container.entrypoint)} not found: no {path}"
+            raise RunnerError(text) from None
 
     @abstractmethod
     def _create_runner(self, preparation: LocalPreparation) -> None:
@@ -266,6 +274,11 @@ def _read_environment(path: Path) -> dict[str, str]:
     except EnvironmentFileError as error:
         reason = str(error)
     raise RunnerError(f"failed to parse environment file {quote(str(path))}: {reason}")
+
+
+def with_reason(error: str, preparation: LocalPreparation) -> str:
+    """What a runtime said of a program that it could not execute, and what it means."""
+    return f"{error}: {preparation.obstacle}" if preparation.obstacle else error
 
 
 async def whole(work: Awaitable[R]) -> R:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from controllers.containers.go_errors import os_error_text
+from controllers.containers.inside import Missing, View
 from resources.extension_service import Mount
 from resources.go_text import quote
 
@@ -43,12 +44,8 @@ def make_missing_sources(mounts: Iterable[Mount], rootfs: Path) -> None:
         MountSourceError: for the first one that can be neither found nor made.
     """
     for mount in mounts:
-        if _is_bind(mount):
+        if mount.is_bind:
             _make(mount, rootfs)
-
-
-def _is_bind(mount: Mount) -> bool:
-    return mount.type in {"", "bind"} or not {"bind", "rbind"}.isdisjoint(mount.options)
 
 
 def _make(mount: Mount, rootfs: Path) -> None:
@@ -86,15 +83,16 @@ def _reason_not_to_make(mount: Mount, rootfs: Path) -> str:
         return f"what is in /{top} is {what}"
     if source.suffix in _FILE_SUFFIXES:
         return "only directories are, and it has the name of a file"
-    if _is_file(rootfs / mount.destination.lstrip("/")):
+    if _is_file(mount.destination, rootfs):
         return "only directories are, and the destination is a file"
     return ""
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(destination: str, rootfs: Path) -> bool:
     try:
-        return not stat.S_ISDIR(path.lstat().st_mode) and not path.is_symlink()
-    except OSError:
+        place = View(rootfs).find(destination)
+        return place is not None and not stat.S_ISDIR(place.lstat().st_mode)
+    except (Missing, OSError):
         return False
 
 

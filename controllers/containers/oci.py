@@ -41,7 +41,7 @@ MASKED_PATHS: Final = (
 READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _TMPFS: Final = ("nosuid", "strictatime", "mode=755", "size=65536k")
-_DEFAULT_MOUNTS: Final = (
+_DEFAULTS: Final = (
     # destination, type, source, options
     ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
     ("/dev", "tmpfs", "tmpfs", _TMPFS),
@@ -58,6 +58,13 @@ _DEFAULT_MOUNTS: Final = (
     ("/etc/hosts", "bind", "/etc/hosts", ("rbind", "ro")),
     ("/etc/resolv.conf", "bind", "/etc/resolv.conf", ("rbind", "ro")),
 )
+
+
+DEFAULT_MOUNTS: Final = tuple(
+    Mount(destination=destination, type=type, source=source, options=options)
+    for destination, type, source, options in _DEFAULTS
+)
+"""What is mounted in every container, before its own mounts."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +156,7 @@ def cgroup_path(name: str, facts: HostFacts) -> str:
 def _mounts(
     container: ContainerSpec, facts: HostFacts, config_files: Path
 ) -> Iterable[dict[str, Any]]:
-    defaults = (
-        Mount(destination=destination, type=type, source=source, options=options)
-        for destination, type, source, options in _DEFAULT_MOUNTS
-    )
-    for mount in (*defaults, *container.mounts):
+    for mount in (*DEFAULT_MOUNTS, *container.mounts):
         writeable = container.security.writeable_sysfs and mount.type == "sysfs"
         yield _mount(mount, ("ro", "rw") if writeable else None)
     if facts.in_container:

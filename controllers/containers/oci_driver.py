@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 
 from anyio import CancelScope
@@ -21,9 +23,18 @@ from controllers.containers.driver import (
     StartError,
     StopError,
 )
+from controllers.containers.entrypoint import container_view
+from controllers.containers.executable import IN_ROOTFS, obstacle
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.host_facts import read_host_facts
-from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as, whole
+from controllers.containers.inside import Mounted
+from controllers.containers.local_driver import (
+    LocalDriver,
+    LocalPreparation,
+    failing_as,
+    whole,
+    with_reason,
+)
 from controllers.containers.mount_sources import MountSourceError, make_missing_sources
 from controllers.containers.oci import Bundle, cgroup_path, notes, oci_spec
 from controllers.containers.oci_runtime import OCIRuntime, RuntimeFailure
@@ -107,29 +118,34 @@ class OCIDriver(LocalDriver):
     def _create_runner(self, preparation: LocalPreparation) -> None:
         container = preparation.container
         rootfs = self._rootfs(container.name)
-        self.refuse_missing_entrypoint(container)
+        config_files = self.paths.config_files_of(container.name)
+        files = [Mounted(f.mount_path, config_files / f.file_name) for f in container.config_files]
+        view = container_view(rootfs, container.mounts, files)
+        program = self.entrypoint(container, view)
         try:
             make_missing_sources(container.mounts, rootfs)
         except MountSourceError as error:
             raise RunnerError(str(error)) from error
         environment = self.process_environment(container)
-        bundle = Bundle(rootfs, self.paths.config_files_of(container.name), environment)
+        bundle = Bundle(rootfs, config_files, environment)
         directory = self.directory(preparation.id)
         directory.make()
         directory.write_bundle(oci_spec(container, self._facts, bundle))
+        preparation.obstacle = obstacle(container.entrypoint, program, view, IN_ROOTFS)
 
     async def _create_and_start(self, preparation: LocalPreparation) -> RunningTask:
         directory = self.directory(preparation.id)
         failure = f"failed to create task: {quote(directory.id)}: "
         with failing_as(StartError, failure):
             output = self.output(directory)
-        try:
-            process = await self._run(directory, preparation.container, output)
-        except (RuntimeFailure, OSError) as error:
-            await self._undo(preparation, output)
-            reason = os_error_text(error) if isinstance(error, OSError) else str(error)
-            raise StartError(failure + reason) from error
-        return self.run(preparation, process, process.pid, output)
+        with self.reaper.expecting():
+            try:
+                process = await self._run(directory, preparation.container, output)
+            except (RuntimeFailure, OSError) as error:
+                await self._undo(preparation, output)
+                reason = os_error_text(error) if isinstance(error, OSError) else str(error)
+                raise StartError(failure + with_reason(reason, preparation)) from error
+            return self.run(preparation, process, process.pid, output)
 
     async def _run(
         self, directory: RunDirectory, container: ContainerSpec, output: Output
@@ -144,8 +160,15 @@ class OCIDriver(LocalDriver):
             pid = await self._runtime.run(directory, fd)
         process = Process.find(pid)
         if process is None:
-            raise RuntimeFailure(f"process {pid} is gone, and somebody else has seen how")
-        directory.write_state(to_come.begun(process))
+            raise RuntimeFailure(f"process {pid} is gone, and another process has reaped it")
+        try:
+            directory.write_state(to_come.begun(process))
+        except OSError:
+            # It runs, and the next supervisor could not know it.
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+            raise
         return process
 
     async def _undo(self, preparation: LocalPreparation, output: Output) -> None:
@@ -164,7 +187,8 @@ class OCIDriver(LocalDriver):
             finally:
                 self.forget(id, pid)
 
-        return Means(lambda: self._members(name), destroy, lambda: self._thaw(name))
+        members, thaw = partial(self._members, name), partial(self._thaw, name)
+        return Means(members, destroy, thaw, preparation.obstacle)
 
     def _thaw(self, name: str) -> None:
         self._cgroups.thaw(cgroup_path(name, self._facts))

@@ -21,8 +21,15 @@ from controllers.containers.driver import (
     PreparationError,
     StartError,
 )
+from controllers.containers.executable import ON_HOST, obstacle
 from controllers.containers.go_errors import os_error_text
-from controllers.containers.local_driver import LocalDriver, LocalPreparation, failing_as
+from controllers.containers.inside import Missing, Mounted, View
+from controllers.containers.local_driver import (
+    LocalDriver,
+    LocalPreparation,
+    failing_as,
+    with_reason,
+)
 from controllers.containers.members import NO_SESSION, kill_members, members
 from controllers.containers.output import Output
 from controllers.containers.processes import Process
@@ -60,7 +67,8 @@ class ProcessDriver(LocalDriver):
         except OSError as error:
             output.discard()
             directory.end_run()
-            raise StartError(failure + os_error_text(error, "exec")) from error
+            reason = with_reason(os_error_text(error, "exec"), own)
+            raise StartError(failure + reason) from error
         return self.run(own, process, process.pid, output)
 
     @override
@@ -68,8 +76,13 @@ class ProcessDriver(LocalDriver):
         self.directory(preparation.id).remove()
 
     def _create_runner(self, preparation: LocalPreparation) -> None:
-        self.refuse_missing_entrypoint(preparation.container)
-        preparation.environment = self.process_environment(preparation.container)
+        container = preparation.container
+        rootfs = self.paths.rootfs(container.name)
+        self.entrypoint(container, _view(container, rootfs))
+        preparation.environment = self.process_environment(container)
+        program = Path(rootfs, _program(container.entrypoint, rootfs, None))
+        host = View(Path("/"))
+        preparation.obstacle = obstacle(container.entrypoint, program, host, ON_HOST)
         self.directory(preparation.id).make()
 
     def _start(
@@ -147,7 +160,16 @@ def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
     """Where the program is: in the root filesystem, else on the host."""
     if "/" not in entrypoint:
         return shutil.which(entrypoint, path=search or os.defpath) or entrypoint
-    inside = rootfs / entrypoint.lstrip("/")
-    absolute = entrypoint.startswith("/") and inside.exists()
-    # A relative one is left as it is, to be found from the working directory: a script sees it.
-    return str(inside) if absolute else entrypoint
+    if not entrypoint.startswith("/"):
+        return entrypoint  # to be found from the working directory: a script sees it
+    try:
+        return str(View(rootfs).find(entrypoint) or entrypoint)
+    except Missing:
+        return entrypoint
+
+
+def _view(container: ContainerSpec, rootfs: Path) -> View:
+    """What a container would see; nothing is mounted, and what would be may be the host's."""
+    mounted = [mount.destination for mount in container.mounts]
+    mounted += [file.mount_path for file in container.config_files]
+    return View(rootfs, map(Mounted, mounted))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -33,6 +34,11 @@ class Reaper:
     def __init__(self) -> None:
         self.sessions: set[int] = set()
         """The sessions whose leader a task waits for itself."""
+        self._numbers = itertools.count()
+        self._expecting: set[int] = set()
+        self._seen: dict[tuple[int, int], int] = {}
+        """Zombies by process id and start time, with a number: later than that of every
+        :meth:`expecting` that had begun when it was first seen."""
 
     @contextlib.contextmanager
     def working(self) -> Generator[None]:
@@ -49,19 +55,40 @@ class Reaper:
             self.reap()
             syscalls.set_child_subreaper(before)
 
+    @contextlib.contextmanager
+    def expecting(self) -> Generator[None]:
+        """The time from before a container may be there until its session is in :attr:`sessions`.
+
+        Its process keeps its id and its exit status until then, however soon it ends.
+        """
+        number = next(self._numbers)
+        self._expecting.add(number)
+        try:
+            yield
+        finally:
+            self._expecting.discard(number)
+            self.reap()
+
     def reap(self) -> None:
-        """Wait for every orphan that is a zombie by now."""
+        """Wait for every orphan that is a zombie by now, and is no container's main process."""
         if not _any_zombie():
+            self._seen.clear()
             return  # of most children that end, whoever has started them has seen it already
+        now = next(self._numbers)
+        seen, self._seen = self._seen, {}
         for stat in _zombie_children():
-            if self._ours(stat):
+            process = (stat.pid, stat.start_time)
+            since = self._seen[process] = seen.get(process, now)
+            if self._ours(stat, since):
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(stat.pid, os.WNOHANG)
 
-    def _ours(self, stat: Stat) -> bool:
+    def _ours(self, stat: Stat, since: int) -> bool:
         if stat.session in self.sessions:
             # The task of its leader waits for that itself, and wants to know how it ended.
             return stat.pid != stat.session
+        if any(number < since for number in self._expecting):
+            return False  # it may be what that one expects
         if stat.name.startswith(_UNBORN):
             return True
         return stat.session != os.getsid(0) and (not stat.leads or os.getpid() == 1)

@@ -26,6 +26,8 @@ class Means:
     """Kill what is left and take it away; raises :class:`StopError`."""
     thaw: Callable[[], None] = lambda: None
     """Let what is frozen go on; raises `OSError`."""
+    obstacle: str = ""
+    """What keeps its program from being executed, if that is known."""
 
 
 class RunningTask:
@@ -51,7 +53,10 @@ class RunningTask:
             if self._process:
                 with idle():
                     code = await self._process.wait()
-            self._exit = Exit(code, await self._output.last_log())
+            last = await self._output.last_log()
+            # runc's word for it; whatever else was written comes from a program that runs.
+            reason = self._means.obstacle if last.startswith("exec ") else ""
+            self._exit = Exit(code, last, reason)
         return self._exit
 
     async def signal(self, number: int) -> None:

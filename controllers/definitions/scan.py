@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from controllers.containers.entrypoint import looked_for
+from controllers.containers.entrypoint import container_view, look_for, without_dots
+from controllers.containers.inside import Missing
 from controllers.definitions.decoder import in_order
 from controllers.definitions.service import Reading, read_service, unreadable
 from controllers.definitions.source import Stamp, failure, read_bounded, stamp
@@ -101,13 +102,14 @@ class Scanner:
 
         If it is still missing when the service starts, the service fails and says so.
         """
-        mounted = [mount.destination for mount in spec.container.mounts]
-        missing = looked_for(spec.container.entrypoint, self._rootfs(spec.name), mounted)
-        if missing is None:
+        rootfs, entrypoint = self._rootfs(spec.name), spec.container.entrypoint
+        try:
+            look_for(entrypoint, container_view(rootfs, spec.container.mounts))
+        except Missing:
+            missing = rootfs / without_dots(entrypoint)
+        else:
             return reading
         line, column = reading.entrypoint_at
-        text = (
-            f"entrypoint {quote(spec.container.entrypoint)} is not there: {missing} does not exist"
-        )
+        text = f"entrypoint {quote(entrypoint)} is not there: {missing} does not exist"
         warning = Problem(line=line, column=column, severity=Severity.WARNING, text=text)
         return replace(reading, problems=in_order([*reading.problems, warning]))

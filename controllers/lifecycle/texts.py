@@ -81,7 +81,8 @@ def failed_post(error: str) -> str:
 def failed_task(id: str, end: Exit) -> str:
     """Of a run that ended badly, or that nobody knows how it ended."""
     code = "exit status unknown" if end.code is None else f"exit code {end.code}"
-    return f"task {quote(id)} failed: {code} (last log {quote(end.last_log)})"
+    reason = f": {end.reason}" if end.reason else ""
+    return f"task {quote(id)} failed: {code} (last log {quote(end.last_log)}){reason}"
 
 
 def sentence(error: str) -> str:

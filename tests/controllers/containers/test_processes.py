@@ -181,3 +181,55 @@ async def test_children_of_other_code_are_left_to_it() -> None:
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
         reaper.reap()
         assert other.wait() == 7
+
+
+DEAD_BEFORE_ITS_PROGRAM = (
+    "import ctypes, os; os.setsid(); ctypes.CDLL(None).prctl(15, b'runc:[2:INIT]'); os._exit(1)"
+)
+
+
+def dead_container() -> int:
+    """What runc leaves of a program that cannot be executed: a child of ours that has ended."""
+    pid = os.posix_spawn(sys.executable, (sys.executable, "-c", DEAD_BEFORE_ITS_PROGRAM), {})
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
+
+
+async def test_a_container_that_ends_before_the_command_that_made_it_keeps_how_it_ended() -> None:
+    """Its name is still runc's own, and nobody has said yet that it is a service's."""
+    reaper = Reaper()
+    with reaper.working():
+        with reaper.expecting():
+            pid = dead_container()
+            reaper.reap()
+            process = held(pid)
+            reaper.sessions.add(pid)
+        reaper.reap()
+        assert await process.wait() == 1
+        process.close()
+
+
+async def test_what_runc_gave_up_is_waited_for_when_no_container_can_come_of_it() -> None:
+    reaper = Reaper()
+    with reaper.working(), reaper.expecting():
+        with reaper.expecting():
+            pid = dead_container()
+            reaper.reap()
+        reaper.reap()
+        assert read_stat(pid) is not None  # it may still be what the first one expects
+        with reaper.expecting():
+            reaper.reap()
+            assert read_stat(pid) is not None
+    assert read_stat(pid) is None
+
+
+async def test_a_start_that_lasts_keeps_no_zombie_that_was_there_before_it() -> None:
+    reaper = Reaper()
+    with reaper.working():
+        with reaper.expecting():
+            pid = dead_container()
+            reaper.reap()
+            later = reaper.expecting()
+            later.__enter__()
+        assert read_stat(pid) is None
+        later.__exit__(None, None, None)
