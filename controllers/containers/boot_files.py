@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from controllers.containers.go_errors import os_error_text
 from controllers.containers.processes import boot_id
+
+_log = logging.getLogger(__name__)
 
 
 class BootFiles:
@@ -29,7 +33,7 @@ class BootFiles:
             if (fields := _parse(file, boot)) is not None:
                 yield file.stem, fields
             else:
-                file.unlink(missing_ok=True)
+                self._discard(file)
 
     def write(self, name: str, fields: Mapping[str, object]) -> None:
         """Make a file hold these, whole or not at all, whoever is killed meanwhile."""
@@ -47,6 +51,15 @@ class BootFiles:
         if self._directory.is_dir() and not any(self._directory.iterdir()):
             self._directory.rmdir()
 
+    def _discard(self, file: Path) -> None:
+        """Take away what does not count; one that cannot be removed keeps nothing else from being
+        read.
+        """
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("%s does not count, and cannot be removed: %s", file, os_error_text(error))
+
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}.json"
 
@@ -55,5 +68,5 @@ def _parse(file: Path, boot: str) -> dict[str, Any] | None:
     try:
         fields: dict[str, Any] = json.loads(file.read_text())
         return fields if fields.pop("boot_id") == boot else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -145,6 +145,14 @@ class Driver(Protocol):
         """Ids of services that the driver itself needs; they come first in every gate."""
         ...
 
+    @property
+    def left(self) -> Mapping[str, str]:
+        """The services of which :meth:`adopt` could not judge what is there, and why not.
+
+        Something of them may run. One that is to start is judged again by :meth:`prepare`.
+        """
+        ...
+
     def open(self) -> AbstractAsyncContextManager[None]:
         """The time in which the driver is used, entered by the runner before any other call.
 
@@ -158,6 +166,7 @@ class Driver(Protocol):
 
         A container that ended meanwhile is reported too, if something of it is left: its
         ``wait`` returns at once. What never got as far as running is cleaned up here, silently.
+        What is in :attr:`left` afterwards is reported, and keeps no other from being taken over.
         Raises :class:`DriverError` if it cannot be known what runs.
         """
         ...

@@ -128,6 +128,7 @@ class FakeDriver:
         self.requires = requires
         self.calls: list[str] = []
         """Every call, in order: the step, the id, and the signal if it is one."""
+        self.left: dict[str, str] = {}
         self.tasks: dict[str, FakeTask] = {}
         """The containers that are there, by service id."""
         self.prepared: dict[str, bool] = {}

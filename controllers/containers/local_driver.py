@@ -24,6 +24,7 @@ from controllers.containers.driver import (
     Adopted,
     DriverError,
     Preparation,
+    PreparationError,
     RunnerError,
 )
 from controllers.containers.entrypoint import look_for, without_dots
@@ -91,6 +92,8 @@ class LocalDriver(ABC):
         self.reaper = Reaper()
         self._store = DescriptorStore.of(os.environ)
         self._tasks: dict[str, RunningTask] = {}
+        self.left: dict[str, str] = {}
+        """See :class:`~controllers.containers.driver.Driver`."""
 
     @property
     @abstractmethod
@@ -120,11 +123,12 @@ class LocalDriver(ABC):
     async def adopt(self) -> Mapping[str, Adopted]:
         """See :class:`~controllers.containers.driver.Driver`; what nobody needs is released."""
         adopted: dict[str, Adopted] = {}
+        self.left.clear()
         with CancelScope(shield=True), self.reaper.expecting():
             for directory in run_directories(self.paths.containers):
-                if found := await self._take_over(directory):
+                if found := await self._judge(directory):
                     adopted[directory.id] = found
-            self._store.forget_all_but(adopted)
+            self._store.forget_all_but({*adopted, *self.left})
             await self.in_thread(self._release_all_but, adopted)
         return adopted
 
@@ -232,6 +236,38 @@ class LocalDriver(ABC):
             with contextlib.suppress(OSError):
                 directory.rmdir()
 
+    async def _judge(self, directory: RunDirectory) -> Adopted | None:
+        """Take over what a directory tells of, or take it away; report and leave the impossible.
+
+        Whatever is wrong with one directory, all others are judged and their services start.
+        """
+        try:
+            return await self._take_over(directory)
+        except Exception as error:
+            reason = self.left[directory.id] = _text(error)
+            text = "%s is left as it is, and %s does not start: %s; end its processes and remove it"
+            _log.error(text, directory.path, directory.id, reason)
+            return None
+
+    async def make_room(self, id: str) -> None:
+        """Take away what :meth:`adopt` has left of a service: there are never two of it.
+
+        Raises:
+            PreparationError: that is still not possible.
+        """
+        if id not in self.left:
+            return
+        directory = self.directory(id)
+        try:
+            with CancelScope(shield=True):
+                await self._take_away(directory, directory.read_state())
+        except Exception as error:
+            raise PreparationError(
+                f"{directory.path} is of an earlier run, and cannot be taken away: "
+                f"{_text(error)}; end its processes and remove it"
+            ) from error
+        del self.left[id]
+
     async def _take_over(self, directory: RunDirectory) -> Adopted | None:
         written = directory.read_state()
         state = await self._runs(directory, written) if written else None
@@ -254,15 +290,30 @@ class LocalDriver(ABC):
         # It may have run for a while. What it said is in the pipe, which ends with the last process
         # that has it open: that must not be the one that is killed.
         output = self.output(directory, resumed=True) if directory.fifo.exists() else None
-        if state and (process := state.process()):
-            process.signal(signal.SIGKILL)
-            await process.wait()
-            process.close()
-        await kill_members(NO_SESSION, directory.fifo)
-        if output:
-            await output.close()
+        try:
+            if state and (process := state.process()):
+                process.signal(signal.SIGKILL)
+                await process.wait()
+                process.close()
+            await kill_members(NO_SESSION, directory.fifo)
+            if output:
+                await output.close()
+        finally:
+            if output:
+                output.abandon()
         await self._destroy_left_over(directory)
-        directory.remove()
+        try:
+            directory.end_run()
+            directory.remove()
+        except OSError as error:
+            # Nothing of it runs any more, so it is in nobody's way.
+            _log.warning("%s is not removed: %s", directory.path, os_error_text(error))
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return os_error_text(error)
+    return str(error) if isinstance(error, DriverError) else f"{type(error).__name__}: {error}"
 
 
 def _read_environment(path: Path) -> dict[str, str]:

@@ -102,7 +102,8 @@ class LastingMemories(Memories):
             if memory := _parse(fields):
                 yield id, memory
             else:
-                self._files.remove(id)
+                with self._complaining(id):
+                    self._files.remove(id)
 
     @contextmanager
     def _complaining(self, what: str) -> Generator[None]:
@@ -119,5 +120,5 @@ def _parse(fields: dict[str, Any]) -> Memory | None:
         fields["phase"] = ServicePhase(fields["phase"])
         fields["at"] = datetime.fromisoformat(fields["at"]) if fields["at"] else None
         return Memory(**fields)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from anyio import CancelScope
 from typing_extensions import override
@@ -47,6 +49,8 @@ from controllers.paths import Paths
 from resources.container_spec import ContainerSpec
 from resources.go_text import quote
 
+_log: Final = logging.getLogger("cosi.containers")
+
 
 class OCIDriver(LocalDriver):
     """One container for each service, as Talos makes them, without a helper process for each."""
@@ -78,6 +82,7 @@ class OCIDriver(LocalDriver):
 
         Both in one visit to a thread: each is a wait for a processor, on a machine that is busy.
         """
+        await self.make_room(id)
         preparation = LocalPreparation(id, container)
         with failing_as(PreparationError, "openfs failed: "):
             await self.in_thread(self._prepare, preparation)
@@ -101,9 +106,11 @@ class OCIDriver(LocalDriver):
 
     @override
     async def release(self, preparation: Preparation) -> None:
-        with CancelScope(shield=True), failing_as(StopError, "failed to unmount "):
-            await self.in_thread(self._overlay(preparation.container.name).unmount)
-            self.directory(preparation.id).remove()
+        with CancelScope(shield=True):
+            with failing_as(StopError, "failed to unmount "):
+                await self.in_thread(self._overlay(preparation.container.name).unmount)
+            with failing_as(StopError, "failed to remove the run directory: "):
+                self.directory(preparation.id).remove()
 
     def _prepare(self, preparation: LocalPreparation) -> None:
         note = self._mount(preparation.container)
@@ -253,11 +260,15 @@ class OCIDriver(LocalDriver):
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
         names = {each.preparation.container.name for each in adopted.values() if each.preparation}
+        names.update(id.partition("-")[2] for id in self.left)
         kept = {self._rootfs(name) for name in names}
         ours = self._rootfs("x").parent
         for rootfs in dict.fromkeys(mounted_overlays()):
             if rootfs.parent == ours and rootfs not in kept:
-                self._overlay(rootfs.name).unmount()
+                try:
+                    self._overlay(rootfs.name).unmount()
+                except OSError as error:
+                    _log.warning("failed to unmount %s", os_error_text(error))
 
     def _tidy_up(self) -> None:
         super()._tidy_up()

@@ -20,6 +20,7 @@ from controllers.containers.driver import (
     Preparation,
     PreparationError,
     StartError,
+    StopError,
 )
 from controllers.containers.executable import ON_HOST, obstacle
 from controllers.containers.go_errors import os_error_text
@@ -50,6 +51,7 @@ class ProcessDriver(LocalDriver):
 
     @override
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        await self.make_room(id)
         with failing_as(PreparationError, "openfs failed: "):
             # Asks for an error that says which directory it is.
             next(self.paths.rootfs(container.name).iterdir(), None)
@@ -73,7 +75,8 @@ class ProcessDriver(LocalDriver):
 
     @override
     async def release(self, preparation: Preparation) -> None:
-        self.directory(preparation.id).remove()
+        with failing_as(StopError, "failed to remove the run directory: "):
+            self.directory(preparation.id).remove()
 
     def _create_runner(self, preparation: LocalPreparation) -> None:
         container = preparation.container

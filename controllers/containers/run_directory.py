@@ -58,6 +58,12 @@ class RunState:
         stat = read_stat(pid)
         return replace(self, pid=pid, start_time=stat.start_time) if stat else None
 
+    @property
+    def plausible(self) -> bool:
+        """Whether a program of ours can have written it."""
+        numbers = type(self.pid) is int and type(self.start_time) is int
+        return numbers and self.pid >= 0 and isinstance(self.container, dict)
+
     def process(self) -> Process | None:
         """Take hold of it, if it is still there, if only as a zombie."""
         if not self.pid or self.boot_id != boot_id():
@@ -113,9 +119,10 @@ class RunDirectory:
     def read_state(self) -> RunState | None:
         """The state of what ran here last, if a container got as far as running."""
         try:
-            return RunState(**json.loads((self.path / _STATE).read_text()))
-        except (OSError, ValueError, TypeError):
+            state = RunState(**json.loads((self.path / _STATE).read_text()))
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
+        return state if state.plausible else None
 
     def open_fifo(self) -> int:
         """Our end: never blocks. Both ends are opened read-write, so that neither ever breaks.

@@ -58,7 +58,8 @@ def test_what_is_forgotten_leaves_nothing(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"boot_id": "one"}', '{"boot_id": "one", "x": 1}']
+    "text",
+    ["", "{", "[]", '"x"', "1", "[" * 9999, '{"boot_id": "one"}', '{"boot_id": "one", "x": 1}'],
 )
 def test_a_file_of_another_version_of_this_program_is_no_memory(directory: Path, text: str) -> None:
     directory.mkdir(parents=True)
@@ -75,3 +76,13 @@ def test_what_cannot_be_written_is_said_and_known_until_the_end(
         memories.keep("ext-a", OVER)
     assert memories.find("ext-a") == OVER
     assert "ext-a: what became of it may be forgotten" in caplog.text
+
+
+def test_an_entry_that_cannot_be_removed_is_reported_and_costs_no_other_its_memory(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    life(directory).keep("ext-a", OVER)
+    (directory / "ext-b.json").mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert life(directory).find("ext-a") == OVER
+    assert "ext-b" in caplog.text

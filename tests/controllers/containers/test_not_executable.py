@@ -35,8 +35,10 @@ CASES = {
     "carriage-return": (
         b"#!/bin/sh\r\necho\r\n",
         "no such file or directory",
-        'interpreter "/bin/sh\\r" of "/run.sh" is not in the root filesystem: '
-        "the first line ends in a carriage return",
+        (
+            'interpreter "/bin/sh\\r" of "/run.sh" is not in the root filesystem: '
+            "the first line ends in a carriage return"
+        ),
     ),
     "empty": (b"", "exec format error", '"/run.sh" is empty'),
 }

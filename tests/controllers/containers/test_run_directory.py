@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from controllers.containers.run_directory import RunDirectory
 
 
@@ -17,3 +19,20 @@ def test_a_run_that_ends_leaves_the_bundle_for_the_next_one_and_nothing_else(
     directory.end_run()
     directory.end_run()
     assert [path.name for path in directory.path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 9999,
+        '{"driver": "runc", "pid": "1", "start_time": 1, "boot_id": "", "container": {}}',
+        '{"driver": "runc", "pid": 1, "start_time": null, "boot_id": "", "container": {}}',
+        '{"driver": "runc", "pid": -1, "start_time": 1, "boot_id": "", "container": {}}',
+        '{"driver": "runc", "pid": 1, "start_time": 1, "boot_id": "", "container": []}',
+    ],
+)
+def test_a_state_that_no_supervisor_wrote_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    assert RunDirectory(tmp_path).read_state() is None
