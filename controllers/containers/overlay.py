@@ -3,6 +3,11 @@
 Talos mounts it so that a runtime can make mount points in a read-only image; it does the same for
 a tree on a disk, which is then never written to. Fixed here (weak point 11.1/7): the layer is
 wiped at each start unless the service may write to it, and mounts never stack.
+
+No two mounts have the same directories. An unmounted layer may live on in another mount namespace,
+as in a service that binds `/`; the kernel calls what follows from a second mount of its directories
+undefined, and refuses it where overlayfs keeps an index (kernel documentation, overlayfs, "Sharing
+and copying layers"). So the directories are made anew each time, and what is kept is moved over.
 """
 
 from __future__ import annotations
@@ -43,10 +48,7 @@ class Overlay:
             OSError: it should be possible, but failed; nothing is mounted then.
         """
         self.unmount()
-        if not keep_changes:
-            self.wipe()
-        self.upper.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self.work.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._renew(keep_changes=keep_changes)
         layers = {"lowerdir": self.rootfs, "upperdir": self.upper, "workdir": self.work}
         data = ",".join(f"{key}={_escaped(path)}" for key, path in layers.items())
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
@@ -55,7 +57,8 @@ class Overlay:
         except OSError as error:
             if error.errno not in _NOT_HERE:
                 raise
-            self.wipe()
+            if not keep_changes:  # what was written may be wanted again, where there is a layer
+                self.wipe()
             return f"No overlay over {self.rootfs}: {error.strerror}"
         return ""
 
@@ -77,9 +80,39 @@ class Overlay:
 
     def wipe(self) -> None:
         """Forget what was written to the layer, which must not be mounted."""
-        for directory in (self.upper, self.work):
+        for directory in (self.upper, self.work, self._before):
             if os.path.lexists(directory):
                 shutil.rmtree(directory)
+
+    @property
+    def _before(self) -> Path:
+        """Where the layer of the mount before is while what it holds is moved."""
+        return self.upper.with_name(f"{self.upper.name}.before")
+
+    def _renew(self, *, keep_changes: bool) -> None:
+        """Make both directories, which no mount can have yet; what is kept is in the upper one."""
+        if keep_changes:
+            # Where there is one already, a supervisor was killed while it moved: go on with that.
+            if self.upper.exists() and not self._before.exists():
+                self.upper.rename(self._before)
+            if self.work.exists():
+                shutil.rmtree(self.work)
+        else:
+            self.wipe()
+        self.upper.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.work.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if self._before.exists():
+            self._move_over()
+
+    def _move_over(self) -> None:
+        """Move what was written, and what the root directory itself has become."""
+        for entry in sorted(self._before.iterdir()):
+            entry.rename(self.upper / entry.name)
+        owner = self._before.stat()
+        os.chown(self.upper, owner.st_uid, owner.st_gid)
+        # With the attributes that overlayfs keeps there itself.
+        shutil.copystat(self._before, self.upper)
+        self._before.rmdir()
 
 
 def mounted_times(rootfs: Path) -> int:
