@@ -100,18 +100,26 @@ def application(
     except DriverError as error:
         raise CannotStart(f"--root {root}: {error}") from error
     driver.debug = once  # whoever looks once wants to see everything
+    controllers = extension_services(
+        paths,
+        driver,
+        config=config or [paths.config],
+        on_exit=OnExit(on_exit),
+        time=TimePolicy(disabled=time_sync == "disabled"),
+    )
     return Application(
-        extension_services(
-            paths,
-            driver,
-            config=config or [paths.config],
-            on_exit=OnExit(on_exit),
-            time=TimePolicy(disabled=time_sync == "disabled"),
-        ),
+        controllers,
         report=_report,
         prepare=partial(restore_requests, paths=paths),
         services=partial(_services, driver),
+        finish=partial(_finish, controllers),
     )
+
+
+async def _finish(controllers: Sequence[Any]) -> list[str]:
+    """What the runners could not stop, in one line for each service."""
+    found = [await each.finish() for each in controllers if isinstance(each, RunnerController)]
+    return [f"{id or 'services'}: {why}" for left in found for id, why in left.items()]
 
 
 def _services(driver: LocalDriver, runtime: Runtime) -> Iterable[Service]:

@@ -15,6 +15,7 @@ from controllers.containers.driver import Adopted, Driver
 from controllers.containers.fleet import Fleet
 from controllers.containers.memories import Memories
 from controllers.containers.reports import Reports
+from controllers.containers.stop_all import stop_all
 from controllers.containers.supervisor import Clock, Supervisor, utc_now
 from controllers.lifecycle.memory import Memory
 from cosi import Mapped, Output, QController, Requeue, Resource, StrongInput, TaskSet, idle
@@ -84,6 +85,8 @@ class RunnerController(QController[ContainerSpec]):
         self._claimed_at = 0.0
         self._unkept: TaskSet[None]
         """Services of which something is to be remembered that could not be written."""
+        self._not_stopped: dict[str, str] | None = None
+        """What the end in order has left, and why; ``None`` before there was one."""
         self._provider_stops: dict[str, float] = {}
         """Providers that wait for their dependents to be down, and until when."""
 
@@ -201,7 +204,23 @@ class RunnerController(QController[ContainerSpec]):
             finally:
                 over.set()
 
+    async def finish(self) -> Mapping[str, str]:
+        """Make sure that all is stopped when the runtime is, unless it is to be left running.
+
+        A cancellation may come before the background was begun, or while it waits for its next try:
+        then what an earlier supervisor has left is stopped here. Returns what could not be stopped,
+        by service id, and why; "" stands for all.
+        """
+        if self.on_exit is OnExit.LEAVE:
+            return {}
+        if self._not_stopped is None:
+            self._not_stopped = await stop_all(self.driver)
+            self._memories.recall()
+            self._forget_what_was_over()
+        return self._not_stopped
+
     async def _hold_fleet(self, ready: anyio.Event, over: anyio.Event) -> None:
+        self._not_stopped = None
         with anyio.CancelScope(shield=True):
             async with self.driver.open(), self._supervising():
                 ready.set()
@@ -212,7 +231,9 @@ class RunnerController(QController[ContainerSpec]):
                 if self.on_exit is OnExit.LEAVE:
                     await self._fleet.leave()
                 else:
-                    await self._fleet.stop(self.stop_seconds)
+                    left = await self._fleet.stop(self.stop_seconds)
+                    await self.driver.clear_away()
+                    self._not_stopped = {**self.driver.left, **left}
                     # Next time everything starts, except for what a person has stopped.
                     self._memories.keep_only(self._memories.held)
 

@@ -147,10 +147,15 @@ class Driver(Protocol):
 
     @property
     def left(self) -> Mapping[str, str]:
-        """The services of which :meth:`adopt` could not judge what is there, and why not.
+        """The services of which something may run, because :meth:`adopt` could not judge what is
+        there, or ``clean_up`` could not end it; and why not.
 
-        Something of them may run. One that is to start is judged again by :meth:`prepare`.
+        What could not be judged is judged again by :meth:`prepare`, before its service may start.
         """
+        ...
+
+    async def clear_away(self) -> None:
+        """Try once more to end what is in :attr:`left`; what still cannot be judged stays there."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[None]:

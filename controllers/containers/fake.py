@@ -138,6 +138,9 @@ class FakeDriver:
         self._delays: dict[tuple[str, Step], float] = {}
         self._next_pid = 1100
 
+    async def clear_away(self) -> None:
+        """See :class:`~controllers.containers.driver.Driver`; what is left is the test's."""
+
     # -- what tests say ---------------------------------------------------------------------------
 
     def script(self, id: str, *runs: Run) -> None:

@@ -82,13 +82,13 @@ class Fleet:
 
     # -- the end ----------------------------------------------------------------------------------
 
-    async def stop(self, seconds: float) -> None:
+    async def stop(self, seconds: float) -> dict[str, str]:
         """Stop every service, dependents first, within ``seconds`` (Talos 1.14: "Shutdown").
 
         In time for the last ones to be stopped politely, those that still wait for their dependents
         are told to stop all the same; then what still runs is killed, and at the end of the time
         what is still there, or hangs in being taken away, is left. Whoever that concerned is named
-        in the log.
+        in the log. Returns what was left, by service id, and what was being done for it.
         """
         order = StopOrder({member.id: member.needs for member in self})
         self._just_ended.clear()
@@ -103,10 +103,11 @@ class Fleet:
             await self._empty()
         for member in self:
             member.kill()
-        await self._leave_at(deadline)
+        left = await self._leave_at(deadline)
         self._killed += [member.id for member in self if member.life.killed]
         if killed := sorted(living.intersection(self._killed)):
             _log.warning("had to be killed: %s", ", ".join(killed))
+        return left
 
     async def leave(self) -> None:
         """End, and let running containers run; what is being started or stopped is undone first."""
@@ -114,12 +115,14 @@ class Fleet:
             member.leave()
         await self._leave_at(anyio.current_time() + GRACE_SECONDS + UNDO_SECONDS)
 
-    async def _leave_at(self, deadline: float) -> None:
+    async def _leave_at(self, deadline: float) -> dict[str, str]:
         with anyio.move_on_at(deadline):
             await self._empty()
+        left = {member.id: f"it is still there ({member.doing})" for member in self}
         for member in self:
             _log.error("%s is still there (%s); it is left alone", member.id, member.doing)
             member.give_up()
+        return left
 
     async def _stop_in(self, order: StopOrder) -> None:
         while self._members:

@@ -26,6 +26,7 @@ from controllers.containers.driver import (
     Preparation,
     PreparationError,
     RunnerError,
+    StopError,
 )
 from controllers.containers.entrypoint import look_for, without_dots
 from controllers.containers.environment import process_environment
@@ -92,14 +93,25 @@ class LocalDriver(ABC):
         self.reaper = Reaper()
         self._store = DescriptorStore.of(os.environ)
         self._tasks: dict[str, RunningTask] = {}
-        self.left: dict[str, str] = {}
-        """See :class:`~controllers.containers.driver.Driver`."""
+        self._unjudged: dict[str, str] = {}
+        self._undone: dict[str, str] = {}
 
     @property
     @abstractmethod
     def name(self) -> str:
         """Of the driver, which is what its containers remember it by."""
         ...
+
+    @property
+    def left(self) -> Mapping[str, str]:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        return {**self._undone, **self._unjudged}
+
+    async def clear_away(self) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        for id in tuple(self._unjudged):
+            with contextlib.suppress(PreparationError):
+                await self.make_room(id)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
@@ -123,12 +135,12 @@ class LocalDriver(ABC):
     async def adopt(self) -> Mapping[str, Adopted]:
         """See :class:`~controllers.containers.driver.Driver`; what nobody needs is released."""
         adopted: dict[str, Adopted] = {}
-        self.left.clear()
+        self._unjudged.clear()
         with CancelScope(shield=True), self.reaper.expecting():
             for directory in run_directories(self.paths.containers):
                 if found := await self._judge(directory):
                     adopted[directory.id] = found
-            self._store.forget_all_but({*adopted, *self.left})
+            self._store.forget_all_but({*adopted, *self._unjudged})
             await self.in_thread(self._release_all_but, adopted)
         return adopted
 
@@ -183,7 +195,19 @@ class LocalDriver(ABC):
         self._tasks[id] = task
         return task
 
-    def forget(self, id: str, pid: int) -> None:
+    @contextmanager
+    def ending(self, id: str, pid: int) -> Generator[None]:
+        """Inside, a container is taken away; what cannot be is remembered in :attr:`left`."""
+        try:
+            yield
+            self._undone.pop(id, None)
+        except StopError as error:
+            self._undone[id] = str(error)
+            raise
+        finally:
+            self._forget(id, pid)
+
+    def _forget(self, id: str, pid: int) -> None:
         """Look after it no more; its run directory goes."""
         self._tasks.pop(id, None)
         # What is a zombie by now would be nobody's afterwards.
@@ -244,7 +268,7 @@ class LocalDriver(ABC):
         try:
             return await self._take_over(directory)
         except Exception as error:
-            reason = self.left[directory.id] = _text(error)
+            reason = self._unjudged[directory.id] = _text(error)
             text = "%s is left as it is, and %s does not start: %s; end its processes and remove it"
             _log.error(text, directory.path, directory.id, reason)
             return None
@@ -255,7 +279,7 @@ class LocalDriver(ABC):
         Raises:
             PreparationError: that is still not possible.
         """
-        if id not in self.left:
+        if id not in self._unjudged:
             return
         directory = self.directory(id)
         try:
@@ -266,7 +290,7 @@ class LocalDriver(ABC):
                 f"{directory.path} is of an earlier run, and cannot be taken away: "
                 f"{_text(error)}; end its processes and remove it"
             ) from error
-        del self.left[id]
+        del self._unjudged[id]
 
     async def _take_over(self, directory: RunDirectory) -> Adopted | None:
         written = directory.read_state()

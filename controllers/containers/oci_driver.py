@@ -189,10 +189,8 @@ class OCIDriver(LocalDriver):
         id, name = preparation.id, preparation.container.name
 
         async def destroy() -> None:
-            try:
+            with self.ending(id, pid):
                 await self._destroy(id, name)
-            finally:
-                self.forget(id, pid)
 
         members, thaw = partial(self._members, name), partial(self._thaw, name)
         return Means(members, destroy, thaw, preparation.obstacle)

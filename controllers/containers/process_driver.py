@@ -124,10 +124,8 @@ class ProcessDriver(LocalDriver):
         fifo = self.directory(preparation.id).fifo
 
         async def destroy() -> None:
-            try:
+            with self.ending(preparation.id, pid):
                 await kill_members(pid, fifo)
-            finally:
-                self.forget(preparation.id, pid)
 
         return Means(lambda: {stat.pid for stat in members(pid, fifo)}, destroy)
 

@@ -48,7 +48,9 @@ class Application:
     ``report`` is printed by ``cosi run --once`` when everything has settled. ``background`` runs
     beside the runtime until it ends (a server, say); it must return soon when it is cancelled.
     ``services`` makes gRPC services (:class:`cosi.api.rpc.Service`) that are served beside the
-    state; it is called once, in the event loop, before the runtime runs.
+    state; it is called once, in the event loop, before the runtime runs. ``finish`` is called when
+    the runtime was stopped, however far it had come: it stops what is still there, and returns a
+    line for each thing that it could not stop.
     """
 
     controllers: Sequence[Any]
@@ -56,6 +58,7 @@ class Application:
     background: Sequence[Callable[[State], Coroutine[Any, Any, None]]] = field(default=())
     services: Callable[[Runtime], Iterable[Service]] | None = None
     prepare: Callable[[State], Awaitable[None]] | None = None
+    finish: Callable[[], Awaitable[Sequence[str]]] | None = None
 
 
 Factory = Callable[..., "Application | Iterable[Any]"]

@@ -10,6 +10,7 @@ import click
 from typing_extensions import override
 
 from cosi.cli.application import build, find, installed_names, options_of
+from cosi.cli.early_signals import early_signals
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -23,6 +24,8 @@ class RunCommand(click.Command):
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find out which applications are named before there are options to parse."""
+        early_signals.begin()
+        ctx.call_on_close(early_signals.end)
         # The applications decide which options there are, so they must be known before parsing.
         installed = installed_names()
         self._named = tuple(
@@ -100,7 +103,8 @@ def run(
 ) -> None:
     """Run APPLICATIONs: names of installed ones (default: all), or MODULE:NAME.
 
-    SIGINT or SIGTERM stops everything in order; then the exit code is 0.
+    SIGINT or SIGTERM stops everything in order, also what an earlier process has left running; then
+    the exit code is 0. If something could not be stopped, it is named and the exit code is 1.
     """
     from cosi.cli.log_format import configure
     from cosi.cli.running import run_applications

@@ -11,13 +11,20 @@ import anyio
 import click
 
 from cosi.cli.application import Application
+from cosi.cli.early_signals import STOPPING, early_signals
 from cosi.cli.serving import Listening, register_known_types, serving
+from cosi.errors import CosiError
 from cosi.runtime import Runtime
 from cosi.state import State
 from cosi.store.memory import InMemoryState
 from cosi.testing.fixtures import load_fixtures
 
 _log = logging.getLogger(__name__)
+
+
+class NotStopped(CosiError):
+    """Something still runs, or nobody can tell whether it does; `cosi run` exits with 1."""
+
 
 GRACE_SECONDS = 0.5
 """With ``once``: what has only just started may want to say something, and a one-shot to end."""
@@ -33,14 +40,15 @@ def run_applications(
     """Run until SIGINT or SIGTERM, or with ``once`` until settled; everything is stopped then.
 
     The state is served at ``where`` all the while. Raises
-    :class:`~cosi.cli.application.CannotStart` if it cannot be.
+    :class:`~cosi.cli.application.CannotStart` if it cannot be, and :class:`NotStopped`.
     """
-    anyio.run(_main, applications, fixtures, where, once)
+    if left := anyio.run(_main, applications, fixtures, where, once):
+        raise NotStopped(f"not everything is stopped: {'; '.join(left)}")
 
 
 async def _main(
     applications: Sequence[Application], fixtures: Sequence[Path], where: Listening, once: bool
-) -> None:
+) -> list[str]:
     state = InMemoryState()
     await register_known_types(state)
     for path in fixtures:
@@ -53,13 +61,24 @@ async def _main(
     for application in applications:
         runtime.register(*application.controllers)
     # A second signal, while everything stops in order, must not tear that down half-way.
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(*STOPPING) as signals:
         # Served from before the first controller runs until after the last one has stopped.
         async with serving(runtime, applications, where), anyio.create_task_group() as watching:
             with anyio.CancelScope() as running:
                 watching.start_soon(_cancel_on_signal, signals, running)
-                await _run(runtime, applications, once)
+                if early_signals.first is None:
+                    await _run(runtime, applications, once)
+            left = await _finish(applications)
             watching.cancel_scope.cancel()
+    return left
+
+
+async def _finish(applications: Sequence[Application]) -> list[str]:
+    left: list[str] = []
+    for application in applications:
+        if application.finish is not None:
+            left += await application.finish()
+    return left
 
 
 async def _run(runtime: Runtime, applications: Sequence[Application], once: bool) -> None:

@@ -164,7 +164,7 @@ def test_what_is_kept_is_kept_whole(overlay: Overlay) -> None:
 def test_what_a_killed_supervisor_was_moving_is_moved_by_the_next_one(
     overlay: Overlay, moved: int
 ) -> None:
-    """Killed after the rename, after it had made the new directory, with one file moved, and two."""
+    """Killed after the rename, after the new directory was made, with one file moved, and two."""
     overlay.mount(keep_changes=True)
     for name in ("one", "two"):
         (overlay.rootfs / name).write_text(name)

@@ -1,0 +1,43 @@
+"""SIGINT and SIGTERM before the event loop listens: `cosi run` remembers them, and stops in order.
+
+By default they end the process at once, and a service manager would take that for an end in order,
+while the containers that an earlier process has left go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from types import FrameType
+from typing import Final
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class EarlySignals:
+    """Remembers the first signal; signals are the process's, so there is one of these."""
+
+    def __init__(self) -> None:
+        self.first: signal.Signals | None = None
+        self._before: dict[signal.Signals, object] = {}
+
+    def begin(self) -> None:
+        """Remember from now on; idempotent. In another thread than the main one, do nothing."""
+        if self._before:
+            return
+        self.first = None
+        with contextlib.suppress(ValueError):
+            for number in STOPPING:
+                self._before[number] = signal.signal(number, self._remember)
+
+    def end(self) -> None:
+        """Leave the signals to whoever had them before; idempotent."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]  # what it was
+        self._before.clear()
+
+    def _remember(self, number: int, _: FrameType | None) -> None:
+        self.first = self.first or signal.Signals(number)
+
+
+early_signals: Final = EarlySignals()
