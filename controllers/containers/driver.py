@@ -155,7 +155,10 @@ class Driver(Protocol):
         ...
 
     async def clear_away(self) -> None:
-        """Try once more to end what is in :attr:`left`; what still cannot be judged stays there."""
+        """When all is meant to be stopped: try once more to end what is in :attr:`left`.
+
+        Afterwards everything is there of which something may still run.
+        """
         ...
 
     def open(self) -> AbstractAsyncContextManager[None]:

@@ -112,6 +112,9 @@ class LocalDriver(ABC):
         for id in tuple(self._unjudged):
             with contextlib.suppress(PreparationError):
                 await self.make_room(id)
+        # Whose taking away was given up, or failed before it came to the container itself.
+        for id, task in self._tasks.items():
+            self._undone.setdefault(id, f"process {task.pid} is still looked after")
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:

@@ -24,8 +24,9 @@ async def stop_all(driver: Driver) -> dict[str, str]:
     with anyio.CancelScope(shield=True):
         try:
             async with driver.open():
+                found = await driver.adopt()
                 async with anyio.create_task_group() as tasks:
-                    for id, adopted in (await driver.adopt()).items():
+                    for id, adopted in found.items():
                         tasks.start_soon(stopping.stop, driver, id, adopted)
                 await driver.clear_away()
                 stopping.left.update(driver.left)

@@ -26,6 +26,13 @@ class RunCommand(click.Command):
         """Find out which applications are named before there are options to parse."""
         early_signals.begin()
         ctx.call_on_close(early_signals.end)
+        try:
+            return self._parse(ctx, args)
+        except BaseException:
+            early_signals.end()  # a context that was never made is never closed
+            raise
+
+    def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
         # The applications decide which options there are, so they must be known before parsing.
         installed = installed_names()
         self._named = tuple(

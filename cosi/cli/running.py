@@ -60,6 +60,7 @@ async def _main(
     runtime = Runtime(state)
     for application in applications:
         runtime.register(*application.controllers)
+    left: list[str] = []
     # A second signal, while everything stops in order, must not tear that down half-way.
     with anyio.open_signal_receiver(*STOPPING) as signals:
         # Served from before the first controller runs until after the last one has stopped.

@@ -11,7 +11,8 @@ from controllers.container import ContainerController
 from controllers.containers.driver import Adopted, DriverError
 from controllers.containers.fake import FakeDriver, Run
 from controllers.dependency import DependencyController
-from controllers.runner import RunnerController
+from controllers.runner import OnExit, RunnerController
+from cosi import InMemoryState, Runtime
 from cosi.testing import Harness
 from cosi.testing.clock import virtual_time as anyio_backend
 from cosi.testing.harness import running
@@ -29,8 +30,8 @@ SERVICE = ExtensionServiceSpec.model_validate(
 )
 
 
-async def begin(cosi: Harness, driver: FakeDriver) -> None:
-    cosi.start(RunnerController(driver))
+async def begin(cosi: Harness, driver: FakeDriver, runner: RunnerController | None = None) -> None:
+    cosi.start(runner or RunnerController(driver))
     await cosi.given("ext-a", A)
     await cosi.given("ext-a", ServiceGate())
 
@@ -67,9 +68,11 @@ async def test_the_end_comes_though_everything_hangs(caplog: pytest.LogCaptureFi
     driver.delay("ext-a", "clean_up", 1000)
     driver.delay("ext-a", "release", 1000)
     began = anyio.current_time()
+    runner = RunnerController(driver)
     async with running() as cosi:
-        await begin(cosi, driver)
+        await begin(cosi, driver, runner)
     assert anyio.current_time() - began == pytest.approx(30, abs=0.5)
+    assert await runner.finish() == {"ext-a": "it is still there (reaping)"}
     assert "ext-a is still there (reaping); it is left alone" in caplog.text
     assert "had to be killed: ext-a" in caplog.text
 
@@ -227,3 +230,84 @@ async def test_a_service_that_waits_for_ever_says_for_what(cosi: Harness) -> Non
     assert state.message == 'Waiting for file "/never" to exist'
     assert state.events[-1].timestamp  # since when
     assert list(driver.running) == ["ext-b"]
+
+
+# The end of a runner that had not come to take over what runs
+
+
+class Impossible(FakeDriver):
+    """Cannot tell what runs, until it is mended."""
+
+    mended = False
+
+    async def adopt(self) -> Mapping[str, Adopted]:
+        if not self.mended:
+            raise DriverError("nobody knows what runs")
+        return await super().adopt()
+
+
+async def left_running(driver: FakeDriver, *ids: str) -> None:
+    """What a supervisor before has started, and did not stop."""
+    for id in ids:
+        preparation = await driver.prepare(id, A)
+        await driver.create_runner(preparation)
+        await driver.create_and_start(preparation)
+
+
+async def test_a_runner_that_never_began_stops_what_runs_all_the_same() -> None:
+    driver = FakeDriver()
+    await left_running(driver, "ext-a", "ext-b")
+    driver.tasks["ext-b"].run = Run(stubborn=True)
+    began = anyio.current_time()
+    assert await RunnerController(driver).finish() == {}
+    assert driver.tasks == {}
+    assert driver.prepared == {}
+    assert anyio.current_time() - began == pytest.approx(10, abs=0.5)  # all at once
+
+
+async def test_a_runner_that_is_to_leave_everything_running_does() -> None:
+    driver = FakeDriver()
+    await left_running(driver, "ext-a")
+    assert await RunnerController(driver, on_exit=OnExit.LEAVE).finish() == {}
+    assert list(driver.tasks) == ["ext-a"]
+
+
+@pytest.mark.parametrize("mended", [True, False])
+async def test_a_runner_that_waits_for_its_next_try_stops_what_runs_or_says_that_it_cannot(
+    mended: bool,
+) -> None:
+    driver = Impossible()
+    await left_running(driver, "ext-a")
+    runner = RunnerController(driver)
+    runtime = Runtime(InMemoryState(), tune_gc=False)
+    runtime.register(runner)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(runtime.run)
+        await runtime.settled()
+        assert runtime.failed > 0
+        tasks.cancel_scope.cancel()
+    driver.mended = mended
+    found = await runner.finish()
+    assert found == ({} if mended else {"": "nobody knows what runs"})
+    assert list(driver.tasks) == ([] if mended else ["ext-a"])
+
+
+async def test_a_container_that_hangs_at_the_end_is_named_with_what_hangs() -> None:
+    driver = FakeDriver()
+    await left_running(driver, "ext-a", "ext-b")
+    driver.delay("ext-a", "clean_up", 1000)
+    driver.fail("ext-b", "release", "failed to unmount /x: busy")
+    assert await RunnerController(driver).finish() == {
+        "ext-a": "it did not end within 40 s",
+        "ext-b": "failed to unmount /x: busy",
+    }
+
+
+async def test_what_could_not_be_judged_is_not_stopped() -> None:
+    driver = FakeDriver()
+    driver.left["ext-x"] = "its FIFO is a directory"
+    runner = RunnerController(driver)
+    async with running() as cosi:
+        await begin(cosi, driver, runner)
+    assert await runner.finish() == driver.left
+    assert await RunnerController(driver).finish() == driver.left
