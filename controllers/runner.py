@@ -216,7 +216,7 @@ class RunnerController(QController[ContainerSpec]):
         if self._not_stopped is None:
             self._not_stopped = await stop_all(self.driver)
             self._memories.recall()
-            self._forget_what_was_over()
+            self._forget_all_but_stops()
         return self._not_stopped
 
     async def _hold_fleet(self, ready: anyio.Event, over: anyio.Event) -> None:
@@ -234,8 +234,11 @@ class RunnerController(QController[ContainerSpec]):
                     left = await self._fleet.stop(self.stop_seconds)
                     await self.driver.clear_away()
                     self._not_stopped = {**self.driver.left, **left}
-                    # Next time everything starts, except for what a person has stopped.
-                    self._memories.keep_only(self._memories.held)
+                    self._forget_all_but_stops()
+
+    def _forget_all_but_stops(self) -> None:
+        """Next time everything starts, except for what a person has stopped."""
+        self._memories.keep_only(self._memories.held)
 
     @asynccontextmanager
     async def _supervising(self) -> AsyncGenerator[None]:
