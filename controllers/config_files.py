@@ -33,8 +33,9 @@ class ConfigFilesController(QController[ExtensionServiceConfig]):
     statuses = Output(ExtensionServiceConfigStatus)
 
     def __init__(self, paths: Paths) -> None:
-        self._directory = ConfigDirectory(paths.config_files)
+        self._directory = ConfigDirectory(paths.config_files, paths.beneath)
         self._services: set[str] | None = None  # whose directories are not to be swept away
+        self._stuck: frozenset[str] = frozenset()
         self._writing = anyio.Lock()
 
     async def background(self) -> None:
@@ -68,9 +69,12 @@ class ConfigFilesController(QController[ExtensionServiceConfig]):
         """Remove what belongs to no config.
 
         The configs are listed once and then counted along: a pass costs the same for ten services
-        and for ten thousand.
+        and for ten thousand. What cannot be removed is logged once, and keeps nothing else back.
         """
         async with self._writing:
             if self._services is None:
                 self._services = {config.id for config in await self.primary.list()}
-            await anyio.to_thread.run_sync(self._directory.sweep, set(self._services))
+            stuck = await anyio.to_thread.run_sync(self._directory.sweep, set(self._services))
+            for name in stuck.keys() - self._stuck:
+                log.warning("left in the directory of config files: %s", stuck[name])
+            self._stuck = frozenset(stuck)

@@ -12,6 +12,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from controllers.host.beneath import Beneath
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -32,6 +34,11 @@ class Paths:
         if self.root == Path("/"):
             return ""
         return f"cosi-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]}"
+
+    @property
+    def beneath(self) -> Beneath:
+        """The way to what is written, mounted over or removed below the root: no link is one."""
+        return Beneath(self.root)
 
     @property
     def definitions(self) -> Path:

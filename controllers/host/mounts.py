@@ -1,9 +1,15 @@
-"""Which file systems change without telling anyone who watches."""
+"""What is mounted where, and which file systems change without telling anyone who watches."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 SILENT = frozenset({
     *("proc", "sysfs", "cgroup", "cgroup2", "configfs", "debugfs", "efivarfs", "pstore"),
@@ -21,3 +27,9 @@ def silent_devices(mountinfo: Iterable[str]) -> Iterator[int]:
         if kind in SILENT or kind.startswith("fuse."):
             major, _, minor = fields.split(" ")[2].partition(":")
             yield os.makedev(int(major), int(minor))
+
+
+def mount_points() -> Iterator[Path]:
+    """Where something is mounted, once for each mount (proc_pid_mountinfo(5))."""
+    for line in _MOUNTS.read_text(errors="surrogateescape").splitlines():
+        yield Path(_OCTAL.sub(lambda code: chr(int(code[1], 8)), line.split(" ")[4]))

@@ -1,0 +1,222 @@
+"""What lies below a root: opened, made, listed and removed without following a link.
+
+Who may write somewhere below the root could otherwise plant a link, and have the supervisor, which
+is root, write, empty or mount over what the link leads to. So each call walks from a descriptor of
+the root (:mod:`controllers.host.openat2`), and what it does, it does relative to what it found.
+
+*Allowed:* links above the root, and in `--root` itself. Below `/` also those of the distribution:
+the directories in :data:`DISTRIBUTION` may lie behind links (`/var/log`, `/usr/local`); only root
+can have made these. Mounts, bind mounts too, are no links, and may be anywhere.
+
+*Refused*, with `ELOOP` and the name of the link: all others. A link is never taken for what it
+leads to, but can be removed and replaced like a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from controllers.host.openat2 import open_beneath
+from controllers.host.removal import remove_at
+
+DISTRIBUTION: Final = tuple(
+    map(
+        Path,
+        (
+            "/usr/local/etc/containers",
+            "/usr/local/lib/containers",
+            "/usr/local",
+            "/etc",
+            "/run",
+            "/system",
+            "/var/log",
+        ),
+    )
+)
+"""Where the root is `/`: what the machine's maker or owner lays out, as they like."""
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
+
+
+class Beneath:
+    """Everything below `root`, an absolute path, by absolute paths below it.
+
+    Nothing is held between two calls. All errors are `OSError` and name the path that was given, or
+    the link that is on its way.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
+        """Open something; `mode`, less the umask, is that of a file which `flags` create."""
+        anchor, name = self._split(path)
+        with self._naming(path, anchor), _opened(anchor) as start:
+            return open_beneath(start, name, flags, mode)
+
+    @contextmanager
+    def directory(self, path: Path, *, make: int | None = None) -> Generator[int]:
+        """A directory as long as it is needed; with `make`, it is made with this mode if need be.
+
+        Directories on the way to it are made with 0755.
+        """
+        descriptor = self.open(path, _DIRECTORY) if make is None else self._made(path, make)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def make_directory(self, path: Path, mode: int = 0o755) -> None:
+        """Make a directory, and those on the way to it; one that is there stays as it is."""
+        with self.directory(path, make=mode):
+            pass
+
+    def make_private(self, path: Path) -> None:
+        """Make a directory that we alone can enter; one that is there becomes ours, and so."""
+        with self.directory(path, make=0o700) as directory:
+            there = os.fstat(directory)
+            if there.st_uid != os.geteuid():
+                os.fchown(directory, os.geteuid(), os.getegid())
+            if stat.S_IMODE(there.st_mode) != 0o700:
+                os.fchmod(directory, 0o700)
+
+    def look(self, path: Path) -> os.stat_result | None:
+        """What is there, a link itself; `None` if there is nothing."""
+        with contextlib.suppress(FileNotFoundError), self.directory(path.parent) as parent:
+            return os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+        return None
+
+    def names(self, path: Path) -> list[str]:
+        """The names in a directory, sorted; none if it is missing."""
+        try:
+            with self.directory(path) as directory:
+                return sorted(os.listdir(directory))  # noqa: PTH208 a descriptor
+        except FileNotFoundError:
+            return []
+
+    def read(self, path: Path, limit: int = 16 * 1024 * 1024) -> bytes:
+        """Up to `limit` bytes of a regular file."""
+        with _closing(self.open(path, os.O_RDONLY | os.O_NONBLOCK)) as descriptor:
+            refuse_irregular(descriptor, path)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(limit)
+
+    def write(
+        self,
+        path: Path,
+        content: bytes,
+        mode: int = 0o600,
+        *,
+        sync: bool = False,
+        by: Path | None = None,
+    ) -> None:
+        """Make a file hold `content`, whole or not at all, whoever is killed meanwhile.
+
+        It has `mode`, whatever the umask. `by` is where it is written before it takes its place, a
+        name that nothing else has; `sync`: it is on the disk when it does.
+        """
+        by = by or path.with_name(f".{path.name}")
+        self.remove(by)
+        descriptor = self.open(by, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            if sync:
+                os.fsync(descriptor)
+        self.rename(by, path)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give something another name, in place of what has it: a link itself, a file."""
+        with self.directory(old.parent) as here, self.directory(new.parent) as there:
+            try:
+                os.rename(old.name, new.name, src_dir_fd=here, dst_dir_fd=there)
+            except OSError as error:
+                raise _named(error, new) from None
+
+    def remove(self, path: Path) -> None:
+        """Take away what is there, a directory with all that is in it, a link itself; idempotent.
+
+        What is mounted there is not emptied, nor is anything around it then: `EBUSY`, `EXDEV`.
+        """
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self.directory(path.parent) as parent,
+            self._naming(path, path.parent),
+        ):
+            remove_at(parent, path.name)
+
+    def remove_empty(self, path: Path) -> bool:
+        """Take a directory away if there is nothing in it; return whether it is gone."""
+        with contextlib.suppress(OSError), self.directory(path.parent) as parent:
+            os.rmdir(path.name, dir_fd=parent)
+            return True
+        return False
+
+    def real(self, path: Path) -> Path:
+        """A path to the same directory in which nothing is a link, for those who go by paths."""
+        with self.directory(path) as directory:
+            return Path(os.readlink(f"/proc/self/fd/{directory}"))  # noqa: PTH115 no path of ours
+
+    def _made(self, path: Path, mode: int) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            return self.open(path, _DIRECTORY)
+        anchor, name = self._split(path)
+        anchor.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with self._naming(path, anchor), _opened(anchor) as start:
+            parts = Path(name).parts
+            for count in range(1, len(parts) + 1):
+                way = "/".join(parts[:count])
+                _make(start, way, mode if count == len(parts) else 0o755)
+            return open_beneath(start, name, _DIRECTORY)
+
+    def _split(self, path: Path) -> tuple[Path, str]:
+        """The nearest directory that may lie behind links, and the way from there on."""
+        anchors = [self.root]
+        if self.root == Path("/"):
+            anchors = [each for each in DISTRIBUTION if path.is_relative_to(each)] or anchors
+        return anchors[0], str(path.relative_to(anchors[0]))
+
+    @contextmanager
+    def _naming(self, path: Path, start: Path) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            on_the_way = error.errno in {errno.ELOOP, errno.EXDEV, errno.EBUSY} and error.filename
+            raise _named(error, start / error.filename if on_the_way else path) from None
+
+
+@contextmanager
+def _closing(descriptor: int) -> Generator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _opened(directory: Path) -> AbstractContextManager[int]:
+    return _closing(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _make(start: int, way: str, mode: int) -> None:
+    parent, _, name = way.rpartition("/")
+    at = open_beneath(start, parent or ".", os.O_PATH | os.O_DIRECTORY)
+    with _closing(at), contextlib.suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=at)
+
+
+def refuse_irregular(descriptor: int, path: Path) -> None:
+    """Raise `EINVAL` for a directory, a pipe, a device, a socket."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def _named(error: OSError, path: Path) -> OSError:
+    return OSError(error.errno, error.strerror, str(path))
