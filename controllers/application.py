@@ -95,7 +95,7 @@ def application(
     except RuntimeUnavailable as error:
         raise CannotStart(f"--runtime {runtime}: {error}") from error
     try:
-        with only_one(paths.run):
+        with only_one(paths.run, paths.beneath):
             pass  # the driver takes it when it is opened
     except DriverError as error:
         raise CannotStart(f"--root {root}: {error}") from error

@@ -283,6 +283,7 @@ class RunnerController(QController[ContainerSpec]):
         for member in self._fleet:
             member.claimed()
         self._memories.keep_only([member.id for member in self._fleet])
+        await self.driver.forget_all_but([member.id for member in self._fleet])
         await self._reports.prune(self.name, self._fleet.find)
 
     async def _live(self, id: str, supervisor: Supervisor) -> None:
@@ -310,6 +311,7 @@ class RunnerController(QController[ContainerSpec]):
     async def _forget(self, id: str) -> bool:
         """Returns whether nothing is left of what was published; if not, the key is woken."""
         self._remember(id, None)
+        await self.driver.forget_service(id)
         return await self._reports.publish(id, None)
 
 

@@ -25,7 +25,7 @@ The words of events stay Talos's (``Containerd(ext-x)``) whatever the driver is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -159,6 +159,17 @@ class Driver(Protocol):
 
         Afterwards everything is there of which something may still run.
         """
+        ...
+
+    async def forget_service(self, id: str) -> None:
+        """Give back what is kept of a service beyond its runs: nobody wants it any more.
+
+        Called when nothing of it runs, or is prepared; idempotent; raises nothing.
+        """
+        ...
+
+    async def forget_all_but(self, ids: Collection[str]) -> None:
+        """As :meth:`forget_service`, for whatever is kept of services that are not named."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import signal
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -129,6 +129,8 @@ class FakeDriver:
         self.calls: list[str] = []
         """Every call, in order: the step, the id, and the signal if it is one."""
         self.left: dict[str, str] = {}
+        self.forgotten: list[str] = []
+        """The services that it was told to forget, in order."""
         self.tasks: dict[str, FakeTask] = {}
         """The containers that are there, by service id."""
         self.prepared: dict[str, bool] = {}
@@ -231,6 +233,13 @@ class FakeDriver:
             raise RuntimeError(f"{preparation.id} is released while its container is there")
         self.prepared.pop(preparation.id, None)
         await self.step("release", preparation.id)
+
+    async def forget_service(self, id: str) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        self.forgotten.append(id)
+
+    async def forget_all_but(self, ids: Collection[str]) -> None:
+        """See :class:`~controllers.containers.driver.Driver`; here nothing outlives its run."""
 
     def _expect_prepared(self, id: str) -> None:
         if id not in self.prepared:

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -125,7 +125,8 @@ class LocalDriver(ABC):
         """
         # Ours alone, as long as we are open: a start that had to make a thread would wait for it.
         threads = ThreadPoolExecutor(_THREADS, "cosi-containers")
-        with only_one(self.paths.run), self.reaper.working(), threads as self._threads:
+        alone = only_one(self.paths.run, self.paths.beneath)
+        with alone, self.reaper.working(), threads as self._threads:
             async with self.logs.reading(), self._console:
                 try:
                     yield
@@ -140,12 +141,24 @@ class LocalDriver(ABC):
         adopted: dict[str, Adopted] = {}
         self._unjudged.clear()
         with CancelScope(shield=True), self.reaper.expecting():
-            for directory in run_directories(self.paths.containers):
+            for directory in run_directories(self.paths.containers, self.paths.beneath):
                 if found := await self._judge(directory):
                     adopted[directory.id] = found
             self._store.forget_all_but({*adopted, *self._unjudged})
             await self.in_thread(self._release_all_but, adopted)
         return adopted
+
+    async def forget_service(self, id: str) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        self.logs.remove(id)
+        await self.in_thread(self.logs.old_files.prune)
+
+    async def forget_all_but(self, ids: Collection[str]) -> None:
+        """See :class:`~controllers.containers.driver.Driver`."""
+        for id in set(self.logs.ids()).difference(ids):
+            self.logs.remove(id)
+        await self.in_thread(self.logs.old_files.find, frozenset(ids))
+        await self.in_thread(self.logs.old_files.prune)
 
     @abstractmethod
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
@@ -174,11 +187,18 @@ class LocalDriver(ABC):
 
     def directory(self, id: str) -> RunDirectory:
         """Where the container of a service has its files, whether it is there or not."""
-        return RunDirectory(self.paths.container(id))
+        return RunDirectory(self.paths.container(id), self.paths.beneath)
 
-    def output(self, directory: RunDirectory, *, resumed: bool = False) -> Output:
-        """Where what is written there goes; ``resumed``: the container is there already."""
-        return Output(directory, self.logs, self._store, resumed=resumed)
+    def output(self, directory: RunDirectory) -> Output:
+        """Where what will be written there goes."""
+        return Output(directory, self.logs, self._store)
+
+    def resumed_output(self, directory: RunDirectory, pid: int) -> Output | None:
+        """Where what is written there goes, by ``pid`` or others; ``None`` if nothing is left."""
+        fifo = directory.reopen_fifo(pid)
+        if fifo is None:
+            return None
+        return Output(directory, self.logs, self._store, resumed=fifo)
 
     def own(self, preparation: Preparation) -> LocalPreparation:
         """The preparation as this driver made it."""
@@ -260,8 +280,7 @@ class LocalDriver(ABC):
     def _tidy_up(self) -> None:
         """Leave no empty directory where there was none."""
         for directory in (self.paths.containers, self.paths.runtime, self.paths.run):
-            with contextlib.suppress(OSError):
-                directory.rmdir()
+            self.paths.beneath.remove_empty(directory)
 
     async def _judge(self, directory: RunDirectory) -> Adopted | None:
         """Take over what a directory tells of, or take it away; report and leave the impossible.
@@ -305,7 +324,10 @@ class LocalDriver(ABC):
         # Without its specification it can still be watched, and stopped.
         known = spec or ContainerSpec(name=directory.id.partition("-")[2], entrypoint="?")
         preparation = LocalPreparation(directory.id, known)
-        output = self.output(directory, resumed=True)
+        output = self.resumed_output(directory, state.pid)
+        if output is None:
+            _log.warning("%s: %s is gone, and what it wrote", directory.id, directory.fifo)
+            output = self.output(directory)
         task = self.run(preparation, state.process(), state.pid, output)
         return Adopted(task, preparation, spec.digest if spec else "")
 
@@ -316,7 +338,7 @@ class LocalDriver(ABC):
         """
         # It may have run for a while. What it said is in the pipe, which ends with the last process
         # that has it open: that must not be the one that is killed.
-        output = self.output(directory, resumed=True) if directory.fifo.exists() else None
+        output = self.resumed_output(directory, state.pid if state else 0)
         try:
             if state and (process := state.process()):
                 process.signal(signal.SIGKILL)

@@ -18,6 +18,7 @@ from typing import Final
 from anyio import CapacityLimiter, to_thread
 
 from controllers.containers.log_file import LogFile
+from controllers.containers.old_log_files import OldLogFiles
 from controllers.containers.ring import Ring
 from controllers.paths import Paths
 from cosi.errors import NotFound
@@ -117,6 +118,20 @@ class ServiceLog:
             position = max(position, self._ring.start)
             return position, self._ring.read(position)
 
+    def finish(self, fifo: int) -> None:
+        """Take all that is in the FIFO of a run that is over, and let go of the file."""
+        try:
+            self.drain(fifo)
+        finally:
+            self.forget_file()
+
+    def end_readers(self) -> None:
+        """Let all readers end where the log ends now; to be called in the event loop."""
+        with self._lock:
+            readers = tuple(self._readers)
+        for reader in readers:
+            reader.finish()
+
     def forget_file(self) -> None:
         """Close the file; it is opened again when there is something to write."""
         with self._taking:
@@ -171,6 +186,7 @@ class Logs:
     def __init__(self, paths: Paths, report: Callable[[str], None]) -> None:
         self._paths = paths
         self._report = report
+        self.old_files = OldLogFiles(paths, report)
         self._logs: dict[str, ServiceLog] = {}
         self._fifos: dict[int, ServiceLog] = {}
         self._epoll: select.epoll | None = None
@@ -190,8 +206,19 @@ class Logs:
     def register(self, id: str) -> ServiceLog:
         """The log of a service, made if there is none."""
         if id not in self._logs:
-            self._logs[id] = ServiceLog(LogFile(self._paths.log(id), self._report))
+            self.old_files.take_back(id)
+            file = LogFile(self._paths.log(id), self._report, self._paths.beneath)
+            self._logs[id] = ServiceLog(file)
         return self._logs[id]
+
+    def remove(self, id: str) -> None:
+        """Forget what a service has written, as nobody wants it any more; idempotent.
+
+        Its files become old ones, see :class:`OldLogFiles`. To be called in the event loop.
+        """
+        if log := self._logs.pop(id, None):
+            log.end_readers()
+            self.old_files.add(id)
 
     def attach(self, fifo: int, log: ServiceLog) -> None:
         """Begin to read a non-blocking FIFO."""
@@ -208,6 +235,10 @@ class Logs:
     async def drain(self, fifo: int, log: ServiceLog) -> None:
         """Take now what is in a FIFO."""
         await to_thread.run_sync(log.drain, fifo, limiter=self._limiter)
+
+    async def finish(self, fifo: int, log: ServiceLog) -> None:
+        """As :meth:`drain`, for the end of a run: its log needs no descriptor between runs."""
+        await to_thread.run_sync(log.finish, fifo, limiter=self._limiter)
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncGenerator[None]:

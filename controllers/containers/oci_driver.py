@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import os
 import signal
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -137,6 +135,8 @@ class OCIDriver(LocalDriver):
         bundle = Bundle(rootfs, config_files, environment)
         directory = self.directory(preparation.id)
         directory.make()
+        # What the runtime keeps there has the environment in it.
+        self.paths.beneath.make_private(self.paths.runtime)
         directory.write_bundle(oci_spec(container, self._facts, bundle))
         preparation.obstacle = obstacle(container.entrypoint, program, view, IN_ROOTFS)
 
@@ -221,19 +221,19 @@ class OCIDriver(LocalDriver):
         machines.
         """
         rootfs = self.paths.rootfs(name)
-        return Path(os.path.realpath(rootfs.parent), name)
+        with contextlib.suppress(OSError):  # said by _mount, which is the first to need it
+            return self.paths.beneath.real(rootfs.parent) / name
+        return rootfs
 
     def _overlay(self, name: str) -> Overlay:
         upper, work = self.paths.overlay_upper(name), self.paths.overlay_work(name)
         return Overlay(self._rootfs(name), upper, work)
 
     def _mount(self, container: ContainerSpec) -> str:
-        overlay = self._overlay(container.name)
-        # The runtime takes none, and two services with one target would mount over each other.
-        if overlay.rootfs.is_symlink():
-            raise OSError(errno.ENOTDIR, "a symbolic link, not a directory", str(overlay.rootfs))
-        # Asks for an error that says which directory it is.
-        os.scandir(overlay.rootfs).close()
+        # An error here says which directory it is. A link is none: the runtime takes none either,
+        # and two services with one target would mount over each other.
+        with self.paths.beneath.directory(self.paths.rootfs(container.name)):
+            overlay = self._overlay(container.name)
         return overlay.mount(keep_changes=container.security.writeable_rootfs)
 
     async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:

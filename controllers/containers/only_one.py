@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Generator
@@ -11,14 +12,17 @@ from typing import Final
 
 from controllers.containers.driver import DriverError
 from controllers.containers.go_errors import os_error_text
+from controllers.host.beneath import Beneath
 
 # The lock below is a process's: it does not keep out a second driver in the same one.
 _here: Final[set[Path]] = set()
 
 
 @contextmanager
-def only_one(directory: Path) -> Generator[None]:
+def only_one(directory: Path, beneath: Beneath) -> Generator[None]:
     """Hold the lock of a run directory, which the kernel lifts when its holder dies.
+
+    `beneath` is the way to it.
 
     Raises:
         DriverError: somebody else holds it, or the directory cannot be used.
@@ -27,8 +31,8 @@ def only_one(directory: Path) -> Generator[None]:
     if file in _here:
         raise _held(file)
     try:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        lock = _lock(file)
+        beneath.make_directory(directory)
+        lock = _lock(file, beneath)
     except BlockingIOError:
         raise _held(file) from None
     except OSError as error:
@@ -38,7 +42,8 @@ def only_one(directory: Path) -> Generator[None]:
         yield
     finally:
         _here.discard(file)
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is gone, with or without its directory
+            beneath.remove(file)
         os.close(lock)
 
 
@@ -46,9 +51,9 @@ def _held(file: Path) -> DriverError:
     return DriverError(f"another supervisor holds {file}: stop it first")
 
 
-def _lock(file: Path) -> int:
+def _lock(file: Path, beneath: Beneath) -> int:
     while True:
-        lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = beneath.open(file, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
         try:
             # This one is the supervisor's alone, and tells whether it lives.
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

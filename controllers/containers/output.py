@@ -9,6 +9,7 @@ from typing import Final
 
 from controllers.containers.console import Console
 from controllers.containers.descriptor_store import DescriptorStore
+from controllers.containers.fifo import open_for_container
 from controllers.containers.last_log import LAST_LOG, last_log
 from controllers.containers.logs import Logs, ServiceLog
 from controllers.containers.run_directory import RunDirectory
@@ -19,7 +20,8 @@ _CLOSED: Final = -1
 class Output:
     """Made before a container is; what its process writes goes to the service's log.
 
-    `resumed`: the container is there already, and the end of its log is what it has written.
+    `resumed`: the container is there already, this is our end of the FIFO that it writes to, and
+    the end of its log is what it has written.
     """
 
     def __init__(
@@ -28,23 +30,23 @@ class Output:
         logs: Logs,
         store: DescriptorStore,
         *,
-        resumed: bool = False,
+        resumed: int | None = None,
     ) -> None:
         self._directory = directory
         self._logs = logs
         self._store = store
-        self._fifo = directory.open_fifo()
+        self._fifo = directory.open_fifo() if resumed is None else resumed
         store.keep(directory.id, self._fifo)
         self._log: ServiceLog = logs.register(directory.id)
         self._begin = self._log.end
-        if resumed:
+        if resumed is not None:
             self._log.resume()
         self._console: Console | None = None
 
     @contextmanager
     def for_container(self) -> Generator[int]:
         """The end that a container's process is given as its output."""
-        fd = self._directory.open_fifo_for_container()
+        fd = open_for_container(self._fifo)
         try:
             yield fd
         finally:
@@ -73,7 +75,7 @@ class Output:
         if self._fifo == _CLOSED:
             return
         self._logs.detach(self._fifo)
-        await self._logs.drain(self._fifo, self._log)
+        await self._logs.finish(self._fifo, self._log)
         self.abandon()
         self._store.forget(self._directory.id)
         if self._console:

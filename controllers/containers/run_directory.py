@@ -7,17 +7,21 @@ and goes last when it is cleaned up.
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import os
-import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from controllers.containers.fifo import find_unlinked, open_fifo, writes_to
 from controllers.containers.processes import Process, boot_id, read_stat
+from controllers.host.beneath import Beneath
 from resources.container_spec import ContainerSpec
+
+_log: Final = logging.getLogger("cosi.containers")
 
 _STATE: Final = "state.json"
 _FIFO: Final = "output"
@@ -81,8 +85,10 @@ class RunState:
 class RunDirectory:
     """The directory of one container; only root, or the user who runs it, looks into it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beneath: Beneath | None = None) -> None:
+        """`beneath` is the way to it; without, what lies above it is trusted."""
         self.path = path
+        self._beneath = beneath or Beneath(path.parent)
 
     @property
     def id(self) -> str:
@@ -104,9 +110,20 @@ class RunDirectory:
         """Where a runtime's command writes who runs."""
         return self.path / _PID
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is there, no link, and made by the user who we are: then so is all in it."""
+        there = self._beneath.look(self.path)
+        return there is not None and stat.S_ISDIR(there.st_mode) and there.st_uid == os.geteuid()
+
     def make(self) -> None:
-        """Make it, mode 0700, unless it is there; raises ``OSError``."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make it, mode 0700, unless it is there; raises ``OSError``.
+
+        In place of one that is not ours: what a stranger has put there, a runtime would follow.
+        """
+        if not self.is_ours:
+            self._beneath.remove(self.path)
+        self._beneath.make_private(self.path)
 
     def write_bundle(self, specification: dict[str, Any]) -> None:
         """Write ``config.json``, the OCI runtime specification; raises ``OSError``."""
@@ -119,47 +136,48 @@ class RunDirectory:
     def read_state(self) -> RunState | None:
         """The state of what ran here last, if a container got as far as running."""
         try:
-            state = RunState(**json.loads((self.path / _STATE).read_text()))
+            state = RunState(**json.loads(self._beneath.read(self.path / _STATE)))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
         return state if state.plausible else None
 
     def open_fifo(self) -> int:
-        """Our end: never blocks. Both ends are opened read-write, so that neither ever breaks.
+        """Our end of a FIFO that is made if need be; never blocks; raises ``OSError``."""
+        return open_fifo(self._beneath, self.fifo)
 
-        A process that writes to a FIFO without readers is killed by SIGPIPE; the one between the
-        death of a supervisor and the coming of the next would be.
+    def reopen_fifo(self, pid: int) -> int | None:
+        """Our end of the one that is written to already, also if its name is gone; else `None`.
+
+        `pid` is a process that is likely to have it, 0 if none is known.
         """
-        fifo = self.fifo
-        with contextlib.suppress(FileExistsError):
-            os.mkfifo(fifo, 0o600)
-        return os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def open_fifo_for_container(self) -> int:
-        """The container's end: it waits when the FIFO is full (64 KiB)."""
-        return os.open(self.fifo, os.O_RDWR | os.O_CLOEXEC)
+        there = self._beneath.look(self.fifo)
+        if there is None or not stat.S_ISFIFO(there.st_mode) or not writes_to(pid, there):
+            unlinked = find_unlinked(self.fifo)
+            if unlinked is not None:
+                _log.warning("%s was removed; what is written to it is read on", self.fifo)
+                return unlinked
+        return self.open_fifo() if there and stat.S_ISFIFO(there.st_mode) else None
 
     def end_run(self) -> None:
         """Take away what belongs to one run; idempotent."""
         # A runtime that was killed may have left its own unfinished one, and refuse to begin again.
         for name in (_FIFO, _LOG, _PID, f".{_PID}", _STATE):
-            (self.path / name).unlink(missing_ok=True)
+            self._beneath.remove(self.path / name)
 
     def remove(self) -> None:
         """Take away everything; idempotent."""
-        if self.path.exists():
-            shutil.rmtree(self.path)
+        self._beneath.remove(self.path)
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        # Whole or not at all: who is killed in between must not leave half a truth.
-        temporary = self.path / f".{name}"
-        temporary.write_bytes(json.dumps(content).encode())
-        temporary.replace(self.path / name)
+        self._beneath.write(self.path / name, json.dumps(content).encode())
 
 
-def run_directories(containers: Path) -> Iterator[RunDirectory]:
-    """Those that are there, by id."""
-    if containers.is_dir():
-        for path in sorted(containers.iterdir()):
-            if path.is_dir():
-                yield RunDirectory(path)
+def run_directories(containers: Path, beneath: Beneath | None = None) -> Iterator[RunDirectory]:
+    """Those that are there and ours, by id; of the others it is logged that they are left."""
+    beneath = beneath or Beneath(containers.parent)
+    for name in beneath.names(containers):
+        directory = RunDirectory(containers / name, beneath)
+        if directory.is_ours:
+            yield directory
+        else:
+            _log.warning("%s is no directory of ours; it is left alone", directory.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import anyio
 import pytest
@@ -11,7 +11,7 @@ from controllers.container import ContainerController
 from controllers.containers.driver import Adopted, DriverError
 from controllers.containers.fake import FakeDriver, Run
 from controllers.dependency import DependencyController
-from controllers.runner import OnExit, RunnerController
+from controllers.runner import CLAIM_SECONDS, OnExit, RunnerController
 from cosi import InMemoryState, Runtime
 from cosi.testing import Harness
 from cosi.testing.clock import virtual_time as anyio_backend
@@ -311,3 +311,25 @@ async def test_what_could_not_be_judged_is_not_stopped() -> None:
         await begin(cosi, driver, runner)
     assert await runner.finish() == driver.left
     assert await RunnerController(driver).finish() == driver.left
+
+
+class Recorder(FakeDriver):
+    """Knows what it was told to keep."""
+
+    kept: frozenset[str] | None = None
+
+    async def forget_all_but(self, ids: Collection[str]) -> None:
+        self.kept = frozenset(ids)
+
+
+async def test_a_driver_is_told_which_services_are_gone(cosi: Harness) -> None:
+    """What it keeps of them beyond their runs (logs) was kept until the end."""
+    driver = Recorder()
+    await begin(cosi, driver)
+    await cosi.given("ext-b", A.evolve(name="b"))
+    assert driver.forgotten == []
+    assert await cosi.gone(ContainerSpec, "ext-b")
+    assert set(driver.forgotten) == {"ext-b"}
+    assert driver.kept is None
+    await cosi.advance(CLAIM_SECONDS)
+    assert driver.kept == {"ext-a"}

@@ -7,6 +7,7 @@ import pytest
 from controllers.containers.console import LINE_LIMIT, Console, Lines
 from controllers.containers.log_file import LogFile
 from controllers.containers.logs import ServiceLog
+from controllers.host.beneath import Beneath
 
 
 def test_a_line_is_shown_when_it_is_whole() -> None:
@@ -28,7 +29,7 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
 
 async def test_output_is_copied_from_its_begin_to_its_end(tmp_path: Path) -> None:
-    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None, Beneath(tmp_path)))
     shown: list[tuple[str, str]] = []
     log.remember(b"of an earlier run\n")
 
@@ -45,7 +46,7 @@ async def test_output_is_copied_from_its_begin_to_its_end(tmp_path: Path) -> Non
 
 
 async def test_what_the_console_was_too_slow_for_is_counted_and_said(tmp_path: Path) -> None:
-    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None, Beneath(tmp_path)))
     shown: list[str] = []
     async with Console(lambda _, line: shown.append(line)) as console:
         console.begin("ext-a", log)
@@ -59,7 +60,7 @@ async def test_what_the_console_was_too_slow_for_is_counted_and_said(tmp_path: P
 async def test_a_console_that_fails_fails_nobody_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None, Beneath(tmp_path)))
 
     def fail(id: str, line: str) -> None:
         raise BrokenPipeError(id, line)
@@ -72,7 +73,7 @@ async def test_a_console_that_fails_fails_nobody_else(
 
 
 async def test_copying_ends_with_the_console(tmp_path: Path) -> None:
-    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None))
+    log = ServiceLog(LogFile(tmp_path / "a.log", lambda _: None, Beneath(tmp_path)))
     shown: list[str] = []
     async with Console(lambda _, line: shown.append(line)) as console:
         console.begin("ext-a", log)

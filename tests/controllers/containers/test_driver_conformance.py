@@ -13,7 +13,9 @@ from controllers.containers.driver import (
     StartError,
 )
 from controllers.containers.local_driver import LocalDriver
+from controllers.containers.overlay import mounted_overlays
 from controllers.containers.processes import read_stat
+from controllers.host.openat2 import LINK_REFUSED
 from resources.container_spec import ContainerSpec
 from tests.controllers.containers.runs import Runs, zombies
 
@@ -236,17 +238,23 @@ async def test_a_wrong_environment_file_is_named(
     assert str(caught.value) == f'failed to parse environment file "{path}": {said}'
 
 
-async def test_a_linked_directory_of_filesystems_is_followed(
-    driver: LocalDriver, runs: Runs
+async def test_a_linked_directory_of_filesystems_is_not_mounted_over(
+    driver: LocalDriver, runs: Runs, runtime: str
 ) -> None:
-    """`/usr/local` leads to `/var/usrlocal` on machines with a read-only `/usr`: no container could
-    be made there, and each attempt left one more mount.
-    """
-    elsewhere = runs.paths.root / "var/usrlocal"
-    elsewhere.mkdir(parents=True)
-    (runs.paths.root / "usr").mkdir(exist_ok=True)
-    (runs.paths.root / "usr/local").symlink_to("../var/usrlocal")
-    assert await runs.output(driver, runs.shell("echo hello")) == "hello\n"
+    """A link planted there would have a layer mounted over what it leads to, `/etc` for one."""
+    elsewhere = runs.paths.root.with_name("elsewhere")
+    elsewhere.mkdir()
+    (runs.paths.root / "usr").mkdir(parents=True)
+    (runs.paths.root / "usr/local").symlink_to(elsewhere)
+    container = runs.shell("echo hello")
+    if runtime == "process":  # nothing is mounted, and who may write there says what runs
+        assert await runs.output(driver, container) == "hello\n"
+        return
+    with pytest.raises(PreparationError) as caught:
+        await driver.prepare("ext-a", container)
+    link = runs.paths.root / "usr/local"
+    assert str(caught.value) == f"openfs failed: {link}: {LINK_REFUSED}"
+    assert not [path for path in mounted_overlays() if path.is_relative_to(elsewhere)]
 
 
 async def test_nothing_is_taken_over_where_nothing_runs(driver: LocalDriver) -> None:

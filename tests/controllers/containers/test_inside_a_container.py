@@ -20,6 +20,7 @@ from controllers.containers.host_facts import read_host_facts
 from controllers.containers.local_driver import LocalDriver
 from controllers.containers.oci import MASKED_PATHS, READONLY_PATHS
 from controllers.containers.overlay import mounted_overlays
+from controllers.host.openat2 import LINK_REFUSED
 from resources.container_spec import ConfigFile
 from resources.extension_service import Mount, Security
 from tests.controllers.containers.runs import Runs
@@ -425,7 +426,7 @@ async def test_a_root_filesystem_that_is_a_link_is_refused_before_anything_is_mo
     rootfs.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PreparationError) as caught:
         await driver.prepare("ext-a", container)
-    assert str(caught.value) == f"openfs failed: {rootfs}: a symbolic link, not a directory"
+    assert str(caught.value) == f"openfs failed: {rootfs}: {LINK_REFUSED}"
     assert tmp_path / "elsewhere" not in mounted_overlays()
 
 

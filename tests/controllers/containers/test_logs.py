@@ -11,6 +11,7 @@ import pytest
 
 from controllers.containers.log_file import ROTATE_AT, LogFile
 from controllers.containers.logs import CAPACITY, LogReader, Logs, ServiceLog
+from controllers.host.beneath import Beneath
 from controllers.paths import Paths
 from cosi.errors import NotFound
 from tests.soak import quantity
@@ -32,7 +33,7 @@ class Reports(list[str]):
 
 
 def service_log(path: Path) -> ServiceLog:
-    return ServiceLog(LogFile(path, Reports()))
+    return ServiceLog(LogFile(path, Reports(), Beneath(path.parent)))
 
 
 def spill(directory: Path, data: bytes, times: int = 1) -> None:
@@ -89,7 +90,7 @@ def test_a_log_goes_on_where_the_last_life_ended(tmp_path: Path) -> None:
 def test_a_file_is_put_away_at_the_end_of_a_line_beyond_five_mebibytes(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"x" * (ROTATE_AT - 10))
-    file = LogFile(path, Reports())
+    file = LogFile(path, Reports(), Beneath(path.parent))
     with fifo(tmp_path) as fd:
         for text in (b"first half, ", b"second half\n", b"new file\n"):
             os.write(fd, text)
@@ -102,7 +103,7 @@ def test_a_file_is_put_away_at_the_end_of_a_line_beyond_five_mebibytes(tmp_path:
 
 def test_only_one_old_file_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
-    file = LogFile(path, Reports())
+    file = LogFile(path, Reports(), Beneath(path.parent))
     for text in (b"1\n", b"2\n", b"3\n"):
         path.write_bytes(b"x" * ROTATE_AT)
         with fifo(tmp_path) as fd:
@@ -114,7 +115,7 @@ def test_only_one_old_file_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_that_somebody_truncates_or_removes_is_written_on(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
-    file = LogFile(path, Reports())
+    file = LogFile(path, Reports(), Beneath(path.parent))
     with fifo(tmp_path) as fd:
         os.write(fd, b"one\n")
         file.move(fd, 1024)
@@ -132,7 +133,7 @@ def test_a_file_that_somebody_truncates_or_removes_is_written_on(tmp_path: Path)
 def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("a file where a directory should be")
     reports = Reports()
-    file = LogFile(tmp_path / "log" / "a.log", reports)
+    file = LogFile(tmp_path / "log" / "a.log", reports, Beneath(tmp_path))
     with fifo(tmp_path) as fd:
         for text in (b"one\n", b"two\n"):
             os.write(fd, text)
@@ -142,8 +143,9 @@ def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path: 
         os.write(fd, b"three\n")
         file.move(fd, 1024)
     where = tmp_path / "log" / "a.log"
+    kept = "output is kept in memory only"
     assert reports == [
-        f"{where} cannot be written, output is kept in memory only: {tmp_path}/log: file exists",
+        f"{where} cannot be written, {kept}: {where.parent}: not a directory",
         f"{where} can be written again, 8 bytes are missing in it",
     ]
     assert where.read_bytes() == b"three\n"
@@ -155,12 +157,12 @@ def test_a_file_that_cannot_be_put_away_is_emptied(tmp_path: Path) -> None:
     Path(f"{path}.1").mkdir()
     path.write_bytes(b"x" * ROTATE_AT)
     reports = Reports()
-    file = LogFile(path, reports)
+    file = LogFile(path, reports, Beneath(tmp_path))
     with fifo(tmp_path) as fd:
         os.write(fd, b"end\n")
         file.move(fd, 1024)
     assert path.read_bytes() == b""
-    assert reports == [f"{path} cannot be rotated, it is emptied: {path}: is a directory"]
+    assert reports == [f"{path} cannot be rotated, it is emptied: {path}.1: is a directory"]
     file.close()
 
 
@@ -169,7 +171,7 @@ async def test_a_full_disk_costs_the_file_and_nothing_else(
     tmp_path: Path, small_disk: Path
 ) -> None:
     reports = Reports()
-    log = ServiceLog(LogFile(small_disk / "a.log", reports))
+    log = ServiceLog(LogFile(small_disk / "a.log", reports, Beneath(tmp_path)))
     with fifo(tmp_path) as fd:
         for _ in range(10):
             os.write(fd, b"x" * 65535 + b"\n")
