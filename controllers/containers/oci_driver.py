@@ -39,7 +39,7 @@ from controllers.containers.mount_sources import MountSourceError, make_missing_
 from controllers.containers.oci import Bundle, cgroup_path, notes, oci_spec
 from controllers.containers.oci_runtime import OCIRuntime, RuntimeFailure
 from controllers.containers.output import Output
-from controllers.containers.overlay import Overlay, mounted_overlays
+from controllers.containers.overlay import Overlay, mounted_overlays, mounted_times
 from controllers.containers.processes import Process
 from controllers.containers.run_directory import RunDirectory, RunState
 from controllers.containers.task import Means, RunningTask
@@ -109,6 +109,19 @@ class OCIDriver(LocalDriver):
                 await self.in_thread(self._overlay(preparation.container.name).unmount)
             with failing_as(StopError, "failed to remove the run directory: "):
                 self.directory(preparation.id).remove()
+
+    @override
+    async def forget_service(self, id: str) -> None:
+        await super().forget_service(id)
+        await self.in_thread(self._forget_layers, id.partition("-")[2])
+
+    def _forget_layers(self, name: str) -> None:
+        try:
+            if mounted_times(self._rootfs(name)) == 0:
+                for layer in self._layers(name):
+                    self.paths.beneath.remove(layer)
+        except OSError as error:
+            _log.warning("a layer of %s is left: %s", name, os_error_text(error))
 
     def _prepare(self, preparation: LocalPreparation) -> None:
         note = self._mount(preparation.container)
@@ -229,11 +242,23 @@ class OCIDriver(LocalDriver):
         upper, work = self.paths.overlay_upper(name), self.paths.overlay_work(name)
         return Overlay(self._rootfs(name), upper, work)
 
+    def _layers(self, name: str) -> list[Path]:
+        """What there is of the layers of a service."""
+        parts = self.paths.overlay_upper(name).name, self.paths.overlay_work(name).name
+        known = (*parts, *(f"{part}.before" for part in parts))
+        names = self.paths.beneath.names(self.paths.overlays)
+        return [self.paths.overlays / each for each in names if each in known]
+
     def _mount(self, container: ContainerSpec) -> str:
         # An error here says which directory it is. A link is none: the runtime takes none either,
         # and two services with one target would mount over each other.
         with self.paths.beneath.directory(self.paths.rootfs(container.name)):
             overlay = self._overlay(container.name)
+        # What lies there is made, moved and emptied by its path: by then nobody else may write
+        # there, and nothing in it is a link.
+        self.paths.beneath.make_private(self.paths.overlays)
+        for layer in self._layers(container.name):
+            self.paths.beneath.refuse_link(layer)
         return overlay.mount(keep_changes=container.security.writeable_rootfs)
 
     async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:

@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from controllers.host.openat2 import open_beneath
+from controllers.host.openat2 import LINK_REFUSED, open_beneath
 from controllers.host.removal import remove_at
 
 DISTRIBUTION: Final = tuple(
@@ -92,6 +92,12 @@ class Beneath:
         with contextlib.suppress(FileNotFoundError), self.directory(path.parent) as parent:
             return os.stat(path.name, dir_fd=parent, follow_symlinks=False)
         return None
+
+    def refuse_link(self, path: Path) -> None:
+        """Raise `ELOOP` if a link is there; for those who go on by the path."""
+        there = self.look(path)
+        if there and stat.S_ISLNK(there.st_mode):
+            raise OSError(errno.ELOOP, LINK_REFUSED, str(path))
 
     def names(self, path: Path) -> list[str]:
         """The names in a directory, sorted; none if it is missing."""

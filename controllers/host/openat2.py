@@ -21,7 +21,7 @@ _NO_XDEV: Final = 0x01
 _NO_SYMLINKS: Final = 0x04
 _BENEATH: Final = 0x08
 
-LINK_REFUSED: Final = "a symbolic link, and none is followed here; a bind mount (mount --bind) is"
+LINK_REFUSED: Final = "a symbolic link, which is not followed here; use a bind mount"
 MOUNTED: Final = "something is mounted there; umount it first"
 
 Open: TypeAlias = Callable[[int, str, int, int, bool], int]
