@@ -1,12 +1,18 @@
 """Configs become files, and nothing but their files is there."""
 
+# ruff: noqa: ASYNC240 nobody else is kept waiting here
+
 import os
 import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from controllers.config_files import ConfigFilesController
+from controllers.host.openat2 import LINK_REFUSED
 from controllers.paths import Paths
 from cosi.testing.harness import Harness
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
@@ -35,6 +41,16 @@ def tree(base: Path) -> dict[str, str]:
         for path in base.rglob("*")
         if not path.is_dir() or not any(path.iterdir())
     }
+
+
+@contextmanager
+def bound(source: Path, point: Path) -> Iterator[None]:
+    """The time in which a directory is bind-mounted over another."""
+    subprocess.run(("mount", "--bind", source, point), check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(("umount", point), check=True)
 
 
 async def test_talos_reconcile(cosi: Harness, tmp_path: Path, base: Path) -> None:
@@ -129,6 +145,62 @@ async def test_a_link_in_the_place_of_a_file_or_directory_is_not_followed(
     await cosi.given("b", config(etc_a="ours"))
     assert (outside / "etc-a").read_text() == "theirs"
     assert tree(base) == {"a/etc-a": "ours", "b/etc-a": "ours"}
+
+
+async def test_a_link_in_the_place_of_the_directory_of_all_is_refused_until_it_is_gone(
+    cosi: Harness, tmp_path: Path, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sweep emptied what it leads to."""
+    outside = tmp_path / "outside"
+    (outside / "a").mkdir(parents=True)
+    (outside / "a/file").write_text("theirs")
+    base.parent.mkdir(parents=True)
+    base.symlink_to(outside)
+    with cosi.failing():
+        cosi.start(ConfigFilesController(Paths(tmp_path)))
+        await cosi.given("b", config(etc_a="x"))
+        assert await cosi.find(ExtensionServiceConfigStatus, "b") is None
+    assert f"{LINK_REFUSED}: '{base}'" in caplog.text
+    assert tree(outside) == {"a/file": "theirs"}
+    base.unlink()
+    await cosi.given("b", config(etc_a="y"))
+    assert tree(base) == {"b/etc-a": "y"}
+
+
+@pytest.mark.root
+async def test_what_is_mounted_among_the_config_files_is_left_and_disturbs_no_service(
+    cosi: Harness, tmp_path: Path, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bind mount is emptied like a link's target; what cannot go keeps no service waiting."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("theirs")
+    (base / "foreign").mkdir(parents=True)
+    (base / "old").mkdir()
+    with bound(outside, base / "foreign"):
+        cosi.start(ConfigFilesController(Paths(tmp_path)))
+        for content in ("x", "y"):
+            await cosi.given("a", config(etc_a=content))
+        assert tree(base) == {"a/etc-a": "y", "foreign/file": "theirs"}
+    warnings = [text for text in caplog.messages if "left in the directory" in text]
+    assert len(warnings) == 1
+    assert str(base / "foreign") in warnings[0]
+
+
+@pytest.mark.parametrize("before", [None, 0o755])
+async def test_nobody_but_root_enters_the_directory_of_all(
+    cosi: Harness, tmp_path: Path, base: Path, before: int | None
+) -> None:
+    """Files were 0644 below directories of 0755: every user of the host read them."""
+    if before:
+        base.mkdir(parents=True)
+        base.chmod(before)
+    cosi.start(ConfigFilesController(Paths(tmp_path)))
+    if before:
+        await cosi.settled()
+    else:
+        await cosi.given("a", config(etc_a="x"))
+    assert stat.S_IMODE(base.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("id", ["../out", "..", ".", "a/b", ".new"])
