@@ -12,6 +12,11 @@ SOAK := tests/controllers/containers/test_logs.py tests/controllers/containers/t
 	tests/controllers/containers/test_removed_services.py \
 	tests/controllers/containers/test_takeover.py \
 	tests/controllers/definitions/test_properties.py tests/controllers/host/test_beneath.py \
+	tests/soak.py
+MINUTES =
+SOAK := tests/controllers/test_killing.py tests/controllers/containers/test_no_leaks.py \
+	tests/controllers/containers/test_logs.py tests/controllers/containers/test_takeover.py \
+	tests/controllers/definitions/test_properties.py tests/cosi/test_public_names.py \
 	tests/controllers/host/test_walk.py tests/controllers/lifecycle/test_machine.py \
 	tests/controllers/test_arrivals.py tests/controllers/test_early_signals.py \
 	tests/controllers/test_facts_arrive.py tests/controllers/test_killing.py \
@@ -45,8 +50,8 @@ test: .venv/.dev ## the whole test suite
 plain: .venv/.dev ## the framework's suite without what was compiled, as where there is no compiler
 	@COSI_PURE_PYTHON=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/cosi $(PYTEST_ARGS)
 
-soak: .venv/.dev ## what is a matter of quantity, all of it: kills, watches, hostile bytes, output
-	@COSI_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SOAK) $(PYTEST_ARGS)
+soak: .venv/.dev ## what is a matter of quantity, all of it, or in MINUTES=10 what can be done in them
+	@COSI_SOAK=1 COSI_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SOAK) $(PYTEST_ARGS)
 
 unified: .venv/.dev ## as root: real containers of runc and crun, as on a machine with cgroup v2 alone
 	@$(call AS,umount --lazy /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup) $(CONTAINERS) $(PYTEST_ARGS)

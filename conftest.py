@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-pytest_plugins = ("cosi.testing.plugin",)
+pytest_plugins = ("cosi.testing.plugin", "tests.soak")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -1,6 +1,6 @@
 """`kill -9` of `cosi run`, at any moment, harms no service (issue 4).
 
-Five moments in the suite, 200 in `make soak`; `COSI_SEED=...` is another life.
+Five moments in the suite, at most 200 in `make soak`; `COSI_SEED=...` is another life.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from tests.controllers.containers.conftest import OCI_RUNTIMES, paths, rootfs
 from tests.controllers.containers.manager import Manager
 from tests.controllers.containers.runs import Runs
 from tests.controllers.killing.machine import Machine
-from tests.soak import quantity
+from tests.soak import Campaign
 
 __all__ = ["paths", "rootfs"]
 
-KILLS = quantity(5, 200)
 SEED = os.environ.get("COSI_SEED", "1")
 
 
@@ -36,13 +35,12 @@ def machine(
 
 
 @pytest.mark.lengthy
-@pytest.mark.timeout(60 + 2 * KILLS)  # each of them as long as it takes
 def test_a_supervisor_killed_at_random_moments_harms_no_service(
-    machine: Machine, rootfs: Callable[[str], Path]
+    machine: Machine, rootfs: Callable[[str], Path], campaign: Campaign
 ) -> None:
     remembered = 0
     start = min(machine.measure(), 0.3)
-    for _ in range(KILLS):
+    for _ in campaign("kills", of=200, suite=5):
         machine.live_and_be_killed(start * machine.fate.choice((0.3, 1, 2)) * machine.fate.random())
         if remembered:
             assert machine.done("once") == remembered, "what was over has run again"
