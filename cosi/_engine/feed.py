@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import anyio
 
+from cosi._engine.cancellation import outcome_of
 from cosi.backoff import Backoff, Delays
 from cosi.errors import AccessDenied, CosiError, Unsupported, WatchError
 from cosi.resource import Kind, Resource
@@ -141,6 +142,7 @@ class WatchedFeed(Feed):
         super().__init__(kind)
         self._state = state
         self._delays = Delays(backoff)
+        self._list_delays = Delays(backoff)
         self._known: dict[str, Resource[Any]] = {}
         self._bookmark: bytes | None = None
         self._moved = anyio.Event()
@@ -155,13 +157,12 @@ class WatchedFeed(Feed):
         """Follow the kind until closed; no failure of a watch ends it."""
         with self._scope:
             while True:
-                try:
-                    await self._follow()
-                except REFUSALS as error:
+                error = await outcome_of(self._follow())
+                if isinstance(error, REFUSALS):
                     await self._rest_after(error)
-                except WatchError as error:
+                elif isinstance(error, WatchError):
                     self._resync_after(error)
-                except Exception as error:  # whatever a remote state raises, it may come back
+                elif error is not None:  # whatever a remote state raises, it may come back
                     await self._wait_after(error)
 
     def _resync_after(self, error: WatchError) -> None:
@@ -179,7 +180,7 @@ class WatchedFeed(Feed):
         finally:
             self._resting = False
 
-    async def _wait_after(self, error: Exception) -> None:
+    async def _wait_after(self, error: BaseException) -> None:
         delay = self._delays.next()
         _log.warning("watch of %s failed, next try in %.1f s: %r", self.kind, delay, error)
         await anyio.sleep(delay)
@@ -241,9 +242,13 @@ class WatchedFeed(Feed):
         if self._resting:
             return True
         moved = self._moved
-        if self.opened.is_set() and await self._has_all():
-            return True
-        await moved.wait()
+        try:
+            if self.opened.is_set() and await self._has_all():
+                return True
+        except Exception as error:  # as with a watch: whatever a remote state raises
+            await self._away(error, moved)
+        else:
+            await moved.wait()
         return self.refusal is not None  # asked again, and refused again
 
     async def _has_all(self) -> bool:
@@ -251,9 +256,18 @@ class WatchedFeed(Feed):
             listed = await self._state.list(self.kind)
         except REFUSALS:  # nobody in this runtime may know more than what was told
             return True
+        self._list_delays.reset()
         return len(listed) == len(self._known) and all(
             _same(self._known.get(resource.id), resource) for resource in listed
         )
+
+    async def _away(self, error: Exception, moved: anyio.Event) -> None:
+        """Wait until the watch has news of the state, or it is time to ask again."""
+        delay = self._list_delays.next()
+        text = "list of %s failed, asked again in at most %.1f s: %r"
+        _log.warning(text, self.kind, delay, error)
+        with anyio.move_on_after(delay):
+            await moved.wait()
 
 
 def _same(known: Resource[Any] | None, other: Resource[Any]) -> bool:
