@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -52,7 +53,8 @@ class TaskSet(Generic[T]):
     more.
 
     *Errors.* Outside of the block starting one raises ``RuntimeError``. What a task raises is among
-    the runtime's failures. ``backoff`` makes the delays, in seconds: :mod:`cosi.backoff`.
+    the runtime's failures, also what it raises while it is cancelled. ``backoff`` makes the
+    delays, in seconds: :mod:`cosi.backoff`.
 
     *Settled.* A task counts as busy for ``Runtime.settled()`` until it finishes, fails, or says
     that it waits: ``with idle(): ...``, or for an :class:`~cosi.inbox.Inbox`.
@@ -199,7 +201,7 @@ class TaskSet(Generic[T]):
             while True:
                 if token is not None:
                     token.resume()
-                error = await outcome_of_life(self._run(id, spec))
+                error = await outcome_of_life(self._run(id, spec), partial(_failed_at_end, id))
                 if error is None:
                     # It may have swallowed the cancellation by which it is replaced.
                     return task.scope.cancel_called or task.spec is not spec
@@ -218,3 +220,13 @@ class TaskSet(Generic[T]):
         if token is not None:
             token.park()
         await anyio.sleep(delay)
+
+
+def _failed_at_end(id: str, error: BaseException) -> None:
+    """Keep what a task raised while it was cancelled, which nothing is tried again for."""
+    seat = current_seat.get()
+    about: dict[str, object] = {} if seat is None else {"controller": seat.name}
+    about |= {"id": id, "error": repr(error)}
+    _log.error("task failed while it was stopped", exc_info=error, extra=about)
+    if seat is not None:
+        seat.failed(error, 1, 0.0)

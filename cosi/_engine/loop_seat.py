@@ -165,7 +165,7 @@ class LoopSeat(Seat):
         self._listening = True
         self._mark((_DRAINS, What.STARTED), What.STARTED)
         while True:
-            error = await outcome_of_life(self.controller.run(Wakeups(self)))
+            error = await outcome_of_life(self.controller.run(Wakeups(self)), self.failed_at_end)
             if error is None:
                 self.log.info("controller finished", extra={"controller": self.name})
                 return

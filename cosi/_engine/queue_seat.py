@@ -249,19 +249,20 @@ class QueueSeat(Seat):
     async def _list_primaries(self) -> None:
         delays = Delays(self.engine.backoff)
         while True:
-            try:
-                resources = await self.primary.list()
-            except Exception as error:  # the state may be far away
-                delay = delays.next()
-                self.failed(error, 1, delay)
-                self.log.exception("listing the primaries failed")
-                if isinstance(error, REFUSALS):  # an answer, and not one to be waited for
-                    self.token.park()
-                await anyio.sleep(delay)
-                self.token.resume()
-            else:
-                break
-        for resource in resources:
+            error = await outcome_of(self._list_once())
+            if error is None:
+                return
+            delay = delays.next()  # the state may be far away
+            self.failed(error, 1, delay)
+            about = {"controller": self.name, "interval": delay}
+            self.log.error("listing the primaries failed", exc_info=error, extra=about)
+            if isinstance(error, REFUSALS):  # an answer, and not one to be waited for
+                self.token.park()
+            await anyio.sleep(delay)
+            self.token.resume()
+
+    async def _list_once(self) -> None:
+        for resource in await self.primary.list():
             self.known[resource.id] = None
             self.enqueue(resource.id, What.STARTED, What.STARTED)
 
@@ -344,7 +345,7 @@ class QueueSeat(Seat):
             token.resume()
             began = self.engine.clock()
             try:
-                error = await outcome_of_life(self.controller.background())
+                error = await outcome_of_life(self.controller.background(), self.failed_at_end)
             finally:
                 token.park()
             if error is None:
@@ -361,12 +362,11 @@ class QueueSeat(Seat):
         if not is_overridden(self.controller, "shutdown"):
             return
         with anyio.move_on_after(_SHUTDOWN_SECONDS, shield=True) as scope:
-            try:
-                await self.controller.shutdown()
-            except Exception as error:  # nobody is left to retry it
+            error = await outcome_of(self.controller.shutdown())
+            if error is not None:  # nobody is left to retry it
                 self.failed(error, 1, 0.0)
-                self.log.exception("shutdown hook failed")
-        if scope.cancelled_caught:
+                self.log.error("shutdown hook failed", exc_info=error)
+        if scope.cancel_called:
             self.log.error("shutdown hook took more than %s s", _SHUTDOWN_SECONDS)
 
     @property

@@ -170,6 +170,12 @@ class Seat(ABC):
         self.statistics.crashes += 1
         self.engine.report(Failure(self.name, error, attempt, delay, pointer))
 
+    def failed_at_end(self, error: BaseException) -> None:
+        """Count, keep and log what was raised while the controller was cancelled; no next try."""
+        self.failed(error, 1, 0.0)
+        about = {"controller": self.name, "error": repr(error)}
+        self.log.error("controller failed while it was stopped", exc_info=error, extra=about)
+
     def call(self, function: Callable[[], object]) -> None:
         """Call ``function`` in the event loop, from any thread; not before the runtime runs.
 

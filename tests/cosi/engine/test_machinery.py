@@ -156,6 +156,7 @@ class TestOutcome:
         self, swallow: bool
     ) -> None:
         after: list[object] = []
+        failures: list[BaseException] = []
 
         async def waits() -> None:
             try:
@@ -165,13 +166,14 @@ class TestOutcome:
                     raise
 
         async def life(call: Awaitable[object]) -> None:
-            after.append(await outcome_of_life(call))
+            after.append(await outcome_of_life(call, failures.append))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(life, waits())
             await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
         assert after == []
+        assert failures == []
 
     async def test_an_interrupt_passes_through(self) -> None:
         async def interrupted() -> None:
