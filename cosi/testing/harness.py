@@ -50,6 +50,7 @@ class Harness:
         self._seen = 0  # failures that were raised already, or expected
         self._broken: BaseException | None = None
         self._expected: _Failures | None = None  # where expected ones go
+        self._recurring: set[tuple[str, str, str]] = set()  # expected before, see failing()
 
     @property
     def state(self) -> State:
@@ -171,8 +172,10 @@ class Harness:
     def failing(self) -> Generator[_Failures, None, None]:
         """Expect controllers to fail inside; yields their failures, which do not fail the test.
 
-        The list is complete once something has settled inside, or at the end. Raises
-        ``AssertionError`` at the end if none failed.
+        The list is complete once something has settled inside, or at the end. The same failures may
+        recur afterwards, until the end of the test: what fails for good is tried again after a
+        delay, which may be over at any time. The same are those of one controller on one resource
+        with one error. Raises ``AssertionError`` at the end if none failed.
         """
         self.check()
         failures = self._expected = _Failures()
@@ -181,6 +184,7 @@ class Harness:
         finally:
             self._expected = None
             failures += self._new_failures()
+            self._recurring.update(map(_identity, failures))
         assert failures, "no controller has failed, and one was expected to"
 
     def check(self) -> None:
@@ -194,7 +198,9 @@ class Harness:
         new = self._new_failures()
         if self._expected is not None:
             self._expected += new
-        elif new:
+            return
+        new = tuple(failure for failure in new if _identity(failure) not in self._recurring)
+        if new:
             raise ControllersFailed(
                 "; ".join(str(failure) for failure in new),
                 [_exception(failure.error) for failure in new],
@@ -204,6 +210,11 @@ class Harness:
         new = self.runtime.failed - self._seen
         self._seen = self.runtime.failed
         return self.runtime.failures[-new:] if new else ()
+
+
+def _identity(failure: Failure) -> tuple[str, str, str]:
+    """What two tries of the same have in common."""
+    return (failure.controller, str(failure.resource), repr(failure.error))
 
 
 def _exception(error: BaseException) -> Exception:
