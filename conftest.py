@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
+from tests.switches import forget_those_of_the_program, on
+
 pytest_plugins = ("cosi.testing.plugin", "tests.soak")
 
 
@@ -29,6 +31,7 @@ def pytest_configure() -> None:
 
     A full collection takes a tenth of a second, as all tests are in memory: seldom, then.
     """
+    forget_those_of_the_program()
     gc.set_threshold(700, 10, 1_000)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -46,7 +49,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     # crun refuses hybrid machines whatever is installed: that is the machine's, not missing, and
     # what `make unified` is for.
     only_here = _hybrid() and all("hybrid" in reason for reason in missing)
-    if missing and not only_here and os.environ.get("COSI_REQUIRE_COMPONENTS"):
+    if missing and not only_here and on("COSI_REQUIRE_COMPONENTS"):
         pytest.fail("; ".join(missing), pytrace=False)
     if missing:
         pytest.skip("; ".join(missing))

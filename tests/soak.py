@@ -29,8 +29,9 @@ from typing import Any
 
 import pytest
 
-# Exactly "1": anything else that happens to be in the environment starts no campaign.
-SOAK = os.environ.get("COSI_SOAK") == "1"
+from tests.switches import on
+
+SOAK = on("COSI_SOAK")
 
 PROGRESS_SECONDS = 20.0
 SLOWEST_SECONDS = 600.0

@@ -13,7 +13,7 @@ from cosi._values.plain import Envelope, MetadataFields
 
 __all__ = ["COMPILED", "Envelope", "MetadataFields"]
 
-if not (TYPE_CHECKING or os.environ.get("COSI_PURE_PYTHON")):
+if not (TYPE_CHECKING or os.environ.get("COSI_PURE_PYTHON") == "1"):
     with suppress(ImportError):
         from cosi._values.compiled import Envelope, MetadataFields
 

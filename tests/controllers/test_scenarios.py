@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import anyio
@@ -10,6 +9,7 @@ import pytest
 
 from cosi.testing.clock import virtual_time as anyio_backend
 from tests.controllers.scenario import play
+from tests.switches import on
 
 __all__ = ["anyio_backend"]
 
@@ -20,7 +20,7 @@ SCENARIOS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.txt")
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_scenario(name: str) -> None:
     happened = await play(SCENARIOS[name])
-    if os.environ.get("COSI_REWRITE_SCENARIOS"):
+    if on("COSI_REWRITE_SCENARIOS"):
         await anyio.Path(FOLDER / f"{name}.txt").write_text(happened)
     else:
         assert happened == SCENARIOS[name]

@@ -13,6 +13,7 @@ import pytest
 from cosi import _values
 from cosi.metadata import Metadata
 from cosi.resource import Resource
+from tests.switches import on
 
 NAMES = (
     *("namespace", "type", "id", "version", "owner", "phase", "created", "updated"),
@@ -27,7 +28,7 @@ def values(request: pytest.FixtureRequest) -> ModuleType:
     try:
         return importlib.import_module(f"cosi._values.{request.param}")
     except ImportError:
-        if os.environ.get("COSI_REQUIRE_COMPONENTS"):
+        if on("COSI_REQUIRE_COMPONENTS"):
             raise
         pytest.skip("nothing was compiled here: no C compiler, or no headers of this Python")
 

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.switches import on
+
 HERE = Path(__file__).parent
 DOWNLOAD_AND_COMPILE_SECONDS = 600
-TALOS = os.environ.get("COSI_TALOS") == "1"
+TALOS = on("COSI_TALOS")
 
 
 def compiled(module: Path, directory: Path) -> Path:
@@ -24,7 +26,7 @@ def compiled(module: Path, directory: Path) -> Path:
     go = _go()
     if go is None:
         reason = "no Go toolchain on the PATH (1.26 or newer: https://go.dev/dl)"
-        if os.environ.get("COSI_REQUIRE_GO") == "1":
+        if on("COSI_REQUIRE_GO"):
             pytest.fail(reason)
         pytest.skip(reason)
     program = directory / "interop.test"
