@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,12 @@ def run(
     the exit code is 0. If something could not be stopped, it is named and the exit code is 1.
     """
     from cosi.cli.log_format import configure
+    from cosi.cli.outlet import never_blocking
     from cosi.cli.running import run_applications
     from cosi.cli.serving import Listening, check
 
+    # gRPC's C core writes to stderr by itself, in the thread of the event loop, which would wait.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     where = Listening(
         socket or root / "run/cosi/cosi.sock",
         socket is not None,
@@ -126,8 +130,9 @@ def run(
         client_ca,
     )
     check(where)
-    configure(log_format, log_level, console=once)
-    factories = [find(name) for name in applications or installed_names()]
-    given = {**options, "root": root, "once": once}
-    built = [build(factory, given) for factory in factories]
-    run_applications(built, fixtures, where, once=once)
+    with never_blocking():
+        configure(log_format, log_level, console=once)
+        factories = [find(name) for name in applications or installed_names()]
+        given = {**options, "root": root, "once": once}
+        built = [build(factory, given) for factory in factories]
+        run_applications(built, fixtures, where, once=once)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
-import click
 
 from cosi.cli.application import Application
 from cosi.cli.early_signals import STOPPING, early_signals
+from cosi.cli.outlet import say
 from cosi.cli.serving import Listening, register_known_types, serving
 from cosi.errors import CosiError
 from cosi.runtime import Runtime
@@ -100,7 +100,7 @@ async def _run(runtime: Runtime, applications: Sequence[Application], once: bool
 async def _report(applications: Sequence[Application], state: State) -> None:
     for application in applications:
         if application.report is not None:
-            click.echo(await application.report(state))
+            await say(await application.report(state))
 
 
 async def _cancel_on_signal(

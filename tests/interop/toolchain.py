@@ -40,7 +40,7 @@ def talosctl() -> Path | None:
     It is kept beside Go's own cache, for this and other trees, and built again when that module is
     another. ``None`` where there is none; with ``COSI_TALOS=1`` it is built then.
     """
-    if named := os.environ.get("COSI_TALOSCTL"):
+    if named := shutil.which(os.environ.get("COSI_TALOSCTL") or ""):
         return Path(named)
     go = _go()
     if go is None:
