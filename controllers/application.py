@@ -113,6 +113,7 @@ def application(
         prepare=partial(restore_requests, paths=paths),
         services=partial(_services, driver),
         finish=partial(_finish, controllers),
+        status=_status,
     )
 
 
@@ -132,6 +133,17 @@ def _services(driver: LocalDriver, runtime: Runtime) -> Iterable[Service]:
 def _console(id: str, line: str) -> None:
     """What a service says is its own, and goes to stdout whatever the log looks like."""
     print(f"{id}: {line}", flush=True)  # noqa: T201  # this is the console
+
+
+async def _status(state: State) -> list[str]:
+    """A line for each service."""
+    lines: list[str] = []
+    for service in await state.list(ServiceState):
+        told = service.spec
+        main = "" if told.pid is None else f" (PID {told.pid})"
+        restarts = f", restarted {told.restarts} times" if told.restarts else ""
+        lines.append(f"service[{service.id}]({told.phase}){main}{restarts}: {told.message}")
+    return lines
 
 
 async def _report(state: State) -> str:

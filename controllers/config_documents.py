@@ -76,6 +76,11 @@ class ConfigDocumentsController(Controller):
             )
             await super().run(wakeups)
 
+    @override
+    def reload(self) -> None:
+        """Read every file again."""
+        self._changed(set(self._paths.values()))
+
     def _changed(self, paths: Set[Path]) -> None:
         self._told |= paths
         self.wake()

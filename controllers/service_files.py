@@ -49,6 +49,7 @@ class ServiceFilesController(Controller):
         self._stamps: dict[str, Stamp | None] = {}
         self._links: set[str] = set()
         self._told: set[Path] = set()
+        self._distrusted = False  # what is known of files that look as they did
         # What is to be written yet; it survives a pass that fails.
         self._others: dict[str, str] = {}  # services that somebody else defines, and who
         self._files_to_tell: set[str] = set()
@@ -61,6 +62,12 @@ class ServiceFilesController(Controller):
                 keep_following, "definitions", self._watcher, self._changed, self._unwatched
             )
             await super().run(wakeups)
+
+    @override
+    def reload(self) -> None:
+        """Read every file, also one that looks as it did when it was read last."""
+        self._distrusted = True
+        self._changed({self._directory})
 
     def _changed(self, paths: Set[Path]) -> None:
         self._told |= paths
@@ -89,6 +96,9 @@ class ServiceFilesController(Controller):
         told, self._told = self._told, set()
         if not told:
             return
+        if self._distrusted:
+            self._distrusted = False
+            self._stamps = dict.fromkeys(self._stamps, UNKNOWN)
         names = {path.name for path in told if path.parent == self._directory}
         for name in names:
             # It is read, whatever its stamp says: two writes in one tick of the clock look alike.

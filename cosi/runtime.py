@@ -163,6 +163,20 @@ class Runtime:
         for handle in seat.handles.values():
             handle.bind(None)
 
+    def reload(self) -> None:
+        """Have every controller look at the outside again, as after a change that none noticed.
+
+        For those who watch over a program (SIGHUP). Calls ``reload`` of each controller, which by
+        default makes one pass over everything. From the event loop's thread; does not wait, see
+        :meth:`settled`. What a controller raises is its failure.
+        """
+        for seat, controller in tuple(self._seats.values()):
+            try:
+                controller.reload()
+            except Exception as error:  # a controller's; the others are asked all the same
+                seat.failed(error, 1, 0.0)
+                seat.log.exception("reload failed", extra={"controller": seat.name})
+
     # -- running ----------------------------------------------------------------------------------
 
     async def run(self) -> None:

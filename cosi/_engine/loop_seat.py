@@ -92,6 +92,9 @@ class LoopSeat(Seat):
         """Ask for a pass; from any thread."""
         self.call(lambda: self._mark((_DRAINS, What.CALLED), What.CALLED))
 
+    def wake_all(self) -> None:
+        self.wake()
+
     def wake_after(self, seconds: float) -> None:
         """Ask for a pass in ``seconds``; the earliest deadline wins."""
         if isnan(seconds):

@@ -182,6 +182,13 @@ class QueueSeat(Seat):
         """Ask for a pass for this key; from any thread."""
         self.call(lambda: self.enqueue(id, What.CALLED, What.CALLED))
 
+    def wake_all(self) -> None:
+        self.call(self._enqueue_all)
+
+    def _enqueue_all(self) -> None:
+        for id in self.known:
+            self.enqueue(id, What.CALLED, What.CALLED)
+
     def enqueue(self, id: str, what: Any, why: Event[Any] | What) -> None:
         """Make a key due, because of ``why``; news about the same ``what`` replaces older news."""
         if self.closed or (self._allowed is not None and id not in self._allowed):

@@ -116,6 +116,10 @@ class Seat(ABC):
     def aimed(self, handle: Reader[Any]) -> None:
         """An input points at something else from now on."""
 
+    @abstractmethod
+    def wake_all(self) -> None:
+        """Ask for a pass over everything; from any thread."""
+
     def may_aim(self, handle: Reader[Any]) -> None:
         """Whether ``handle`` may be aimed now; raises if not."""
         return

@@ -35,6 +35,14 @@ class Seated:
         """Seat ``controller``, or take its seat away; the runtime does this."""
         controller._taken = seat
 
+    def reload(self) -> None:
+        """Look at the outside again, whatever is known of it; ``Runtime.reload`` calls this.
+
+        The default asks for a pass over everything. One that keeps what it has read (of files, say)
+        overrides this, forgets that, and asks for a pass. Called in the event loop; must not wait.
+        """
+        self._seat.wake_all()
+
     @property
     def woken_by(self) -> tuple[Cause, ...]:
         """Why the pass that runs now was asked for: what changed, in which version."""

@@ -50,7 +50,8 @@ class Application:
     ``services`` makes gRPC services (:class:`cosi.api.rpc.Service`) that are served beside the
     state; it is called once, in the event loop, before the runtime runs. ``finish`` is called when
     the runtime was stopped, however far it had come: it stops what is still there, and returns a
-    line for each thing that it could not stop.
+    line for each thing that it could not stop. The lines of ``status`` are logged when SIGUSR1 asks
+    how the program is.
     """
 
     controllers: Sequence[Any]
@@ -59,6 +60,7 @@ class Application:
     services: Callable[[Runtime], Iterable[Service]] | None = None
     prepare: Callable[[State], Awaitable[None]] | None = None
     finish: Callable[[], Awaitable[Sequence[str]]] | None = None
+    status: Callable[[State], Awaitable[Iterable[str]]] | None = None
 
 
 Factory = Callable[..., "Application | Iterable[Any]"]

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM before the event loop listens: `cosi run` remembers them, and stops in order.
+"""SIGINT, SIGTERM and SIGQUIT before the event loop listens: `cosi run` remembers them, and stops in order.
 
 By default they end the process at once, and a service manager would take that for an end in order,
 while the containers that an earlier process has left go on.
@@ -11,7 +11,7 @@ import signal
 from types import FrameType
 from typing import Final
 
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 
 class EarlySignals:

@@ -111,13 +111,15 @@ def run(
 ) -> None:
     """Run APPLICATIONs: names of installed ones (default: all), or MODULE:NAME.
 
-    SIGINT or SIGTERM stops everything in order, also what an earlier process has left running; then
-    the exit code is 0. If something could not be stopped, it is named and the exit code is 1.
+    SIGINT, SIGTERM or SIGQUIT stops everything in order, also what an earlier process has left
+    running; then the exit code is 0. If something could not be stopped, it is named and the exit
+    code is 1. SIGHUP reads definitions and configuration again, SIGUSR1 logs how everything is.
     """
     from cosi.cli.log_format import configure
     from cosi.cli.outlet import never_blocking
     from cosi.cli.running import run_applications
     from cosi.cli.serving import Listening, check
+    from cosi.cli.signals import Terminal, not_yet
 
     # gRPC's C core writes to stderr by itself, in the thread of the event loop, which would wait.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -131,8 +133,10 @@ def run(
     )
     check(where)
     with never_blocking():
+        terminal = Terminal()
+        not_yet()
         configure(log_format, log_level, console=once)
         factories = [find(name) for name in applications or installed_names()]
         given = {**options, "root": root, "once": once}
         built = [build(factory, given) for factory in factories]
-        run_applications(built, fixtures, where, once=once)
+        run_applications(built, fixtures, where, terminal, once=once)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
 
 from cosi.cli.application import Application
-from cosi.cli.early_signals import STOPPING, early_signals
+from cosi.cli.early_signals import early_signals
 from cosi.cli.outlet import say
 from cosi.cli.serving import Listening, register_known_types, serving
+from cosi.cli.signals import OBEYED, Terminal, obey
+from cosi.cli.status import log_status
 from cosi.errors import CosiError
 from cosi.runtime import Runtime
 from cosi.state import State
 from cosi.store.memory import InMemoryState
 from cosi.testing.fixtures import load_fixtures
-
-_log = logging.getLogger(__name__)
 
 
 class NotStopped(CosiError):
@@ -34,20 +33,27 @@ def run_applications(
     applications: Sequence[Application],
     fixtures: Sequence[Path],
     where: Listening,
+    terminal: Terminal,
     *,
     once: bool,
 ) -> None:
-    """Run until SIGINT or SIGTERM, or with ``once`` until settled; everything is stopped then.
+    """Run until a signal ends it (``signals.py``), or with ``once`` until settled.
+
+    Everything is stopped in order then.
 
     The state is served at ``where`` all the while. Raises
     :class:`~cosi.cli.application.CannotStart` if it cannot be, and :class:`NotStopped`.
     """
-    if left := anyio.run(_main, applications, fixtures, where, once):
+    if left := anyio.run(_main, applications, fixtures, where, terminal, once):
         raise NotStopped(f"not everything is stopped: {'; '.join(left)}")
 
 
 async def _main(
-    applications: Sequence[Application], fixtures: Sequence[Path], where: Listening, once: bool
+    applications: Sequence[Application],
+    fixtures: Sequence[Path],
+    where: Listening,
+    terminal: Terminal,
+    once: bool,
 ) -> list[str]:
     state = InMemoryState()
     await register_known_types(state)
@@ -62,11 +68,13 @@ async def _main(
         runtime.register(*application.controllers)
     left: list[str] = []
     # A second signal, while everything stops in order, must not tear that down half-way.
-    with anyio.open_signal_receiver(*STOPPING) as signals:
+    with anyio.open_signal_receiver(*OBEYED) as signals:
         # Served from before the first controller runs until after the last one has stopped.
         async with serving(runtime, applications, where), anyio.create_task_group() as watching:
             with anyio.CancelScope() as running:
-                watching.start_soon(_cancel_on_signal, signals, running)
+                status = partial(log_status, runtime, applications)
+                asked = partial(obey, reload=runtime.reload, log_status=status)
+                watching.start_soon(asked, signals, running, terminal)
                 if early_signals.first is None:
                     await _run(runtime, applications, once)
             left = await _finish(applications)
@@ -101,12 +109,3 @@ async def _report(applications: Sequence[Application], state: State) -> None:
     for application in applications:
         if application.report is not None:
             await say(await application.report(state))
-
-
-async def _cancel_on_signal(
-    signals: AsyncIterator[signal.Signals], running: anyio.CancelScope
-) -> None:
-    async for number in signals:
-        if running.cancel_called:
-            _log.warning("%s: everything is being stopped in order already", number.name)
-        running.cancel()
