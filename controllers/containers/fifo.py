@@ -51,12 +51,10 @@ def find_unlinked(path: Path) -> int | None:
     Whoever cleans up `/run` takes the name; the next supervisor would read from a new FIFO, and
     the service would write to one that nobody reads until it is full, and then wait for good.
     """
-    # proc_pid_fd(5) says it of a file without a name; no file of ours ends so.
-    lost = f"{path} (deleted)"
     for output in _outputs():
+        if not was_named(output, path):
+            continue
         try:
-            if os.readlink(output) != lost:  # noqa: PTH115 one that is asked for thousands of times
-                continue
             fifo = os.open(output, _OURS)
         except OSError:
             continue  # it has ended meanwhile, or is none of our business
@@ -66,11 +64,20 @@ def find_unlinked(path: Path) -> int | None:
     return None
 
 
+def was_named(descriptor: str, path: Path) -> bool:
+    """Whether a descriptor, `/proc/PID/fd/N`, is of a file that had this name and has none now."""
+    try:
+        # proc_pid_fd(5) says so of a file without a name; no file of ours ends like that.
+        return os.readlink(descriptor) == f"{path} (deleted)"  # noqa: PTH115 asked thousands of times
+    except OSError:
+        return False
+
+
 def writes_to(pid: int, file: os.stat_result) -> bool:
     """Whether a process has this file as its output."""
     for number in (1, 2):
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), file):  # noqa: PTH116 as above
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), file):  # noqa: PTH116 asked as often
                 return True
     return False
 

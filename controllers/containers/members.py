@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from controllers.containers.driver import StopError
+from controllers.containers.fifo import was_named
 from controllers.containers.processes import Process, Stat, all_processes
 
 NO_SESSION: Final = -1
@@ -28,12 +29,15 @@ def members(session: int, fifo: Path) -> Iterator[Stat]:
     for stat in all_processes():
         if stat.dead or stat.pid == os.getpid():
             continue
-        if stat.session == session or _writes_to(stat.pid, output):
+        if stat.session == session or _writes_to(stat.pid, output, fifo):
             yield stat
 
 
-def _writes_to(pid: int, file: File | None) -> bool:
-    return file is not None and any(_file(f"/proc/{pid}/fd/{fd}") == file for fd in (1, 2))
+def _writes_to(pid: int, file: File | None, fifo: Path) -> bool:
+    outputs = [f"/proc/{pid}/fd/{number}" for number in (1, 2)]
+    if file is not None and any(_file(output) == file for output in outputs):
+        return True
+    return any(was_named(output, fifo) for output in outputs)
 
 
 def _file(path: str | Path) -> File | None:

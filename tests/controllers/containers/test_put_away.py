@@ -195,6 +195,23 @@ async def test_a_pipe_whose_name_was_removed_is_read_on_by_the_next_supervisor(
     assert runs.log().splitlines()[-1] == "bye"
 
 
+async def test_who_writes_to_a_pipe_without_a_name_is_stopped_with_its_service(runs: Runs) -> None:
+    """A plain process that has left its session is known by the pipe that it writes to."""
+    there = runs.paths.root.with_name("there")
+    os.mkfifo(there)
+    script = f"/usr/bin/setsid /bin/sh -c 'echo > {there}; sleep 1000' & sleep 1000 & wait"
+    supervisor = supervise("process", runs, runs.shell(script))
+    assert said(supervisor) == "starting"
+    pid = int(said(supervisor))
+    there.read_text()
+    kill(supervisor)
+    (runs.paths.container("ext-a") / "output").unlink()
+    driver = runs.driver("process")
+    async with driver.open():
+        assert await stop_what_runs(driver) == {"ext-a": pid}
+    assert runs.left_behind() == []
+
+
 async def test_a_pipe_that_nobody_has_any_more_is_said(
     runs: Runs, runtime: str, caplog: pytest.LogCaptureFixture
 ) -> None:
