@@ -33,6 +33,7 @@ from controllers.service_text import service_block, service_table, shown
 from controllers.time_status import TimePolicy, TimeStatusController
 from cosi import Runtime, State
 from cosi.cli.application import Application, CannotStart
+from resources.service_state import ServiceState
 
 if TYPE_CHECKING:
     from cosi.api.rpc import Service
