@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
+from typing import cast
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -65,7 +66,7 @@ def _failure_in(error: BaseException) -> BaseException | None:
     """What of ``error`` is the controller's failure; ``None`` if it is to be raised again."""
     cancelled = anyio.get_cancelled_exc_class()
     if isinstance(error, BaseExceptionGroup):
-        rest = error.split(cancelled)[1]
+        rest = cast("BaseExceptionGroup[BaseException]", error).split(cancelled)[1]
         if rest is not None:
             return rest if isinstance(rest, Exception) else None
     elif not isinstance(error, cancelled):

@@ -17,6 +17,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
+from types import FrameType
 from typing import Any, Final
 
 import anyio
@@ -54,7 +55,11 @@ def not_yet() -> None:
     Nothing has been read by then, so nothing has to be read again.
     """
     for number in (signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, lambda *_: None)  # not SIG_IGN, which children would inherit
+        signal.signal(number, _disregard)  # not SIG_IGN, which children would inherit
+
+
+def _disregard(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 async def obey(
