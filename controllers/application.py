@@ -65,7 +65,9 @@ def extension_services(
         DependencyController(requires=driver.requires),
         ContainerController(awaits_environment=True),
         RequestsController(paths),
-        RunnerController(driver, on_exit=on_exit, memories=LastingMemories(paths.services)),
+        RunnerController(
+            driver, on_exit=on_exit, memories=LastingMemories(paths.services, paths.beneath)
+        ),
     ]
 
 

@@ -33,7 +33,7 @@ class RequestsController(Controller):
     requests = Input(ServiceRequest)
 
     def __init__(self, paths: Paths) -> None:
-        self._files = BootFiles(paths.requests)
+        self._files = BootFiles(paths.requests, paths.beneath)
         self._kept: dict[str, ServiceRequest] | None = None  # None: not read yet
 
     @override
@@ -69,7 +69,7 @@ async def restore_requests(state: State, paths: Paths) -> None:
     A request of a later generation that is there already, from a fixture, say, counts more.
     """
     try:
-        kept = dict(_read(BootFiles(paths.requests)))
+        kept = dict(_read(BootFiles(paths.requests, paths.beneath)))
     except OSError as error:
         _log.warning("what was stopped before cannot be read: %s", os_error_text(error))
         return

@@ -15,6 +15,7 @@ from typing_extensions import override
 from controllers.containers.boot_files import BootFiles
 from controllers.containers.go_errors import os_error_text
 from controllers.containers.processes import boot_id
+from controllers.host.beneath import Beneath
 from controllers.lifecycle.memory import Memory
 from resources.service_state import ServicePhase
 
@@ -66,13 +67,16 @@ class LastingMemories(Memories):
     written is a line in the log, is still known in this life, and may be written later.
     """
 
-    def __init__(self, directory: Path, boot: Callable[[], str] = boot_id) -> None:
+    def __init__(
+        self, directory: Path, beneath: Beneath, boot: Callable[[], str] = boot_id
+    ) -> None:
         super().__init__()
-        self._files = BootFiles(directory, boot)
+        self._files = BootFiles(directory, beneath, boot)
 
     @override
     def recall(self) -> None:
-        self._known = dict(self._read())
+        with self._complaining("services"):
+            self._known = dict(self._read())
 
     @override
     def keep(self, id: str, memory: Memory | None) -> bool:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from controllers.containers import syscalls
+from controllers.host.beneath import Beneath
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
@@ -81,8 +82,7 @@ class Overlay:
     def wipe(self) -> None:
         """Forget what was written to the layer, which must not be mounted."""
         for directory in (self.upper, self.work, self._before):
-            if os.path.lexists(directory):
-                shutil.rmtree(directory)
+            _remove(directory)
 
     @property
     def _before(self) -> Path:
@@ -95,8 +95,7 @@ class Overlay:
             # Where there is one already, a supervisor was killed while it moved: go on with that.
             if self.upper.exists() and not self._before.exists():
                 self.upper.rename(self._before)
-            if self.work.exists():
-                shutil.rmtree(self.work)
+            _remove(self.work)
         else:
             self.wipe()
         self.upper.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -113,6 +112,12 @@ class Overlay:
         # With the attributes that overlayfs keeps there itself.
         shutil.copystat(self._before, self.upper)
         self._before.rmdir()
+
+
+def _remove(directory: Path) -> None:
+    """Take away a layer of any depth, itself if it is a link, and nothing that is mounted in it."""
+    if directory.parent.is_dir():
+        Beneath(directory.parent).remove(directory)
 
 
 def mounted_times(rootfs: Path) -> int:

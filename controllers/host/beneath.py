@@ -159,6 +159,15 @@ class Beneath:
         ):
             remove_at(parent, path.name)
 
+    def remove_file(self, path: Path) -> None:
+        """As :meth:`remove`, but a directory stays: `EISDIR`."""
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self.directory(path.parent) as parent,
+            self._naming(path, path.parent),
+        ):
+            os.unlink(path.name, dir_fd=parent)
+
     def remove_empty(self, path: Path) -> bool:
         """Take a directory away if there is nothing in it; return whether it is gone."""
         with contextlib.suppress(OSError), self.directory(path.parent) as parent:

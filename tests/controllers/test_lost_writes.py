@@ -15,6 +15,7 @@ from controllers.container import ContainerController
 from controllers.containers.fake import FakeDriver
 from controllers.containers.memories import LastingMemories, Memories
 from controllers.dependency import DependencyController
+from controllers.host.beneath import Beneath
 from controllers.runner import OnExit, RunnerController
 from cosi import InMemoryState, NotFound, Resource, Runtime
 from cosi.errors import StoreError
@@ -241,7 +242,7 @@ async def test_a_memory_that_could_not_be_written_is_written_later(tmp_path: Pat
     """A disk that was full for a moment must not undo a person's stop."""
     directory = tmp_path / "run" / "services"
     (tmp_path / "run").write_text("in the way")
-    machine = Machine(memories=LastingMemories(directory))
+    machine = Machine(memories=LastingMemories(directory, Beneath(Path("/"))))
     async with machine.life(OnExit.LEAVE) as runtime:
         await machine.given("a", service("a"))
         await runtime.settled()

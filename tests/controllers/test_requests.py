@@ -64,7 +64,7 @@ class Machine:
             await state.create(Resource.new("ext-a", fixture))
         await restore_requests(state, self.paths)
         runtime = Runtime(state, tune_gc=False)
-        memories = LastingMemories(self.paths.services)
+        memories = LastingMemories(self.paths.services, self.paths.beneath)
         runner = RunnerController(self.driver, on_exit=on_exit, memories=memories)
         runtime.register(RequestsController(self.paths), runner)
         life = Life(state, runtime)
@@ -143,7 +143,7 @@ async def test_a_stop_with_dependents_stops_them_once(machine: Machine) -> None:
 
 
 async def test_a_boot_forgets_a_stop(machine: Machine) -> None:
-    before = BootFiles(machine.paths.requests, lambda: "another boot")
+    before = BootFiles(machine.paths.requests, machine.paths.beneath, lambda: "another boot")
     before.write("ext-a", STOP.model_dump(mode="json", by_alias=True))
     async with machine.life() as life:
         assert await life.request() is None
@@ -154,7 +154,9 @@ async def test_a_boot_forgets_a_stop(machine: Machine) -> None:
 async def test_a_file_that_is_not_understood_is_no_request(
     machine: Machine, fields: dict[str, object]
 ) -> None:
-    BootFiles(machine.paths.requests).write("ext-a", {"generation": "x"} | fields)
+    BootFiles(machine.paths.requests, machine.paths.beneath).write(
+        "ext-a", {"generation": "x"} | fields
+    )
     async with machine.life() as life:
         assert await life.phase() is ServicePhase.RUNNING
 

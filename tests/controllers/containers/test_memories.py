@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from controllers.containers.memories import LastingMemories
+from controllers.host.beneath import Beneath
+from controllers.host.openat2 import LINK_REFUSED
 from controllers.lifecycle.memory import Memory
 from resources.service_state import ServicePhase
 
@@ -25,7 +27,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def life(directory: Path, boot: str = "one") -> LastingMemories:
-    memories = LastingMemories(directory, lambda: boot)
+    memories = LastingMemories(directory, Beneath(Path("/")), lambda: boot)
     memories.recall()
     return memories
 
@@ -86,3 +88,19 @@ def test_an_entry_that_cannot_be_removed_is_reported_and_costs_no_other_its_memo
     with caplog.at_level(logging.WARNING):
         assert life(directory).find("ext-a") == OVER
     assert "ext-b" in caplog.text
+
+
+def test_nothing_is_kept_or_forgotten_behind_a_link(
+    tmp_path: Path, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a planted link leads to lost its `*.json`, and the services went on without a word."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "theirs.json").write_text("theirs")
+    directory.parent.mkdir(parents=True)
+    directory.symlink_to(outside)
+    memories = life(directory)
+    memories.keep("ext-a", OVER)
+    memories.keep_only([])
+    assert [path.name for path in outside.iterdir()] == ["theirs.json"]
+    assert f"{directory}: {LINK_REFUSED}" in caplog.text

@@ -58,6 +58,7 @@ BELOW: dict[str, Deed] = THROUGH | {
     "look": lambda beneath, path: beneath.look(path),
     "write": lambda beneath, path: beneath.write(path, b"ours"),
     "remove": lambda beneath, path: beneath.remove(path),
+    "remove file": lambda beneath, path: beneath.remove_file(path),
 }
 
 
