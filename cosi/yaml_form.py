@@ -31,6 +31,7 @@ from cosi.frozen import EMPTY, FrozenMap
 from cosi.metadata import Metadata, Phase, format_version, parse_phase, parse_version
 from cosi.resource import AnySpec, Resource, Spec, check_name
 from cosi.type_lookup import EVERY_TYPE, TypeRegistry
+from cosi.unknowns import ANY_TYPE, Unknown
 from cosi.yaml_reading import Document, documents, root_of
 from cosi.yaml_writing import Text, compact, for_people
 
@@ -111,16 +112,33 @@ def _shifted(text: str) -> str:
 
 
 def resources_from_yaml(
-    text: str, *, source: str = "<yaml>", types: TypeRegistry = EVERY_TYPE
+    text: str,
+    *,
+    source: str = "<yaml>",
+    types: TypeRegistry = EVERY_TYPE,
+    unknown: Unknown = ANY_TYPE,
 ) -> tuple[Resource[Any], ...]:
     """Read all documents of ``text``; empty ones are skipped.
 
     ``id`` and ``type`` must be given; ``namespace`` is the default one of the type unless given,
-    and the rest of the metadata is that of a new resource. Unknown keys of the metadata are
-    ignored. Raises :class:`~cosi.errors.InvalidResource`, whose message begins with
-    ``source:line:column:``.
+    and the rest of the metadata is that of a new resource. ``unknown`` says what else there may be;
+    unknown keys of the metadata are ignored unless it refuses them.
+
+    What `cosi get -o yaml` and `talosctl get -o yaml` show can be read: ``node:`` says nothing, and
+    of a watch, whose documents have an ``event:``, what there was in the end is returned.
+
+    Raises :class:`~cosi.errors.InvalidResource`, whose message begins with ``source:line:column:``.
     """
-    return tuple(_resource(document, types) for document in documents(text, source))
+    found: dict[object, Resource[Any]] = {}
+    for number, document in enumerate(documents(text, source)):
+        parts = document.mapping(document.root, "a mapping with metadata and spec")
+        event = _event(document, parts)
+        resource = _resource(document, parts, types, unknown, gone=event == "destroyed")
+        if event == "destroyed":
+            found.pop(resource.pointer, None)
+        else:
+            found[resource.pointer if event else number] = resource
+    return tuple(found.values())
 
 
 def spec_from_yaml(payload: type[Spec] | type[AnySpec], text: str) -> Spec | AnySpec:
@@ -132,19 +150,36 @@ def spec_from_yaml(payload: type[Spec] | type[AnySpec], text: str) -> Spec | Any
     return payload()
 
 
-def _resource(document: Document, types: TypeRegistry) -> Resource[Any]:
-    parts = document.mapping(document.root, "a mapping with metadata and spec")
-    for key in parts.keys() - {"metadata", "spec"}:
+def _event(document: Document, parts: dict[str, Node]) -> str | None:
+    """What happened to the resource, where a watch was written down."""
+    for key in parts.keys() - {"node", "event", "metadata", "spec"}:
         raise document.error(document.root, f"unexpected key {key!r}")
-    if len(parts) != 2:
+    _scalar(document, parts, "node")
+    event = _scalar(document, parts, "event")
+    if event not in {None, "created", "updated", "destroyed"}:
+        raise document.error(parts["event"], "expected created, updated or destroyed in event")
+    return event
+
+
+def _resource(
+    document: Document, parts: dict[str, Node], types: TypeRegistry, unknown: Unknown, *, gone: bool
+) -> Resource[Any]:
+    if "metadata" not in parts or not (gone or "spec" in parts):
         raise document.error(document.root, "metadata or spec node is missing")
     fields = document.mapping(parts["metadata"], "a mapping in metadata")
     type = _required(document, parts["metadata"], fields, "type")
     payload = types.payload(type)
+    if issubclass(payload, AnySpec) and (problem := unknown.type_problem(type, types)):
+        raise document.error(fields["type"], problem)
     metadata = _metadata(document, parts["metadata"], fields, payload)
+    for name, node in fields.items():
+        if problem := unknown.metadata_problem(name):
+            raise document.error(node, problem)
+    if gone:
+        return Resource(metadata, AnySpec())
     if issubclass(payload, AnySpec):
         return Resource(metadata, AnySpec(document.text_of(parts["spec"])))
-    return Resource(metadata, document.validated(payload, parts["spec"], "spec"))
+    return Resource(metadata, document.validated(payload, parts["spec"], "spec", unknown))
 
 
 def _metadata(

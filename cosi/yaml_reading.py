@@ -16,6 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cosi.errors import InvalidResource
 from cosi.resource import Spec
+from cosi.unknowns import ANY_TYPE, Unknown, explained, without_unknown
 
 P = TypeVar("P", bound=Spec)
 
@@ -142,15 +143,19 @@ class Document:
         except ValueError as error:
             raise self.error(node, str(error)) from error
 
-    def validated(self, payload: type[P], node: Node, name: str) -> P:
+    def validated(self, payload: type[P], node: Node, name: str, unknown: Unknown = ANY_TYPE) -> P:
         """``node`` as a payload; an error names the place of what is wrong."""
-        try:
-            return payload.model_validate(self.value(node))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            path = ".".join([name, *map(str, first["loc"])])
-            place = self._find(node, first["loc"], first["type"] == "extra_forbidden")
-            raise self.error(place, f"{path}: {first['msg']}") from error
+        value = self.value(node)
+        while True:
+            try:
+                return payload.model_validate(value)
+            except ValidationError as error:
+                if unknown.fields and without_unknown(value, error):
+                    continue
+                first: Any = error.errors(include_url=False)[0]
+                path = ".".join([name, *map(str, first["loc"])])
+                place = self._find(node, first["loc"], first["type"] == "extra_forbidden")
+                raise self.error(place, f"{path}: {explained(payload, first)}") from error
 
     def _find(self, node: Node, path: tuple[int | str, ...], at_key: bool) -> Node:
         """The node at ``path``, or the last one on the way that exists."""

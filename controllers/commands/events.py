@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from cosi.cli.connection import Connection, Server, ask, connects, follow
+from cosi.cli.connection import Connection, Server, ask_each, connects, follow
 
 if TYPE_CHECKING:
     from controllers.commands.event_following import Happened, Tail
@@ -64,33 +64,39 @@ def events(
         tail = 0 if following else -1
     wanted = Tail(tail or 0, since or "", duration or 0, actor_id)
     if following:
-        follow(server, lambda connection: _follow(connection, wanted))
+        show = printer()
+        follow(server, lambda connection: _follow(connection, wanted, show))
     else:
-        ask(server, lambda connection: _past(connection, wanted))
+        ask_each(server, lambda connection: _past(connection, wanted), _show)
 
 
-async def _follow(connection: Connection, wanted: Tail) -> None:
+async def _follow(connection: Connection, wanted: Tail, show: Callable[[Happened], None]) -> None:
     from controllers.commands.event_following import EventFollowing
     from controllers.commands.machine import Machine
 
-    await EventFollowing(Machine(connection), printer()).run(wanted)
+    await EventFollowing(Machine(connection), show).run(wanted)
 
 
-async def _past(connection: Connection, wanted: Tail) -> None:
+def _show(answers: Sequence[list[tuple[str, ...]]]) -> None:
     """What is past can be aligned: it is all there before anything is printed."""
-    from controllers.commands.event_following import past
     from controllers.commands.event_text import HEADER
-    from controllers.commands.machine import Machine
     from cosi.cli.tabwriter import table
 
-    rows: list[tuple[str, ...]] = [HEADER]
+    click.echo(table([HEADER, *(row for rows in answers for row in rows)]))
+
+
+async def _past(connection: Connection, wanted: Tail) -> list[tuple[str, ...]]:
+    from controllers.commands.event_following import past
+    from controllers.commands.machine import Machine
+
+    rows: list[tuple[str, ...]] = []
 
     def keep(event: Happened) -> None:
         if event.row is not None:
             rows.append(event.row)
 
     await past(Machine(connection), wanted, keep, QUIET_SECONDS)
-    click.echo(table(rows))
+    return rows
 
 
 def printer() -> Callable[[Happened], None]:

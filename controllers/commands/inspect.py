@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.connection_options import connection_options
 
 if TYPE_CHECKING:
     from cosi.graph import Edge
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 @click.group()
-def inspect() -> None:
+@connection_options
+def inspect(**_: object) -> None:
     """Look inside the running machine."""
 
 

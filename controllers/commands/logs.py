@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controllers.commands.suggestions import log_ids
-from cosi.cli.connection import Connection, Server, ask, connects, follow
+from cosi.cli.connection import Connection, Server, ask_each, connects, follow
 
 if TYPE_CHECKING:
     from controllers.commands.log_lines import Lines
@@ -29,7 +29,7 @@ def logs(server: Server, id: str, following: bool, tail: int) -> None:
     if following:
         follow(server, lambda connection: _follow(connection, id, tail))
     else:
-        ask(server, lambda connection: _print(connection, id, tail))
+        ask_each(server, lambda connection: _print(connection, id, tail), lambda _: None)
 
 
 async def _print(connection: Connection, id: str, tail: int) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from controllers.commands.services import table_of_all
+from controllers.commands.services import all_services, show_all
 from controllers.commands.suggestions import service_ids
-from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.connection import Connection, Server, ask_each, connects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from controllers.service_text import ShownService
 
 ACTIONS = ("status", "start", "stop", "restart")
 STOP_SECONDS = 600.0
@@ -33,30 +40,36 @@ def service(server: Server, id: str | None, action: str) -> None:
     if action not in ACTIONS:
         raise click.UsageError(f'unsupported service action: "{action}"')
     if id is None:
-        click.echo(ask(server, table_of_all))
+        show_all(server)
     elif action == "status":
-        click.echo(ask(server, lambda connection: _status(connection, id)))
+        ask_each(server, all_services, lambda answers: _show(id, answers))
     else:
-        done = ask(server, lambda connection: _act(connection, id, action), seconds=STOP_SECONDS)
-        click.echo(done)
+        _act(server, id, action)
 
 
-async def _status(connection: Connection, id: str) -> str:
+def _show(id: str, answers: Sequence[list[tuple[str, ShownService]]]) -> None:
     from datetime import UTC, datetime
 
-    from controllers.commands.machine import Machine
     from controllers.service_text import service_block
     from cosi.errors import NotFound
 
-    found = [one for one in await Machine(connection).services() if one[1].id == id]
+    found = [one for services in answers for one in services if one[1].id == id]
     if not found:
         raise NotFound(f'service "{id}" is not registered on any nodes')
     now = datetime.now(UTC)
-    return "\n\n".join(service_block(node, service, now) for node, service in found)
+    click.echo("\n\n".join(service_block(node, service, now) for node, service in found))
 
 
-async def _act(connection: Connection, id: str, action: str) -> str:
-    from controllers.commands.machine import Machine
+def _act(server: Server, id: str, action: str) -> None:
     from cosi.cli.tabwriter import table
 
-    return table([("NODE", "RESPONSE"), *await Machine(connection).act(action, id, STOP_SECONDS)])
+    async def act(connection: Connection) -> list[tuple[str, str]]:
+        from controllers.commands.machine import Machine
+
+        return await Machine(connection).act(action, id, STOP_SECONDS)
+
+    def show(answers: Sequence[list[tuple[str, str]]]) -> None:
+        rows = [row for answer in answers for row in answer]
+        click.echo(table([("NODE", "RESPONSE"), *rows]))
+
+    ask_each(server, act, show, seconds=STOP_SECONDS)

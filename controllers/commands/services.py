@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.connection import Connection, Server, ask_each, connects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from controllers.service_text import ShownService
 
 
 @click.command(
@@ -19,15 +26,24 @@ from cosi.cli.connection import Connection, Server, ask, connects
 @connects
 def services(server: Server) -> None:
     """List the services, how they are, and what happened to them last."""
-    click.echo(ask(server, table_of_all))
+    show_all(server)
 
 
-async def table_of_all(connection: Connection) -> str:
+def show_all(server: Server) -> None:
     """All services of all nodes that answer, in one table."""
+    ask_each(server, all_services, _show)
+
+
+async def all_services(connection: Connection) -> list[tuple[str, ShownService]]:
+    """The services, each after the node that it is on."""
+    from controllers.commands.machine import Machine
+
+    return await Machine(connection).services()
+
+
+def _show(answers: Sequence[list[tuple[str, ShownService]]]) -> None:
     from datetime import UTC, datetime
 
-    from controllers.commands.machine import Machine
     from controllers.service_text import service_table
 
-    found = await Machine(connection).services()
-    return service_table(found, datetime.now(UTC))
+    click.echo(service_table([one for found in answers for one in found], datetime.now(UTC)))

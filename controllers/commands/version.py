@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.connection import Connection, Server, ask_each, connects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from controllers.commands.version_text import Version
 
 
@@ -31,8 +33,12 @@ def version(server: Server, client: bool, short: bool) -> None:
     click.echo(f"Client {own.tag}" if short else f"Client:\n{version_block(own)}")
     if client:
         return
-    for found in ask(server, _asked):
-        click.echo(f"{found.node} {found.tag}" if short else f"Server:\n{version_block(found)}")
+
+    def show(answers: Sequence[list[Version]]) -> None:
+        for found in (one for answer in answers for one in answer):
+            click.echo(f"{found.node} {found.tag}" if short else f"Server:\n{version_block(found)}")
+
+    ask_each(server, _asked, show)
 
 
 async def _asked(connection: Connection) -> list[Version]:

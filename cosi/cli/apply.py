@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
-from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.connection import Connection, Server, ask_each, connects
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cosi.resource import AnySpec, Resource
+    from cosi.unknowns import Unknown
 
 MAX_CHARACTERS = 32 * 1024 * 1024
 
@@ -30,29 +33,49 @@ MAX_CHARACTERS = 32 * 1024 * 1024
     required=True,
     help="YAML documents of metadata and spec, as `cosi get -o yaml` shows them; - is stdin.",
 )
+@click.option(
+    "--allow-unknown",
+    is_flag=True,
+    help="Take types that are defined nowhere; leave out fields that are not known.",
+)
 @connects
-def apply(server: Server, files: tuple[TextIO, ...]) -> None:
+def apply(server: Server, files: tuple[TextIO, ...], allow_unknown: bool) -> None:
     """Create the resources in FILEs, or make those that exist equal to them.
 
     All files are read before anything is written. A resource is written as the owner that its
-    metadata names; without one it must be nobody's.
+    metadata names; without one it must be nobody's. Types must be defined, here or by the server.
     """
     from cosi.cli.payload_types import installed_types
+    from cosi.resource import AnySpec
+    from cosi.unknowns import ALLOWED, ANY_TYPE_OF_PERSONS
 
     installed_types()  # their payloads are checked here, where the line and the column are known
-    resources = [resource for file in files for resource in _read(file)]
+    texts = [_text(file) for file in files]
+    resources = _read(texts, ALLOWED if allow_unknown else ANY_TYPE_OF_PERSONS)
+    unsure = not allow_unknown and any(isinstance(one.spec, AnySpec) for one in resources)
 
     async def apply_all(connection: Connection) -> None:
+        if unsure:
+            _read(texts, await _strictly(connection))
         for resource in resources:
             what = await _apply(connection, resource)
             click.echo(f"{resource.pointer} {what}")
 
-    ask(server, apply_all)
+    ask_each(server, apply_all, lambda _: None)
 
 
-def _read(file: TextIO) -> tuple[Resource[Any], ...]:
+async def _strictly(connection: Connection) -> Unknown:
+    """Types are those that are installed here, and those that the server has."""
+    from cosi.cli.type_names import registered
+    from cosi.unknowns import Unknown
+
+    defined = [one.spec.type for one in await registered(connection.state)]
+    return Unknown(types=False, metadata=False, defined=defined)
+
+
+def _text(file: TextIO) -> tuple[str, str]:
+    """The name of a file, and what is in it."""
     from cosi.errors import InvalidResource
-    from cosi.yaml_form import resources_from_yaml
 
     source = "stdin" if file.name == "<stdin>" else file.name
     try:
@@ -61,20 +84,20 @@ def _read(file: TextIO) -> tuple[Resource[Any], ...]:
         raise InvalidResource(f"{source}: not UTF-8 at byte {error.start}") from error
     if len(text) > MAX_CHARACTERS:
         raise InvalidResource(f"{source}: more than {MAX_CHARACTERS} characters")
-    resources = resources_from_yaml(_without_node(text), source=source)
-    if not resources:
-        raise InvalidResource(f"{source}: there is no resource in it")
-    return resources
+    return source, text
 
 
-def _without_node(text: str) -> str:
-    """What `cosi get -o yaml` wrote, without the line that says where it is from.
+def _read(texts: Iterable[tuple[str, str]], unknown: Unknown) -> list[Resource[Any]]:
+    from cosi.errors import InvalidResource
+    from cosi.yaml_form import resources_from_yaml
 
-    The line stays, empty, so that those after it keep their numbers.
-    """
-    return "\n".join(
-        "" if line.startswith(("node: ", "event: ")) else line for line in text.split("\n")
-    )
+    found: list[Resource[Any]] = []
+    for source, text in texts:
+        resources = resources_from_yaml(text, source=source, unknown=unknown)
+        if not resources:
+            raise InvalidResource(f"{source}: there is no resource in it")
+        found += resources
+    return found
 
 
 async def _apply(connection: Connection, resource: Resource[Any]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosi.cli.connection import Connection, Server, ask, connects
+from cosi.cli.connection import Connection, Server, ask_each, connects
 from cosi.cli.suggestions import resource_ids, type_names
 from cosi.errors import CosiError
 
@@ -46,7 +46,7 @@ def delete(server: Server, type: str, id: str, namespace: str | None, timeout: f
     async def work(connection: Connection) -> None:
         click.echo(f"{await _delete(connection, type, id, namespace, timeout)} deleted")
 
-    ask(server, work, seconds=timeout + 60)
+    ask_each(server, work, lambda _: None, seconds=timeout + 60)
 
 
 async def _delete(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosi.cli.connection import Connection, Server, ask, connects, follow
+from cosi.cli.connection import Connection, Server, ask_each, connects, follow
 from cosi.cli.suggestions import resource_ids, type_names
 
 if TYPE_CHECKING:
-    from cosi.cli.printing import Printer
+    from collections.abc import Sequence
+
+    from cosi.cli.printing import Found, Printer
+    from cosi.meta import ResourceDefinition
     from cosi.query import Query
     from cosi.resource import Kind, Resource
 
@@ -67,11 +71,11 @@ def get(
     if watch:
         follow(server, asked.follow)
     else:
-        ask(server, asked.once)
+        ask_each(server, asked.once, asked.show)
 
 
 class _Asked:
-    """What was asked for, and the two ways to answer."""
+    """What was asked for, and the two ways to answer; the nodes share one printer."""
 
     def __init__(
         self, type: str, id: str | None, namespace: str | None, where: Query, output: str
@@ -81,29 +85,41 @@ class _Asked:
         self._namespace = namespace
         self._where = where
         self._output = output
+        self._printer: Printer | None = None
 
-    async def once(self, connection: Connection) -> None:
-        kind, printer = await self._found(connection, watching=False)
+    async def once(self, connection: Connection) -> tuple[ResourceDefinition, list[Found]]:
+        definition, kind = await self._kind(connection)
         resources: tuple[Resource[Any], ...]
         if self._id is None:
             resources = await connection.state.list(kind, self._where)
         else:
             resources = (await connection.state.get(kind, self._id),)
-        printer.show(resources)
+        return definition, [(connection.node, resource) for resource in resources]
+
+    def show(self, answers: Sequence[tuple[ResourceDefinition, list[Found]]]) -> None:
+        """What each node has, in one table; its columns are the first one's (talosctl: `get`)."""
+        printer = self._shared_printer(answers[0][0], watching=False)
+        printer.show(one for _, found in answers for one in found)
 
     async def follow(self, connection: Connection) -> None:
         from cosi.cli.following import Following
 
-        kind, printer = await self._found(connection, watching=True)
+        definition, kind = await self._kind(connection)
+        printer = self._shared_printer(definition, watching=True)
         following = Following(connection.state, kind, self._id, self._where)
-        await following.run(printer.happened)
+        await following.run(partial(printer.happened, connection.node))
 
-    async def _found(self, connection: Connection, *, watching: bool) -> tuple[Kind[Any], Printer]:
-        from cosi.cli.printing import printer_for
+    async def _kind(self, connection: Connection) -> tuple[ResourceDefinition, Kind[Any]]:
         from cosi.cli.type_names import find_type
         from cosi.resource import AnySpec, Kind
 
         definition = await find_type(connection.state, self._type)
         namespace = self._namespace or definition.default_namespace
-        printer = printer_for(self._output, connection.node, definition, watching=watching)
-        return Kind(namespace, definition.type, AnySpec), printer
+        return definition, Kind(namespace, definition.type, AnySpec)
+
+    def _shared_printer(self, definition: ResourceDefinition, *, watching: bool) -> Printer:
+        from cosi.cli.printing import printer_for
+
+        if self._printer is None:
+            self._printer = printer_for(self._output, definition, watching=watching)
+        return self._printer

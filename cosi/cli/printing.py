@@ -17,6 +17,8 @@ from cosi.meta import ResourceDefinition
 from cosi.resource import Resource, Tombstone
 from cosi.watch import EventType
 
+Found = tuple[str, Resource[Any]]
+"""A resource, after the node that it is on."""
 Step = tuple[EventType, Resource[Any]]
 ToText = Callable[[str, Resource[Any], EventType | None], str]
 
@@ -24,26 +26,24 @@ ToText = Callable[[str, Resource[Any], EventType | None], str]
 class Printer(Protocol):
     """Writes to stdout."""
 
-    def show(self, resources: Iterable[Resource[Any]]) -> None:
+    def show(self, found: Iterable[Found]) -> None:
         """All that there is."""
         ...
 
-    def happened(self, steps: Sequence[Step]) -> None:
-        """What there is when a watch begins, then what changes; at once, unbuffered."""
+    def happened(self, node: str, steps: Sequence[Step]) -> None:
+        """What there is on ``node`` when a watch begins, then what changes; at once."""
         ...
 
 
-def printer_for(
-    output: str, node: str, definition: ResourceDefinition, *, watching: bool
-) -> Printer:
+def printer_for(output: str, definition: ResourceDefinition, *, watching: bool) -> Printer:
     """The printer for ``-o output``; raises :class:`~cosi.errors.InvalidResource`."""
     if output == "table":
-        return _Tables(ResourceTable(node, definition, watching=watching))
+        return _Tables(ResourceTable(definition, watching=watching))
     if output == "yaml":
-        return _Documents(node, as_yaml, separator="---\n")
+        return _Documents(as_yaml, separator="---\n")
     if output == "json":
-        return _Documents(node, _json_line)
-    return _Found(node, JSONPath(output.removeprefix("jsonpath=")))
+        return _Documents(_json_line)
+    return _Found(JSONPath(output.removeprefix("jsonpath=")))
 
 
 def _json_line(node: str, resource: Resource[Any], event: EventType | None) -> str:
@@ -55,35 +55,34 @@ class _Tables:
         self._table = table
         self._begun = False
 
-    def show(self, resources: Iterable[Resource[Any]]) -> None:
-        click.echo(self._table.text(resources))
+    def show(self, found: Iterable[Found]) -> None:
+        click.echo(self._table.text(found))
 
-    def happened(self, steps: Sequence[Step]) -> None:
+    def happened(self, node: str, steps: Sequence[Step]) -> None:
         if not self._begun:
             self._begun = True
-            click.echo(self._table.contents(steps))
+            click.echo(self._table.contents((node, event, one) for event, one in steps))
             return
         for event, resource in steps:
-            click.echo(self._table.line(event, resource))
+            click.echo(self._table.line(node, event, resource))
 
 
 class _Documents:
-    def __init__(self, node: str, to_text: ToText, separator: str = "") -> None:
-        self._node = node
+    def __init__(self, to_text: ToText, separator: str = "") -> None:
         self._to_text = to_text
         self._separator = separator
         self._before_next = ""
 
-    def show(self, resources: Iterable[Resource[Any]]) -> None:
-        for resource in resources:
-            self._write(resource, None)
+    def show(self, found: Iterable[Found]) -> None:
+        for node, resource in found:
+            self._write(node, resource, None)
 
-    def happened(self, steps: Sequence[Step]) -> None:
+    def happened(self, node: str, steps: Sequence[Step]) -> None:
         for event, resource in steps:
-            self._write(resource, event)
+            self._write(node, resource, event)
 
-    def _write(self, resource: Resource[Any], event: EventType | None) -> None:
-        click.echo(self._before_next + self._to_text(self._node, resource, event), nl=False)
+    def _write(self, node: str, resource: Resource[Any], event: EventType | None) -> None:
+        click.echo(self._before_next + self._to_text(node, resource, event), nl=False)
         self._before_next = self._separator
 
 
@@ -94,28 +93,26 @@ class _Found:
     that is an error; a watch ends with it. A resource that is gone has no payload to look into.
     """
 
-    def __init__(self, node: str, path: JSONPath) -> None:
-        self._node = node
+    def __init__(self, path: JSONPath) -> None:
         self._path = path
 
-    def show(self, resources: Iterable[Resource[Any]]) -> None:
+    def show(self, found: Iterable[Found]) -> None:
         problems: list[str] = []
-        for resource in resources:
+        for node, resource in found:
             try:
-                self._write(resource, None)
+                self._write(node, resource, None)
             except InvalidResource as error:
                 problems.append(str(error))
         if problems:
             raise InvalidResource("\n".join(problems))
 
-    def happened(self, steps: Sequence[Step]) -> None:
+    def happened(self, node: str, steps: Sequence[Step]) -> None:
         for event, resource in steps:
-            if isinstance(resource, Tombstone):
-                continue
-            self._write(resource, event)
+            if not isinstance(resource, Tombstone):
+                self._write(node, resource, event)
 
-    def _write(self, resource: Resource[Any], event: EventType | None) -> None:
-        found = self._path.find(as_value(self._node, resource, event))
+    def _write(self, node: str, resource: Resource[Any], event: EventType | None) -> None:
+        found = self._path.find(as_value(node, resource, event))
         click.echo("".join(f"{_line(value)}\n" for value in found), nl=False)
 
 

@@ -16,6 +16,7 @@ import click
 from typing_extensions import override
 
 from cosi.cli.application import CannotStart
+from cosi.cli.connection_options import connection_options, refuse_in_vain
 from cosi.errors import CosiError
 
 FAILED = 1
@@ -54,12 +55,25 @@ class Commands(click.Group):
         return command
 
     @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, _Broken):
+            refuse_in_vain(ctx, name or "", command)
+        return name, command, rest
+
+    @override
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except CosiError as error:
             kind = _CannotStart if isinstance(error, CannotStart) else _Failed
             raise kind(str(error)) from error
+
+
+class _Broken(click.Command):
+    """A command in the place of one that cannot be had, which says so when it is called."""
 
 
 class _Failed(click.ClickException):
@@ -76,14 +90,12 @@ class _CannotStart(_Failed):
 
 
 def _broken(name: str, reason: str) -> click.Command:
-    """A command in the place of one that cannot be had, which says so when it is called."""
-
     def fail(**_: object) -> None:
         raise CosiError(f"command {name!r} {reason}")
 
     anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
     settings = {"ignore_unknown_options": True}
-    return click.Command(name, settings, fail, [anything], short_help=f"({reason})")
+    return _Broken(name, settings, fail, [anything], short_help=f"({reason})")
 
 
 @click.group(
@@ -91,5 +103,9 @@ def _broken(name: str, reason: str) -> click.Command:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="cosi", prog_name="cosi")
-def program() -> None:
-    """Declarative controllers, and the services of a machine built on them."""
+@connection_options
+def program(**_: object) -> None:
+    """Declarative controllers, and the services of a machine built on them.
+
+    The options say which server is asked; they may also be given after the command.
+    """

@@ -19,37 +19,36 @@ MARKS: Final = {EventType.CREATED: "+", EventType.UPDATED: "", EventType.DESTROY
 
 
 class ResourceTable:
-    """The tables of one type on one node (Talos 1.14: "get"); a watch has a ``*`` column."""
+    """The table of one type on all nodes (Talos 1.14: "get"); a watch has a ``*`` column."""
 
-    def __init__(self, node: str, definition: ResourceDefinition, *, watching: bool) -> None:
-        self._node = node
+    def __init__(self, definition: ResourceDefinition, *, watching: bool) -> None:
         self._definition = definition
         self._watching = watching
         self._columns = [_column(column.json_path) for column in definition.print_columns]
         self._table = GrowingTable(self._header())
 
-    def text(self, resources: Iterable[Resource[Any]]) -> str:
-        """A whole table, with its header."""
-        return self.contents((EventType.CREATED, resource) for resource in resources)
+    def text(self, found: Iterable[tuple[str, Resource[Any]]]) -> str:
+        """A whole table, with its header, of resources after their nodes."""
+        return self.contents((node, EventType.CREATED, resource) for node, resource in found)
 
-    def contents(self, events: Iterable[tuple[EventType, Resource[Any]]]) -> str:
+    def contents(self, events: Iterable[tuple[str, EventType, Resource[Any]]]) -> str:
         """A header and a line for each event."""
-        return self._table.begin(self._row(event, resource) for event, resource in events)
+        return self._table.begin(self._row(*event) for event in events)
 
-    def line(self, event: EventType, resource: Resource[Any]) -> str:
+    def line(self, node: str, event: EventType, resource: Resource[Any]) -> str:
         """One more line, below the columns of what was shown before."""
-        return self._table.line(self._row(event, resource))
+        return self._table.line(self._row(node, event, resource))
 
     def _header(self) -> tuple[str, ...]:
         star = ("*",) if self._watching else ()
         columns = (cell(column.name.upper()) for column in self._definition.print_columns)
         return ("NODE", *star, "NAMESPACE", "TYPE", "ID", "VERSION", *columns)
 
-    def _row(self, event: EventType, resource: Resource[Any]) -> tuple[str, ...]:
+    def _row(self, node: str, event: EventType, resource: Resource[Any]) -> tuple[str, ...]:
         mark = (MARKS[event],) if self._watching else ()
         metadata = resource.metadata
         return (
-            self._node,
+            node,
             *mark,
             cell(metadata.namespace),
             cell(self._definition.display_type),

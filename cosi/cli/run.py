@@ -66,6 +66,11 @@ class RunCommand(click.Command):
     help="Resources to begin with, in their YAML form; they stay whoever would write them.",
 )
 @click.option(
+    "--allow-unknown",
+    is_flag=True,
+    help="Take fixtures of types that are defined nowhere; leave out fields that are not known.",
+)
+@click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("/"),
@@ -74,7 +79,7 @@ class RunCommand(click.Command):
 )
 @click.option(
     "--socket",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Where this is served. [default: ROOT/run/cosi/cosi.sock]",
 )
 @click.option("--listen", metavar="HOST:PORT", help="Serve there too, over TLS.")
@@ -98,6 +103,7 @@ def run(
     applications: tuple[str, ...],
     fixtures: tuple[Path, ...],
     *,
+    allow_unknown: bool,
     root: Path,
     socket: Path | None,
     listen: str | None,
@@ -117,7 +123,7 @@ def run(
     """
     from cosi.cli.log_format import configure
     from cosi.cli.outlet import never_blocking
-    from cosi.cli.running import run_applications
+    from cosi.cli.running import Fixtures, run_applications
     from cosi.cli.serving import Listening, check
     from cosi.cli.signals import Terminal, not_yet
 
@@ -139,4 +145,4 @@ def run(
         factories = [find(name) for name in applications or installed_names()]
         given = {**options, "root": root, "once": once}
         built = [build(factory, given) for factory in factories]
-        run_applications(built, fixtures, where, terminal, once=once)
+        run_applications(built, Fixtures(fixtures, allow_unknown), where, terminal, once=once)

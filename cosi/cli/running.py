@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cosi.errors import CosiError
 from cosi.runtime import Runtime
 from cosi.state import State
 from cosi.store.memory import InMemoryState
-from cosi.testing.fixtures import load_fixtures
+from cosi.testing.fixtures import feed, load_fixtures
 
 
 class NotStopped(CosiError):
@@ -29,9 +30,17 @@ GRACE_SECONDS = 0.5
 """With ``once``: what has only just started may want to say something, and a one-shot to end."""
 
 
+@dataclass(frozen=True)
+class Fixtures:
+    """What the state begins with, and whether types that are defined nowhere may be in there."""
+
+    files: Sequence[Path] = ()
+    allow_unknown: bool = False
+
+
 def run_applications(
     applications: Sequence[Application],
-    fixtures: Sequence[Path],
+    fixtures: Fixtures,
     where: Listening,
     terminal: Terminal,
     *,
@@ -50,16 +59,15 @@ def run_applications(
 
 async def _main(
     applications: Sequence[Application],
-    fixtures: Sequence[Path],
+    fixtures: Fixtures,
     where: Listening,
     terminal: Terminal,
     once: bool,
 ) -> list[str]:
     state = InMemoryState()
     await register_known_types(state)
-    for path in fixtures:
-        for resource in load_fixtures(path):
-            await state.create(resource)
+    for path in fixtures.files:
+        await feed(state, load_fixtures(path, allow_unknown=fixtures.allow_unknown))
     for application in applications:
         if application.prepare is not None:
             await application.prepare(state)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -56,11 +57,16 @@ def answers(
 
 
 def _server(ctx: click.Context) -> Server:
-    from cosi.cli.connection import OPTION_NAMES, SOCKET, server_of
+    """The server that is meant; of several nodes the first is asked."""
+    from cosi.cli.connection_options import SOCKET, given, server_of
 
-    given: dict[str, Any] = {name: ctx.params.get(name) for name in OPTION_NAMES}
-    given["socket"] = given["socket"] or SOCKET
-    return server_of(**given)
+    options = given(ctx)
+    options["socket"] = options["socket"] or SOCKET
+    server = server_of(**{**options, **{name: options[name] or () for name in _SEVERAL}})
+    return replace(server, nodes=server.nodes[:1])
+
+
+_SEVERAL: Final = ("endpoint", "node")
 
 
 def matching(names: list[str], incomplete: str) -> list[str]:

@@ -6,11 +6,11 @@ import base64
 import binascii
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import yaml
 
-from cosi.cli.connection import Security
+from cosi.cli.server import Security
 from cosi.errors import CosiError
 
 
@@ -18,44 +18,63 @@ class TalosconfigError(CosiError):
     """A talosconfig that does not say where to connect."""
 
 
+_Loader: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Every scalar is text, as talosctl takes it: a context may be called ``no``, a node ``1e3``."""
+_NULL: Final = ("", "~", "null", "Null", "NULL")
+
+
 @dataclass(frozen=True)
 class Found:
-    """What one context says; ``endpoint`` is its first."""
+    """What one context says; of its ``endpoints`` any may be asked."""
 
-    endpoint: str
+    endpoints: tuple[str, ...]
     security: Security
     nodes: tuple[str, ...] = ()
-    """The machines that are meant, behind the endpoint."""
+    """The machines that are meant, behind the endpoints."""
 
 
-def read(path: Path, context: str | None = None) -> Found:
+def read(path: Path, context: str | None = None, *, endpoints_needed: bool = True) -> Found:
     """The context of that name, else the file's current one (Talos 1.14: "talosconfig").
 
-    Raises :class:`TalosconfigError`, which begins with the file.
+    Raises :class:`TalosconfigError`, which begins with the file; also for a context without
+    endpoints, if they are needed.
     """
     try:
-        document: Any = yaml.safe_load(path.read_bytes())
+        document: Any = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506  # makes only text
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise TalosconfigError(f"{path}: {error}") from error
     if not document:
         raise TalosconfigError(f"{path}: talos config file is empty")
-    config, contexts = _mapping(document), _mapping(_mapping(document).get("contexts"))
+    found = _context(path, _mapping(document), context)
+    # `target` is how the file said it before there could be several.
+    endpoints = _texts(path, found, "endpoints") or tuple(filter(None, [found.get("target")]))
+    if endpoints_needed and not endpoints:
+        raise TalosconfigError(f"{path}: failed to determine endpoints")
+    parts = (_pem(path, found, key) for key in ("ca", "crt", "key"))
+    return Found(endpoints, Security(*parts), _texts(path, found, "nodes"))
+
+
+def _context(path: Path, config: dict[str, Any], context: str | None) -> dict[str, Any]:
     name = context or str(config.get("context") or "")
-    found = _mapping(contexts.get(name))
+    found = _mapping(_mapping(config.get("contexts")).get(name))
     if not found:
         which = "context" if context else "default context"
         raise TalosconfigError(f'{path}: {which} "{name}" not found in config')
-    # `target` is how the file said it before there could be several.
-    endpoints = found.get("endpoints") or [found.get("target")]
-    if not endpoints[0]:
-        raise TalosconfigError(f"{path}: failed to determine endpoints")
-    parts = (_pem(path, found, key) for key in ("ca", "crt", "key"))
-    nodes = tuple(str(node) for node in found.get("nodes") or ())
-    return Found(str(endpoints[0]), Security(*parts), nodes)
+    return found
+
+
+def _texts(path: Path, context: dict[str, Any], key: str) -> tuple[str, ...]:
+    """A list of names; those that are empty are left out."""
+    value: Any = context.get(key, [])
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
+    if not all(isinstance(item, str) for item in items):
+        raise TalosconfigError(f"{path}: {key} is not a list of names; write {key}: [NAME]")
+    return tuple(str(item) for item in items if item not in _NULL)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    entries = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return {key: value for key, value in entries.items() if value not in _NULL}
 
 
 def _pem(path: Path, context: dict[str, Any], key: str) -> bytes | None:

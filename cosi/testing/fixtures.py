@@ -9,19 +9,22 @@ from cosi.errors import InvalidResource
 from cosi.resource import Resource
 from cosi.state import State
 from cosi.type_lookup import EVERY_TYPE, TypeRegistry
+from cosi.unknowns import ALLOWED, REFUSED
 from cosi.yaml_form import resources_from_yaml
 
 MAX_BYTES = 16 * 1024 * 1024
 
 
 def load_fixtures(
-    path: str | Path, *, types: TypeRegistry = EVERY_TYPE
+    path: str | Path, *, types: TypeRegistry = EVERY_TYPE, allow_unknown: bool = False
 ) -> tuple[Resource[Any], ...]:
     """The resources of a file: one or more YAML documents of ``metadata`` and ``spec``.
 
-    ``metadata`` needs ``type`` and ``id``; what is not given is that of a new resource. Raises
-    :class:`~cosi.errors.InvalidResource`, whose message begins with the file, and the line and
-    column where there is one.
+    ``metadata`` needs ``type`` and ``id``; what is not given is that of a new resource. What
+    `cosi get -o yaml` and `talosctl get -o yaml` show are such documents. A type that ``types`` do
+    not have is refused, as is an unknown field, unless ``allow_unknown``: then the resource is
+    taken as it is, and the field left out. Raises :class:`~cosi.errors.InvalidResource`, whose
+    message begins with the file, and the line and column where there is one.
     """
     file = Path(path)
     try:
@@ -32,7 +35,8 @@ def load_fixtures(
         raise InvalidResource(f"{file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InvalidResource(f"{file}: not UTF-8 at byte {error.start}") from error
-    return resources_from_yaml(text, source=str(file), types=types)
+    unknown = ALLOWED if allow_unknown else REFUSED
+    return resources_from_yaml(text, source=str(file), types=types, unknown=unknown)
 
 
 async def feed(state: State, resources: tuple[Resource[Any], ...]) -> None:

@@ -151,7 +151,10 @@ GOOD = "metadata: {type: Documents.yaml.example.org, id: x%s}\nspec: %s\n"
         (GOOD.replace("x%s", '"x\\ny"%s') % ("", "{}"), "1:11: 'x\\ny' is not a resource id"),
         (GOOD % ("", "[]"), "2:7: spec: Input should be"),
         (GOOD % ("", "\n  part:\n    names: [a, 1]"), "4:16: spec.part.names.1: Input should be"),
-        (GOOD % ("", "\n  part:\n    nmaes: []"), "4:5: spec.part.nmaes: Extra inputs"),
+        (
+            GOOD % ("", "\n  part:\n    nmaes: []"),
+            '4:5: spec.part.nmaes: no such field; did you mean "names"?',
+        ),
         (GOOD % ("", "{count: !!int x}"), "2:7: invalid literal"),
         (GOOD % ("", "{count: !!python/object:os.x y}"), "2:7: could not determine a constructor"),
         (GOOD % ("", "{? [a] : b}"), "2:10: expected a key"),

@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 from controllers.commands.machine import Machine
 from controllers.machine.proto import common_pb2, inspect_pb2, machine_pb2
 from cosi import InMemoryState
+from cosi.api.client import RemoteState
 from cosi.api.server import UnixListener, serve
-from cosi.cli.connection import Server, connect
+from cosi.cli.connection import Connection, Server, connect
 from cosi.cli.program import program
 from cosi.errors import InvalidResource, Unsupported
 from resources.service_state import ServiceState
@@ -218,8 +219,10 @@ async def test_every_call_says_which_node_it_is_for(tmp_path: Path) -> None:
     socket, twice = tmp_path / "cosi.sock", (("node", "a"), ("node", "b"))
     async with (
         serve(InMemoryState(), UnixListener(socket), services=[ScriptedMachine()]),
-        connect(Server(f"unix:{socket}", "n", metadata=twice)) as connection,
+        connect(Server(f"unix:{socket}", "n")) as connected,
     ):
+        state = RemoteState(connected.channel, metadata=twice)
+        connection = Connection("n", connected.channel, state, twice)
         machine = Machine(connection)
         for call in (
             machine.services(),

@@ -133,9 +133,9 @@ async def test_a_server_that_was_never_there_is_an_error(seen: Seen, tmp_path: P
 
 
 def test_lines_of_a_watch_stay_below_their_header(capsys: pytest.CaptureFixture[str]) -> None:
-    printer = printer_for("table", "n", resource_definition(Lamp).spec, watching=True)
-    printer.happened([(CREATED, lamp("a-long-name", on=True))])
-    printer.happened([(UPDATED, lamp("b")), (DESTROYED, lamp("a-long-name"))])
+    printer = printer_for("table", resource_definition(Lamp).spec, watching=True)
+    printer.happened("n", [(CREATED, lamp("a-long-name", on=True))])
+    printer.happened("n", [(UPDATED, lamp("b")), (DESTROYED, lamp("a-long-name"))])
 
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "NODE   *   NAMESPACE   TYPE   ID            VERSION     ON     COLORS   SLICED   ROOM",
@@ -146,9 +146,9 @@ def test_lines_of_a_watch_stay_below_their_header(capsys: pytest.CaptureFixture[
 
 
 def test_documents_of_a_watch_say_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
-    printer = printer_for("yaml", "n", resource_definition(Lamp).spec, watching=True)
-    printer.happened([(CREATED, lamp("a"))])
-    printer.happened([(DESTROYED, lamp("a"))])
+    printer = printer_for("yaml", resource_definition(Lamp).spec, watching=True)
+    printer.happened("n", [(CREATED, lamp("a"))])
+    printer.happened("n", [(DESTROYED, lamp("a"))])
 
     first, second = capsys.readouterr().out.split("---\n")
     assert first.startswith("node: n\nevent: created\n")
