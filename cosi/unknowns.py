@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from cosi.payload import Value
 from cosi.spelling import fields_beside, name_hint, type_hint
 from cosi.type_lookup import TypeRegistry
 
@@ -42,6 +44,14 @@ class Unknown:
             return None
         return f"metadata.{name}: no such field{name_hint(name, METADATA)}{_WAY_OUT}"
 
+    def field_problem(self, payload: type[Value], problem: ErrorDetails) -> str:
+        """pydantic's words for ``problem``; of an unknown field, which one may be meant."""
+        if problem["type"] != "extra_forbidden":
+            return problem["msg"]
+        place = problem["loc"]
+        hint = name_hint(str(place[-1]), fields_beside(payload, place))
+        return f"no such field{hint}{'' if self.metadata else _WAY_OUT}"
+
 
 _WAY_OUT: Final = " (--allow-unknown takes what is not known)"
 
@@ -52,14 +62,6 @@ ANY_TYPE_OF_PERSONS: Final = Unknown(metadata=False)
 REFUSED: Final = Unknown(types=False, metadata=False)
 """For what a person has written."""
 ALLOWED: Final = Unknown(fields=True)
-
-
-def explained(payload: type[Any], problem: dict[str, Any]) -> str:
-    """pydantic's words for ``problem``; of an unknown field, which one may have been meant."""
-    if problem["type"] != "extra_forbidden":
-        return str(problem["msg"])
-    place = problem["loc"]
-    return f"no such field{name_hint(str(place[-1]), fields_beside(payload, place))}"
 
 
 def without_unknown(value: Any, error: ValidationError) -> bool:

@@ -16,7 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cosi.errors import InvalidResource
 from cosi.resource import Spec
-from cosi.unknowns import ANY_TYPE, Unknown, explained, without_unknown
+from cosi.unknowns import ANY_TYPE, Unknown, without_unknown
 
 P = TypeVar("P", bound=Spec)
 
@@ -152,10 +152,12 @@ class Document:
             except ValidationError as error:
                 if unknown.fields and without_unknown(value, error):
                     continue
-                first: Any = error.errors(include_url=False)[0]
+                first = error.errors(include_url=False)[0]
                 path = ".".join([name, *map(str, first["loc"])])
                 place = self._find(node, first["loc"], first["type"] == "extra_forbidden")
-                raise self.error(place, f"{path}: {explained(payload, first)}") from error
+                raise self.error(
+                    place, f"{path}: {unknown.field_problem(payload, first)}"
+                ) from error
 
     def _find(self, node: Node, path: tuple[int | str, ...], at_key: bool) -> Node:
         """The node at ``path``, or the last one on the way that exists."""

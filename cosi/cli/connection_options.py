@@ -105,7 +105,7 @@ def _value(ctx: click.Context, name: str) -> Any:
 
 def refuse_in_vain(ctx: click.Context, name: str, command: click.Command) -> None:
     """Raise :class:`click.UsageError` if ``ctx`` has options that ``command`` would ignore."""
-    if isinstance(command, click.Group) or OPTION_NAMES[0] in _understood(command):
+    if _connects(command):
         return
     for option in OPTION_NAMES:
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
@@ -113,8 +113,11 @@ def refuse_in_vain(ctx: click.Context, name: str, command: click.Command) -> Non
             raise click.UsageError(f"`cosi {name}` asks no server: {flag} before it means nothing")
 
 
-def _understood(command: click.Command) -> set[str | None]:
-    return {parameter.name for parameter in command.params}
+def _connects(command: click.Command) -> bool:
+    """Whether the command, or any in it, asks a server. (`cosi run` has a --socket, too.)"""
+    if isinstance(command, click.Group):
+        return any(_connects(inner) for inner in command.commands.values())
+    return {parameter.name for parameter in command.params}.issuperset(OPTION_NAMES)
 
 
 def server_of(

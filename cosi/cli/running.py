@@ -12,6 +12,7 @@ import anyio
 from cosi.cli.application import Application
 from cosi.cli.early_signals import early_signals
 from cosi.cli.outlet import say
+from cosi.cli.payload_types import installed_types
 from cosi.cli.serving import Listening, register_known_types, serving
 from cosi.cli.signals import OBEYED, Terminal, obey
 from cosi.cli.status import log_status
@@ -65,6 +66,8 @@ async def _main(
     once: bool,
 ) -> list[str]:
     state = InMemoryState()
+    if fixtures.files:
+        installed_types()  # may be in there, whether or not an application here has to do with them
     await register_known_types(state)
     for path in fixtures.files:
         await feed(state, load_fixtures(path, allow_unknown=fixtures.allow_unknown))
