@@ -4,7 +4,7 @@ import anyio
 import anyio.lowlevel
 
 from cosi.api.client import RemoteState
-from cosi.resource import Resource
+from cosi.resource import Resource, kind_of
 from cosi.store.memory import InMemoryState
 from tests.cosi.api.things import Thing
 
@@ -14,8 +14,15 @@ async def test_a_call_that_takes_too_long_is_ended_by_its_scope(
 ) -> None:
     await state.create(Resource.new("a", Thing(), finalizers=("F",)))
 
-    with anyio.move_on_after(0.02) as scope:
-        await remote.teardown_and_destroy(Thing, "a")
+    async def time_is_up(scope: anyio.CancelScope) -> None:
+        """The call is under way, and waits: its deadline is now."""
+        await state.watch_for(kind_of(Thing), "a", lambda resource: resource.tearing_down)
+        scope.deadline = anyio.current_time()
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(time_is_up, scope)
+            await remote.teardown_and_destroy(Thing, "a")
 
     assert scope.cancelled_caught
     assert (await remote.get(Thing, "a")).tearing_down
