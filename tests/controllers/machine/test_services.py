@@ -190,10 +190,12 @@ async def test_a_wish_counts_on_from_what_was_granted_in_an_earlier_life(machine
     ours = ServiceState.model_validate({"phase": "Running", "request": 7})
     await machine.state.create(Resource.new("ext-old", ours))
 
-    with anyio.move_on_after(0.05):
-        await act(machine, "Stop", "ext-old")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(act, machine, "Stop", "ext-old")
+        wish = await machine.state.watch_for(ServiceRequest, "ext-old")
+        tasks.cancel_scope.cancel()
 
-    assert (await machine.state.get(ServiceRequest, "ext-old")).spec.generation == 8
+    assert wish.spec.generation == 8
 
 
 async def test_an_answer_is_sent_when_it_is_so(machine: Machine) -> None:

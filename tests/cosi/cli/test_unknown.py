@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cosi import InMemoryState, Spec
+from cosi import Spec
 from cosi.errors import InvalidResource
-from cosi.meta import ResourceDefinition, register_types
-from cosi.resource import AnySpec, Kind, Resource
-from cosi.testing import feed, load_fixtures
+from cosi.meta import ResourceDefinition
+from cosi.resource import AnySpec, Resource
+from cosi.testing import load_fixtures
 from cosi.type_lookup import TypeRegistry
 from cosi.yaml_form import spec_from_yaml, to_yaml
 from tests.cosi.cli.conftest import Served
@@ -210,20 +210,18 @@ def test_an_event_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None
         load_fixtures(file)
 
 
-async def test_all_that_a_machine_shows_of_types_it_registers_can_be_fed_to_a_new_one(
-    tmp_path: Path,
+def test_the_types_that_a_machine_shows_are_no_conflict_with_those_of_the_next(
+    served: Served, tmp_path: Path
 ) -> None:
-    """`cosi get rd -o yaml` too: the types that are there already are no conflict."""
-    first, second = InMemoryState(), InMemoryState()
-    for state in (first, second):
-        await register_types(state, Lamp)
-    kind = Kind("meta", ResourceDefinition.__cosi__.type, ResourceDefinition)
+    """`cosi get rd -o yaml` is a fixture too, though the types are there already."""
     file = tmp_path / "f.yaml"
-    file.write_text(to_yaml(*await first.list(kind)))
+    file.write_text(served.cosi("get", "rd", "-o", "yaml").stdout)
+    assert TYPE in file.read_text()
+    once = ("run", "--once", "--root", str(tmp_path), "--fixtures", str(file))
 
-    await feed(second, load_fixtures(file))
+    result = Machine(tmp_path).cosi(*once, "tests.cosi.cli.house:application")
 
-    assert len(await second.list(kind)) == 1
+    assert result.returncode == 0, result.stderr
 
 
 def test_types_that_are_not_among_the_given_ones_are_not_defined(tmp_path: Path) -> None:
