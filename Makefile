@@ -6,23 +6,10 @@ BIN := .venv/bin
 # One more than there are processors: some tests wait for a real container, or for its five seconds.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 PYTEST_ARGS ?=
-SOAK := tests/controllers/containers/test_logs.py tests/controllers/containers/test_no_leaks.py \
-	tests/controllers/containers/test_not_executable.py \
-	tests/controllers/containers/test_put_away.py \
-	tests/controllers/containers/test_removed_services.py \
-	tests/controllers/containers/test_takeover.py \
-	tests/controllers/definitions/test_properties.py tests/controllers/host/test_beneath.py \
-	tests/soak.py
+# What the campaigns of `make soak` have together (tests/soak.py); unlimited if empty.
 MINUTES =
-SOAK := tests/controllers/test_killing.py tests/controllers/containers/test_no_leaks.py \
-	tests/controllers/containers/test_logs.py tests/controllers/containers/test_takeover.py \
-	tests/controllers/definitions/test_properties.py tests/cosi/test_public_names.py \
-	tests/controllers/host/test_walk.py tests/controllers/lifecycle/test_machine.py \
-	tests/controllers/test_arrivals.py tests/controllers/test_early_signals.py \
-	tests/controllers/test_facts_arrive.py tests/controllers/test_killing.py \
-	tests/controllers/test_withdrawn_config.py tests/cosi/api/test_endurance.py \
-	tests/cosi/store/sqlite/test_damage.py tests/cosi/store/test_any_life.py \
-	tests/cosi/test_public_names.py tests/interop/test_go_answers.py
+# Whatever asks tests/soak.py for a quantity.
+SOAK = $(shell grep -rlE '^from tests.soak import' tests --include='test_*.py')
 
 # Runs a command as on another machine: after what is said of its mounts, which nobody else sees.
 AS = COSI_REQUIRE_COMPONENTS=1 unshare --mount sh -c '$(1) && exec "$$0" "$$@"'

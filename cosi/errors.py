@@ -11,6 +11,7 @@
      │   ├─ PhaseConflict        it is being torn down (or is not yet)
      │   └─ FinalizerConflict    somebody still holds it
      ├─ InvalidResource          a name, a payload or a document that cannot be one
+ │   └─ LimitExceeded        it, or what it asks for, is more than a server does for one request
      ├─ AccessDenied             an access rule said no
      ├─ Unsupported              this state cannot do that
      ├─ Unavailable              the state is remote, and cannot be asked just now
@@ -79,6 +80,10 @@ class FinalizerConflict(Conflict):
 
 class InvalidResource(CosiError):
     """A name, a payload, a document or a query that cannot be accepted as it is."""
+
+
+class LimitExceeded(InvalidResource):
+    """A request that is too large, or takes too long: a server has others to answer."""
 
 
 class AccessDenied(CosiError):

@@ -32,7 +32,8 @@ class LabelOp(IntEnum):
 
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
-_DIGITS = re.compile(r"[^0-9-].*", re.DOTALL)  # matches from the unit on
+_DIGITS = re.compile(r"[0-9-]*")
+_MOST_DIGITS = 64  # 19 are a number of 64 bits, others zeros; a text of a million is no number
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -43,11 +44,14 @@ def quantity(text: str) -> int | None:
     1000). Unlike there, products beyond 64 bits do not wrap around.
     """
     text = text.strip()
-    digits = _DIGITS.sub("", text)
-    unit = text[len(digits) :].strip().lower()
+    found = _DIGITS.match(text)
+    digits = found[0] if found is not None else ""
+    if len(digits) > _MOST_DIGITS:
+        return None
+    unit = text[len(digits) :].strip()[:2].lower()
     try:
         number = int(digits)
-    except ValueError:  # none, a sign in the middle, or more digits than Python reads
+    except ValueError:  # none, or a sign in the middle
         return None
     if number not in _INT64:
         return None

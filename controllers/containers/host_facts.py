@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from controllers.containers import capabilities
+from cosi.open_files import limit_before
 
 IN_CONTAINER: Final = Path("/usr/etc/in-container")
 """Says that the machine itself is a container (Talos 1.14: `constants.ContainerMarkerFilePath`)."""
@@ -35,6 +36,8 @@ class HostFacts:
     cgroup_root: str = ""
     """What cgroup paths are put below: where the supervisor is, if the machine is a container, and
     one of its own for a tree that is not the machine's."""
+    open_files: tuple[int, int] | None = None
+    """Soft and hard limit of open files for services, where the supervisor has raised its own."""
     selinux_label: str = ""
     """Talos's label for extension services, where SELinux is enabled."""
 
@@ -54,6 +57,7 @@ def read_host_facts(runtime_version: str, tree: str = "") -> HostFacts:
         seccomp=bool(re.search(r"libseccomp|\+SECCOMP", runtime_version)),
         in_container=in_container,
         cgroup_root=f"{root}/{tree}" if tree else root,
+        open_files=limit_before(),
         selinux_label=_selinux_label(),
     )
 

@@ -2,12 +2,14 @@
 
 Order and values are those of Talos 1.14 (`services/extension.go` over containerd 2.3's default
 Linux specification), so that a definition that runs there finds the same here: all that may be
-granted, host network and IPC, its own PIDs, mounts and host name. Two things differ:
+granted, host network and IPC, its own PIDs, mounts and host name. Three things differ:
 
 * What the supervisor does not hold is left out, and said in `notes`: runc refuses to start a
   container that asks for a capability, or for an OOM score, which it cannot give.
 * The cgroup path is absolute on cgroup v1 too. Talos makes it relative there, which is the same
   for a supervisor in the root cgroup, and scatters the container over the hierarchies for others.
+* A supervisor that has raised its own limit of open files gives the one from before. Talos sets no
+  limits, as its containers inherit what containerd was started with.
 """
 
 from __future__ import annotations
@@ -122,6 +124,9 @@ def _process(
         process["env"] = list(environment)
     if "CAP_SYS_RESOURCE" in facts.capabilities:
         process["oomScoreAdj"] = OOM_SCORE
+    if facts.open_files is not None:
+        soft, hard = facts.open_files
+        process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}]
     if facts.selinux_label:
         process["selinuxLabel"] = facts.selinux_label
     return process

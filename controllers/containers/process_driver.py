@@ -7,7 +7,9 @@ script's interpreter is always the host's. All else that a container gives is mi
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -36,6 +38,7 @@ from controllers.containers.output import Output
 from controllers.containers.processes import Process
 from controllers.containers.run_directory import RunDirectory, RunState
 from controllers.containers.task import Means, RunningTask
+from cosi.open_files import limit_before
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Security
 from resources.go_text import quote
@@ -115,6 +118,7 @@ class ProcessDriver(LocalDriver):
             )
         # Its task waits for it, by pidfd; Popen must not.
         child.returncode = 0
+        _limit_files(child.pid)
         process = Process.find(child.pid)
         if process is None:
             raise ProcessLookupError(f"process {child.pid} was gone at once")
@@ -144,6 +148,16 @@ class ProcessDriver(LocalDriver):
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
         """Nothing is prepared that outlives this process."""
+
+
+def _limit_files(pid: int) -> None:
+    """Give a process the limit of open files that this one had before it has raised its own.
+
+    Not before its program runs, for which there would have to be Python between fork and exec.
+    """
+    if (limits := limit_before()) is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
 
 
 def _notes(container: ContainerSpec) -> Iterator[str]:

@@ -64,9 +64,24 @@ class Ring:
             # The line end that ends the stream begins no line.
             stop = len(chunk) - 1 if last else len(chunk)
             last = False
-            while (found := chunk.rfind(b"\n", 0, stop)) >= 0:
-                lines -= 1
-                if lines == 0:
-                    return position + found + 1
-                stop = found
+            ends = chunk.count(b"\n", 0, stop)
+            if ends >= lines:
+                return position + _end_from_last(chunk, stop, lines) + 1
+            lines -= ends
         return position
+
+
+def _end_from_last(chunk: bytearray, stop: int, which: int) -> int:
+    """Where the line end is that is the `which`-th from the last, of those before `stop`.
+
+    Halving, as whoever asks chooses `which`, and a log may be of nothing but line ends.
+    """
+    start, end = 0, stop
+    while end - start > 1:
+        middle = (start + end) // 2
+        if (behind := chunk.count(b"\n", middle, end)) >= which:
+            start = middle
+        else:
+            which -= behind
+            end = middle
+    return start

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Final
 
+import anyio.lowlevel
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from controllers.machine.nodes import metadata_of
@@ -139,6 +140,7 @@ async def _contents(watch: Watch[ServiceState], history: History) -> list[Happen
         if event.type is EventType.BOOTSTRAPPED:
             break
         services.append(_news(event, history))
+        await anyio.lowlevel.checkpoint()  # a thousand clients may ask for it at one time
     return list(merge(*services, key=lambda happened: happened.event.timestamp))
 
 

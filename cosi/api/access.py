@@ -38,6 +38,8 @@ class Caller:
     name: str
     roles: frozenset[Role]
     anonymous: bool = False
+    refusal: str = ""
+    """Why it has no roles, where there is a reason that it should hear."""
 
     @property
     def admin(self) -> bool:
@@ -47,7 +49,8 @@ class Caller:
     def check(self, allowed: frozenset[Role]) -> None:
         """Raise :class:`AccessDenied` unless one of the caller's roles is among ``allowed``."""
         if not self.roles & allowed:
-            raise AccessDenied(READ_ONLY if self.anonymous else NOT_AUTHORIZED)
+            refusal = self.refusal or (READ_ONLY if self.anonymous else NOT_AUTHORIZED)
+            raise AccessDenied(refusal)
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(sorted(self.roles)) or 'no role'})"

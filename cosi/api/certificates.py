@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cosi.api.access import Role
+from cosi.api.strength import first_weakness
 from cosi.errors import CosiError
 from cosi.yaml_writing import for_people
 
@@ -48,10 +49,11 @@ def server_credentials(
 ) -> grpc.ServerCredentials:
     """Credentials of a TLS server from PEM files; raises :class:`CertificateError`.
 
-    They are checked here, where the file can be named; gRPC would fail at the first connection.
+    They are checked here, where the file can be named; gRPC would fail at the first connection, and
+    let weak ones (``strength.py``) pass.
     """
     chain, secret = _read(certificate), _read(key)
-    leaf = _certificates(certificate, chain)[0]
+    leaf = _trusted(certificate, chain)[0]
     try:
         public = load_pem_private_key(secret, None).public_key()
     except (ValueError, TypeError) as error:
@@ -61,8 +63,16 @@ def server_credentials(
     ca = None
     if client_ca is not None:
         ca = _read(client_ca)
-        _certificates(client_ca, ca)
+        _trusted(client_ca, ca)
     return grpc.ssl_server_credentials([(secret, chain)], ca, require_client_auth=ca is not None)
+
+
+def _trusted(path: Path, pem: bytes) -> list[x509.Certificate]:
+    """The certificates in a file, none of which is too weak."""
+    certificates = _certificates(path, pem)
+    if problem := first_weakness(certificates):
+        raise CertificateError(f"{path}: too weak: it has {problem}")
+    return certificates
 
 
 def _read(path: Path) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from cosi.api.limits import PAYLOAD_BYTES, YAML_BYTES, check_metadata, check_size
 from cosi.api.payload import payload_codec
 from cosi.api.proto import resource_pb2
 from cosi.errors import InvalidResource
@@ -39,18 +40,21 @@ def encode(resource: Resource[Any]) -> bytes:
     return _keep(resource, _encode(resource))
 
 
-def decode(data: bytes, payload_of: PayloadOf) -> Resource[Any]:
+def decode(data: bytes, payload_of: PayloadOf, *, limited: bool = False) -> Resource[Any]:
     """The resource in ``data``, which is kept with it.
 
-    Raises :class:`InvalidResource` with COSI's text where a part is missing or is none.
+    Raises :class:`InvalidResource` with COSI's text where a part is missing or is none; and, if
+    ``limited``, :class:`~cosi.errors.LimitExceeded` for what would take too long to read.
     """
+    if limited:
+        check_metadata(data)
     message = parse(resource_pb2.Resource, data)
     if not message.HasField("metadata"):
         raise InvalidResource("metadata is missing")
     if not message.HasField("spec"):
         raise InvalidResource("spec is missing")
     metadata = _metadata(message.metadata)
-    spec = _decode_spec(message.spec, payload_of(metadata.type))
+    spec = _decode_spec(message.spec, payload_of(metadata.type), limited=limited)
     resource = Resource(metadata, spec)
     _keep(resource, data)
     return resource
@@ -94,7 +98,9 @@ def _spec_message(spec: Spec | AnySpec) -> resource_pb2.Spec:
     return resource_pb2.Spec(proto_spec=proto, yaml_spec=spec_to_yaml(spec))
 
 
-def _decode_spec(spec: resource_pb2.Spec, payload: type[Spec] | type[AnySpec]) -> Spec | AnySpec:
+def _decode_spec(
+    spec: resource_pb2.Spec, payload: type[Spec] | type[AnySpec], *, limited: bool
+) -> Spec | AnySpec:
     """Protobuf where it says everything, being the faster; else YAML.
 
     An empty message may be a payload of zeros, or of a sender that has no protobuf form of it.
@@ -103,7 +109,11 @@ def _decode_spec(spec: resource_pb2.Spec, payload: type[Spec] | type[AnySpec]) -
         return AnySpec(spec.yaml_spec, spec.proto_spec)
     codec = payload_codec(payload)
     if codec is not None and (not spec.yaml_spec or (spec.proto_spec and codec.complete)):
-        return cast("Spec", codec.decode(spec.proto_spec))
+        if limited:
+            check_size("the payload as protobuf", len(spec.proto_spec), PAYLOAD_BYTES)
+        return cast("Spec", codec.decode(spec.proto_spec, limited=limited))
+    if limited:
+        check_size("the payload as YAML", len(spec.yaml_spec), YAML_BYTES, "letters")
     return spec_from_yaml(payload, spec.yaml_spec)
 
 

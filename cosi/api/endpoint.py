@@ -16,15 +16,20 @@ MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 """The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
 MAX_CALLS: Final = 20_000
 """Calls and watches at one time on one listener; one more is refused with RESOURCE_EXHAUSTED."""
+HANDSHAKE_SECONDS: Final = 10.0
+"""How long a client may take from its first byte to the end of its handshake: TLS, HTTP/2."""
+IDLE_SECONDS: Final = 300.0
+"""How long a connection may be there without a call; clients come back by themselves."""
 GRACE_SECONDS: Final = 0.5
 """How long calls may go on when the server stops; watches never end by themselves."""
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
     # Calls that come faster than Python takes them: gRPC refuses some over 1,000, all over 3,000.
     ("grpc.server.max_pending_requests", MAX_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", MAX_CALLS),
+    ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_SECONDS * 1000)),
+    ("grpc.max_connection_idle_ms", int(IDLE_SECONDS * 1000)),
     # A peer that vanished without a word is found out and its watches end.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -38,12 +43,14 @@ Bind = Callable[[Server, str], object]
 
 
 @asynccontextmanager
-async def endpoint(bind: Bind) -> AsyncGenerator[str]:
+async def endpoint(bind: Bind, request_bytes: int = MAX_MESSAGE_BYTES) -> AsyncGenerator[str]:
     """A server inside the block; yields the path of its socket, where only we can get.
 
-    At the end calls have a moment to end by themselves.
+    No request is larger than ``request_bytes``. At the end calls have a moment to end by
+    themselves.
     """
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+    options = (("grpc.max_receive_message_length", request_bytes), *_OPTIONS)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_CALLS)
     with _bound_to_nowhere(server, bind) as path:
         try:
             await server.start()

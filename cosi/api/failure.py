@@ -25,6 +25,7 @@ from cosi.errors import (
     FinalizerConflict,
     InvalidBookmark,
     InvalidResource,
+    LimitExceeded,
     NotFound,
     Overrun,
     OwnerConflict,
@@ -52,6 +53,7 @@ _BY_NAME: dict[str, type[CosiError]] = {
         PhaseConflict,
         FinalizerConflict,
         InvalidResource,
+        LimitExceeded,
         AccessDenied,
         Unsupported,
         WatchError,
@@ -70,6 +72,7 @@ _CODES: tuple[tuple[type[CosiError], StatusCode], ...] = (
     (Conflict, StatusCode.FAILED_PRECONDITION),
     (InvalidBookmark, StatusCode.FAILED_PRECONDITION),
     (UnknownOperator, StatusCode.UNIMPLEMENTED),
+    (LimitExceeded, StatusCode.RESOURCE_EXHAUSTED),
     (InvalidResource, StatusCode.INVALID_ARGUMENT),
     (Unavailable, StatusCode.UNAVAILABLE),
 )

@@ -22,6 +22,7 @@ from google.protobuf.descriptor_pb2 import (
 from google.protobuf.message import DecodeError, Message
 
 from cosi.api.annotations import MESSAGE, STRING, Element, Shape, element, split
+from cosi.api.limits import check_values
 from cosi.errors import InvalidResource
 from cosi.field_numbers import ProtoField
 from cosi.resource import AnySpec, Spec, Value
@@ -49,10 +50,15 @@ class PayloadCodec:
             raise InvalidResource(f"{self.payload.__name__} as protobuf: {error}") from error
         return message.SerializeToString(deterministic=True)
 
-    def decode(self, data: bytes) -> Any:
-        """The payload in ``data``; raises :class:`InvalidResource`."""
+    def decode(self, data: bytes, *, limited: bool = False) -> Any:
+        """The payload in ``data``; raises :class:`InvalidResource`.
+
+        If ``limited``, :class:`~cosi.errors.LimitExceeded` for more values than a client may send.
+        """
         try:
             message = self._message.FromString(data)
+            if limited:
+                check_values(message)
             return self.payload.model_validate(self._root.values(message))
         except (DecodeError, ValueError, OverflowError) as error:
             raise InvalidResource(f"not a {self.payload.__name__}: {error}") from error

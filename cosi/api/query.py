@@ -1,14 +1,28 @@
-"""Label and id queries as messages, and back."""
+"""Label and id queries as messages, and back.
+
+A query is matched against every resource, in the loop that does all else. So it has at most
+:data:`TERMS` terms, :data:`VALUES` values and :data:`TEXT_LETTERS` of text; how long it may take is
+in ``search.py``, and what an id pattern may be in ``patterns.py``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
+from cosi.api.limits import check_size
 from cosi.api.patterns import ReceivedQuery
 from cosi.api.proto.resource_pb2 import IDQuery, LabelQuery
 from cosi.api.proto.resource_pb2 import LabelTerm as LabelTermMessage
 from cosi.errors import InvalidResource
 from cosi.query import LabelOp, LabelTerm, Query
+
+TERMS: Final = 256
+"""In all branches together, and as many branches."""
+VALUES: Final = 1_024
+"""Of all terms together: ``key in (a,b)`` has two."""
+TEXT_LETTERS: Final = 16 * 1024
+"""Of all keys and values together."""
 
 _OPERATIONS: dict[LabelOp, LabelTermMessage.Operation] = {
     LabelOp.EXISTS: LabelTermMessage.EXISTS,
@@ -26,15 +40,28 @@ class UnknownOperator(InvalidResource):
     """A label term of a protocol newer than this one."""
 
 
-def query_from(labels: Iterable[LabelQuery], id: IDQuery) -> Query:
+def query_from(labels: Sequence[LabelQuery], id: IDQuery) -> Query:
     """The query in a request. An empty pattern is none, as is a message that was not sent.
 
-    Raises :class:`UnknownOperator`, and :class:`InvalidResource` if the pattern does not compile.
+    Raises :class:`UnknownOperator`, :class:`InvalidResource` if the pattern does not compile, and
+    :class:`~cosi.errors.LimitExceeded` for more than a query may have.
     """
+    check_size("the label query", len(labels), TERMS, "branches")
+    check_size("the label query", sum(len(query.terms) for query in labels), TERMS, "terms")
+    _check_values([term for query in labels for term in query.terms])
     branches = tuple(tuple(_term(term) for term in query.terms) for query in labels)
     if () in branches:  # matches everything, and so does what it is an alternative of
         branches = ()
     return ReceivedQuery(branches, id.regexp) if id.regexp else Query(branches)
+
+
+def _check_values(terms: Iterable[LabelTermMessage]) -> None:
+    values = letters = 0
+    for term in terms:
+        values += len(term.value)
+        check_size("the label query", values, VALUES, "values")
+        letters += len(term.key) + sum(map(len, term.value))
+    check_size("the label query", letters, TEXT_LETTERS, "letters")
 
 
 def _term(term: LabelTermMessage) -> LabelTerm:

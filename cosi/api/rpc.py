@@ -18,12 +18,15 @@ from typing_extensions import override
 
 from cosi.api.access import ADMINS, READERS, Caller, Role
 from cosi.api.failure import TEXT_LIMIT, status_code, trailer
+from cosi.api.limits import NODES, REQUEST_BYTES, check_size
 from cosi.errors import AccessDenied, CosiError
+from cosi.rarely import Rarely
 
 Context = ServicerContext[bytes, bytes]
 Identify = Callable[[Context], Caller]
 """How a listener knows who calls."""
 
+_UNKNOWN = Caller("somebody", frozenset())
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +65,8 @@ class Unary:
     roles: frozenset[Role] = ADMINS
     many_nodes: bool = False
     """Whether one call may ask several nodes, and the answer says which it is from."""
+    request_bytes: int = REQUEST_BYTES
+    """The largest request; none beyond it is looked into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Streaming:
     handle: Callable[[bytes, Call], Awaitable[None]]
     roles: frozenset[Role] = ADMINS
     many_nodes: bool = False
+    request_bytes: int = REQUEST_BYTES
 
 
 class Service(Protocol):
@@ -91,8 +97,9 @@ def handlers(
     service: Service, identify: Identify
 ) -> dict[str, grpc.RpcMethodHandler[bytes, bytes]]:
     """The methods of ``service`` as grpc takes them."""
+    report = Rarely(_log)
     return {
-        name: _handler(f"/{service.name}/{name}", method, identify)
+        name: _handler(f"/{service.name}/{name}", method, identify, report)
         for name, method in service.methods.items()
     }
 
@@ -103,6 +110,7 @@ class Unserved(grpc.GenericRpcHandler):
     def __init__(self, services: Collection[Service], identify: Identify) -> None:
         self._services = frozenset(service.name for service in services)
         self._identify = identify
+        self._report = Rarely(_log)
 
     @override
     def service(
@@ -117,23 +125,26 @@ class Unserved(grpc.GenericRpcHandler):
         async def refuse(data: bytes, call: Call) -> bytes:
             raise Refused(StatusCode.UNIMPLEMENTED, text)
 
-        return _handler(path, Unary(refuse, READERS, many_nodes=True), self._identify)
+        return _handler(path, Unary(refuse, READERS, many_nodes=True), self._identify, self._report)
 
 
 def _handler(
-    path: str, method: Unary | Streaming, identify: Identify
+    path: str, method: Unary | Streaming, identify: Identify, report: Rarely
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     async def answer(request: bytes, context: Context) -> Any:
-        caller = identify(context)
+        caller = _UNKNOWN
         try:
+            caller = identify(context)
             call = _admit(path, method, caller, context)
+            check_size("the request", len(request), method.request_bytes)
             return await method.handle(request, call)
         except CosiError as error:
             failed: Exception = error
         except Exception as error:
             failed = error
         # Outside of the handlers above: grpc's abort is an exception itself.
-        return await _refuse(path, failed, caller, context)
+        _report(report, path, failed, caller)
+        return await _refuse(path, failed, context)
 
     # grpc's stubs know only its synchronous servers' handlers.
     behaviour: Any = answer
@@ -152,16 +163,22 @@ def _admit(path: str, method: Unary | Streaming, caller: Caller, context: Contex
     if len(nodes) > 1 and not method.many_nodes:
         text = f"one-2-many proxying is not supported for method {path}"
         raise Refused(StatusCode.UNIMPLEMENTED, text)
+    check_size("the call's metadata", len(nodes), NODES, "nodes")
     return Call(path, caller, nodes, context)
 
 
-async def _refuse(path: str, error: Exception, caller: Caller, context: Context) -> NoReturn:
+def _report(report: Rarely, path: str, error: Exception, caller: Caller) -> None:
+    """Log refusals and bugs; each once a second, for a client can have as many as it likes."""
     if isinstance(error, AccessDenied):
-        _log.warning("refused %s to %s: %s", path, caller, error)
+        report.warning(("refused", caller.name), "refused %s to %s: %s", path, caller, error)
+    elif not isinstance(error, CosiError | Refused):
+        report.error((path, type(error)), "%s failed", path, exc_info=error)
+
+
+async def _refuse(path: str, error: Exception, context: Context) -> NoReturn:
     if isinstance(error, Refused):
         await context.abort(error.code, str(error)[:TEXT_LIMIT])
     if isinstance(error, CosiError):
         code = status_code(error, path.rpartition("/")[2])
         await context.abort(code, str(error)[:TEXT_LIMIT], trailer(error))
-    _log.error("%s failed", path, exc_info=error)
     await context.abort(StatusCode.INTERNAL, f"{type(error).__name__} in the server; see its log")

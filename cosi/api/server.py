@@ -22,9 +22,11 @@ import grpc
 from grpc.aio import Server
 
 from cosi.api.access import anonymous_caller, local_caller
-from cosi.api.endpoint import endpoint
+from cosi.api.endpoint import MAX_MESSAGE_BYTES, endpoint
 from cosi.api.gate import anyone, gate, only
+from cosi.api.limits import REQUEST_BYTES
 from cosi.api.rpc import Identify, Service, Unserved, handlers
+from cosi.api.shares import LOCAL, REMOTE
 from cosi.api.sockets import tcp_sockets, unix_socket
 from cosi.api.state import StateService
 from cosi.state import State
@@ -59,7 +61,7 @@ class UnixListener:
         with unix_socket(self.path) as listening:
             async with (
                 endpoint(partial(_bind, services, local_caller, None)) as inner,
-                gate([listening], inner, only(uids)),
+                gate([listening], inner, only(uids), LOCAL),
             ):
                 yield f"unix:{self.path}"
 
@@ -90,11 +92,13 @@ class TLSListener:
 
         credentials = server_credentials(self.certificate, self.key, self.client_ca)
         identify = anonymous_caller if self.client_ca is None else certified_caller
+        # Nobody may write who is nobody: so there is nothing large to say.
+        largest = REQUEST_BYTES if self.client_ca is None else MAX_MESSAGE_BYTES
         with tcp_sockets(self.address) as listening:
             port = listening[0].getsockname()[1]
             async with (
-                endpoint(partial(_bind, services, identify, credentials)) as inner,
-                gate(listening, inner, anyone),
+                endpoint(partial(_bind, services, identify, credentials), largest) as inner,
+                gate(listening, inner, anyone, REMOTE),
             ):
                 yield f"{self.address.rpartition(':')[0]}:{port}"
 

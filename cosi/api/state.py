@@ -9,14 +9,17 @@ from grpc import StatusCode
 
 from cosi.api.access import READERS
 from cosi.api.codec import decode, encode, parse
+from cosi.api.endpoint import MAX_MESSAGE_BYTES
+from cosi.api.limits import REQUEST_BYTES, check_names
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import query_from
 from cosi.api.rpc import Call, Refused, Streaming, Unary
+from cosi.api.search import Searches, Turns
 from cosi.api.visibility import Visibility
 from cosi.api.watching import WatchStream
 from cosi.errors import InvalidResource
 from cosi.metadata import parse_phase
-from cosi.query import EVERYTHING
+from cosi.query import EVERYTHING, Query
 from cosi.resource import AnySpec, Kind, Resource, Spec, check_name
 from cosi.state import State
 from cosi.type_lookup import EVERY_TYPE, TypeRegistry
@@ -26,12 +29,11 @@ API_VERSION = 1
 """From this one on a client wants to hear of BOOTSTRAPPED and ERRORED."""
 
 
-class _Located(Protocol):
-    """What the requests about one resource have in common."""
+class _Asked(Protocol):
+    """What all requests but those that bring a resource have in common."""
 
     namespace: str
     type: str
-    id: str
 
 
 class StateService:
@@ -47,6 +49,8 @@ class StateService:
         self._state = state
         self._payload_of = types.payload
         self._visibility = Visibility(state, types)
+        self._searches = Searches(state)
+        self._reading = Turns()
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
@@ -58,8 +62,8 @@ class StateService:
             "Get": Unary(self.get, READERS),
             "List": Streaming(self.list, READERS),
             "Watch": Streaming(self.watch, READERS),
-            "Create": Unary(self.create),
-            "Update": Unary(self.update),
+            "Create": Unary(self.create, request_bytes=MAX_MESSAGE_BYTES),
+            "Update": Unary(self.update, request_bytes=MAX_MESSAGE_BYTES),
             "Destroy": Unary(self.destroy),
             "Teardown": Unary(self.teardown),
             "TeardownAndDestroy": Unary(self.teardown_and_destroy),
@@ -81,14 +85,14 @@ class StateService:
     async def list(self, data: bytes, call: Call) -> None:
         """``List``: a message for each resource that matches both queries, sorted by id.
 
-        Raises :class:`~cosi.errors.InvalidResource` for an id pattern that cannot be compiled, and
-        :class:`~cosi.api.query.UnknownOperator` for a label term of a newer protocol.
+        Raises :class:`~cosi.errors.InvalidResource` for an id pattern that cannot be compiled,
+        :class:`~cosi.api.query.UnknownOperator` for a label term of a newer protocol, and
+        :class:`~cosi.errors.LimitExceeded` for a query that is too large or takes too long.
         """
         request = parse(state_pb2.ListRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
-        where = query_from(request.options.label_query, request.options.id_query)
-        kind = Kind(request.namespace, request.type, self._payload_of(request.type))
-        for resource in await self._state.list(kind, where):
+        where = await self._query(request.options)
+        for resource in await self._searches.list(self._kind(request), where):
             await call.send(_answer(resource))
 
     async def watch(self, data: bytes, call: Call) -> None:
@@ -97,7 +101,8 @@ class StateService:
         With an ``id``, even ``""``, of one resource; else of a kind. One event in a message, or a
         batch if ``aggregated``. Below ``API_VERSION`` nothing is told of ``BOOTSTRAPPED`` and
         ``ERRORED``. Raises :class:`~cosi.api.rpc.Refused` (UNIMPLEMENTED) for contents or labels of
-        one resource, and whatever entering the watch does.
+        one resource, :class:`~cosi.errors.LimitExceeded` for a query that is too large or takes too
+        long, or where the open watches take too much already, and whatever entering the watch does.
         """
         request = parse(state_pb2.WatchRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
@@ -106,16 +111,16 @@ class StateService:
         if one and (options.bootstrap_contents or options.label_query):
             text = "a watch of one resource has no bootstrap_contents and no label_query"
             raise Refused(StatusCode.UNIMPLEMENTED, text)
-        watch = self._state.watch(
-            Kind(request.namespace, request.type, self._payload_of(request.type)),
-            request.id if one else None,
-            where=EVERYTHING if one else query_from(options.label_query, options.id_query),
-            start=_start(options, one=one),
-        )
+        where = EVERYTHING if one else await self._query(options)
+        kind, start = self._kind(request), _start(options, one=one)
         stream = WatchStream(
             call, aggregated=options.aggregated, everything=request.api_version >= API_VERSION
         )
-        await stream.follow(watch)
+        with self._searches.watching(where):
+            if start.contents:
+                await self._searches.check_contents(kind, where)
+            id = request.id if one else None
+            await stream.follow(self._state.watch(kind, id, where=where, start=start))
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -124,10 +129,12 @@ class StateService:
 
         Raises as :meth:`State.create <cosi.state.State.create>`, and
         :class:`~cosi.errors.InvalidResource` for a resource without metadata or spec, a payload
-        that its class refuses, or an address with a control character.
+        that its class refuses, or an address with a control character, and
+        :class:`~cosi.errors.LimitExceeded` for metadata or a payload that are too large.
         """
         request = parse(sealed_pb2.CreateRequest, data)
-        resource = self._sent(request.resource)
+        check_names(owner=request.options.owner)
+        resource = await self._sent(request.resource)
         return _answer(await self._state.create(resource, owner=request.options.owner))
 
     async def update(self, data: bytes, call: Call) -> bytes:
@@ -140,7 +147,7 @@ class StateService:
         options = request.options
         expected = options.HasField("expected_phase")
         updated = await self._state.update(
-            self._sent(request.new_resource),
+            await self._sent(request.new_resource),
             owner=options.owner,
             expected_phase=parse_phase(options.expected_phase) if expected else None,
         )
@@ -177,12 +184,26 @@ class StateService:
 
     # -- both ---------------------------------------------------------------------------------
 
-    def _kind(self, request: _Located) -> Kind[Spec | AnySpec]:
+    def _kind(self, request: _Asked) -> Kind[Spec | AnySpec]:
+        id = str(getattr(request, "id", ""))
+        check_names(namespace=request.namespace, type=request.type, id=id)
         return Kind(request.namespace, request.type, self._payload_of(request.type))
 
-    def _sent(self, data: bytes) -> Resource[Any]:
-        resource = decode(data, self._payload_of)
-        check_name(resource.metadata)
+    async def _query(self, options: state_pb2.ListOptions | state_pb2.WatchOptions) -> Query:
+        async with self._reading.turn(dear=bool(options.id_query.regexp)):
+            return query_from(options.label_query, options.id_query)
+
+    async def _sent(self, data: bytes) -> Resource[Any]:
+        async with self._reading.turn(dear=len(data) > REQUEST_BYTES):
+            resource = decode(data, self._payload_of, limited=True)
+        metadata = resource.metadata
+        check_name(metadata)
+        check_names(
+            namespace=metadata.namespace,
+            type=metadata.type,
+            id=metadata.id,
+            owner=metadata.owner,
+        )
         return resource
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from cosi.cli.application import build, find, installed_names, options_of
+from cosi.cli.application import CannotStart, build, find, installed_names, options_of
 from cosi.cli.early_signals import early_signals
+from cosi.open_files import TooFewOpenFiles, raise_limit
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -121,6 +122,8 @@ def run(
     running; then the exit code is 0. If something could not be stopped, it is named and the exit
     code is 1. SIGHUP reads definitions and configuration again, SIGUSR1 logs how everything is.
     """
+    _raise_limit()  # first: with too few files nothing else is sure to work
+
     from cosi.cli.log_format import configure
     from cosi.cli.outlet import never_blocking
     from cosi.cli.running import Fixtures, run_applications
@@ -146,3 +149,10 @@ def run(
         given = {**options, "root": root, "once": once}
         built = [build(factory, given) for factory in factories]
         run_applications(built, Fixtures(fixtures, allow_unknown), where, terminal, once=once)
+
+
+def _raise_limit() -> None:
+    try:
+        raise_limit()
+    except TooFewOpenFiles as error:
+        raise CannotStart(str(error)) from error

@@ -70,3 +70,22 @@ def test_lines_are_those_of_the_whole_text(pieces: list[bytes], count: int) -> N
     while piece := ring.read(position + len(read)):
         read += piece
     assert read == b"".join(lines[-count:])
+
+
+def naive_line_start(text: bytes, lines: int) -> int:
+    """Where the last ``lines`` lines begin, by looking at every one."""
+    kept = text.splitlines(keepends=True)
+    return len(b"".join(kept[: max(0, len(kept) - lines)]))
+
+
+@given(
+    st.lists(st.sampled_from([b"\n", b"a", b"bc\n", b"\n" * 40_000, b"d" * 50_000]), max_size=8),
+    st.integers(0, 130_000),
+)
+def test_lines_are_counted_as_one_by_one(pieces: list[bytes], lines: int) -> None:
+    """Any number of lines may be asked for, of a log of nothing but line ends: it must be cheap."""
+    ring = Ring(16 * CHUNK)
+    for piece in pieces:
+        ring.append(piece)
+
+    assert ring.line_start(lines) == naive_line_start(b"".join(pieces), lines)

@@ -234,7 +234,7 @@ async def test_a_method_that_nobody_has_is_unimplemented(address: str) -> None:
 
 
 async def test_a_very_long_name_does_not_burst_the_headers(address: str) -> None:
-    request = state_pb2.GetRequest(namespace="n" * 100_000, type=TYPE, id="i" * 100_000)
+    request = state_pb2.GetRequest(namespace="n" * 4_000, type=TYPE, id="i" * 4_000)
 
     code, text = await refused(address, "Get", request)
 

@@ -23,9 +23,10 @@ from cosi.api.certificates import (
     server_credentials,
 )
 from cosi.api.client import RemoteState, connect
+from cosi.api.limits import REQUEST_BYTES
 from cosi.api.server import TLSListener, UnixListener, serve
 from cosi.api.sockets import ListenError
-from cosi.errors import AccessDenied, NotFound, Unavailable
+from cosi.errors import AccessDenied, CosiError, NotFound, Unavailable
 from cosi.meta import register_types
 from cosi.resource import AnySpec, Kind, Resource
 from cosi.store.memory import InMemoryState
@@ -195,6 +196,18 @@ async def test_without_a_client_ca_anyone_may_read_and_nobody_write(
             await write(remote)
         with pytest.raises(AccessDenied, match="not authorized"):
             await read_secret(remote)
+
+
+async def test_without_a_client_ca_no_request_is_large(
+    filled: InMemoryState, files: dict[str, Path]
+) -> None:
+    """Anyone may send one: gRPC refuses it by its length, and does not take in 32 MiB first."""
+    async with (
+        serving(filled, files, client_ca=False) as address,
+        connect(address, credentials=credentials()) as remote,
+    ):
+        with pytest.raises(CosiError, match="larger than max"):
+            await remote.create(Resource.new("b", Thing(raw=b"x" * REQUEST_BYTES)))
 
 
 async def test_a_type_that_only_the_state_knows_is_shown_or_not_by_its_definition(

@@ -1,0 +1,59 @@
+"""Logging what happens too often: each thing at most once a second, and how often it happened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Final
+
+PAUSE_SECONDS: Final = 1.0
+_KEYS: Final = 256
+
+
+@dataclass(slots=True)
+class _Said:
+    moment: float
+    kept_back: int = 0
+
+
+class Rarely:
+    """A logger for what others can make happen: they must not fill a disk.
+
+    ``key`` says what is one thing: not the text, in which those others may write.
+    """
+
+    def __init__(self, log: logging.Logger, now: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._now = now
+        self._said: dict[Hashable, _Said] = {}
+
+    def warning(self, key: Hashable, text: str, *args: object) -> None:
+        """Log a warning, unless one of this ``key`` was logged within the last second."""
+        self._write(logging.WARNING, key, text, args, None)
+
+    def error(self, key: Hashable, text: str, *args: object, exc_info: BaseException) -> None:
+        """Log an error with its traceback, under the same condition."""
+        self._write(logging.ERROR, key, text, args, exc_info)
+
+    def _write(
+        self,
+        level: int,
+        key: Hashable,
+        text: str,
+        args: tuple[object, ...],
+        exc_info: BaseException | None,
+    ) -> None:
+        now = self._now()
+        last = self._said.pop(key, None)
+        if last is not None and now < last.moment + PAUSE_SECONDS:
+            last.kept_back += 1
+            self._said[key] = last
+            return
+        if last is not None and last.kept_back:
+            text, args = f"{text} (%d more since the last such line)", (*args, last.kept_back)
+        self._said[key] = _Said(now)
+        if len(self._said) > _KEYS:
+            del self._said[next(iter(self._said))]  # the one that has been quiet for longest
+        self._log.log(level, text, *args, exc_info=exc_info)
