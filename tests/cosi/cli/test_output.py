@@ -145,7 +145,7 @@ ASKING = (
     ("services",),
     ("service",),
     ("events",),
-    ("events", "-f"),
+    ("events", "-f", "--tail", "-1"),  # without a past it has nothing to write yet
     ("inspect", "dependencies"),
     ("version",),
     ("--help",),
