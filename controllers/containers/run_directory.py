@@ -7,6 +7,7 @@ and goes last when it is cleaned up.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -148,15 +149,19 @@ class RunDirectory:
     def reopen_fifo(self, pid: int) -> int | None:
         """Our end of the one that is written to already, also if its name is gone; else `None`.
 
-        `pid` is a process that is likely to have it, 0 if none is known.
+        `pid` is a process that is likely to have it, 0 if none is known. Raises ``OSError`` if
+        something else is in its place: then whoever writes to it cannot be read.
         """
         there = self._beneath.look(self.fifo)
-        if there is None or not stat.S_ISFIFO(there.st_mode) or not writes_to(pid, there):
+        is_fifo = there is not None and stat.S_ISFIFO(there.st_mode)
+        if there is None or not is_fifo or not writes_to(pid, there):
             unlinked = find_unlinked(self.fifo)
             if unlinked is not None:
                 _log.warning("%s was removed; what is written to it is read on", self.fifo)
                 return unlinked
-        return self.open_fifo() if there and stat.S_ISFIFO(there.st_mode) else None
+        if there is not None and not is_fifo:
+            raise OSError(errno.EEXIST, "is no FIFO", str(self.fifo))
+        return self.open_fifo() if there else None
 
     def end_run(self) -> None:
         """Take away what belongs to one run; idempotent."""

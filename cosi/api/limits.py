@@ -8,7 +8,7 @@ what anybody needs (COSI: none, but the 32 MiB of a message), and each raises
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -71,9 +71,10 @@ def check_values(payload: Message) -> None:
 
 
 def _values(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return value.values()
-    return (value,) if isinstance(value, Message | str | bytes | int | float) else value
+    """The elements of a field of protobuf's: one, a list or a map."""
+    if isinstance(value, Message | str | bytes | int | float):
+        return (value,)
+    return value.values() if hasattr(value, "values") else value
 
 
 _METADATA = 1

@@ -237,14 +237,14 @@ async def test_names_are_exact(machine: Machine) -> None:
 
 async def test_a_missing_entrypoint_is_a_warning_with_its_place(machine: Machine) -> None:
     machine.paths.rootfs("there").mkdir(parents=True)
-    (machine.paths.rootfs("there") / "run").touch()
-    await machine.start(there=definition("there"), missing=definition("missing"))
+    (machine.paths.rootfs("there") / "start").touch()
+    await machine.start(there=definition("there", "./start"), missing=definition("missing", "./start"))
     assert (await machine.status("there.yaml")).problems == ()
     status = await machine.status("missing.yaml")
     assert status.accepted
     (problem,) = status.problems
     assert (problem.line, problem.column, problem.severity) == (3, 15, Severity.WARNING)
-    assert str(machine.paths.rootfs("missing") / "run") in problem.text
+    assert str(machine.paths.rootfs("missing") / "start") in problem.text
 
 
 async def test_what_somebody_else_defines_is_left_alone(machine: Machine) -> None:
