@@ -147,7 +147,7 @@ def follow(server: Server, work: Callable[[Connection], Awaitable[None]]) -> Non
             failed = True
             click.echo(f"cosi: {_of_node(connection.node, error)}", err=True)
 
-    async def unbounded() -> None:
+    async def all_nodes() -> None:
         import anyio
 
         async with connect(server) as connection:
@@ -158,12 +158,38 @@ def follow(server: Server, work: Callable[[Connection], Awaitable[None]]) -> Non
                 for node in server.nodes:
                     tasks.start_soon(followed, connection.at(node))
 
+    async def unbounded() -> None:
+        await _while_it_is_read(all_nodes)
+
     try:
         _run(server, unbounded)
     except KeyboardInterrupt:
         return
     if failed:
         raise click.exceptions.Exit(1)
+
+
+async def _while_it_is_read(work: Callable[[], Awaitable[None]]) -> None:
+    """Await ``work`` until it ends, or the reader of what it prints has gone."""
+    import anyio
+
+    from cosi.cli.standard_files import reader_gone
+
+    failure: Exception | None = None  # raised as it is, not in the group of the task beside it
+
+    async def end_with_the_reader() -> None:
+        await reader_gone()
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(end_with_the_reader)
+        try:
+            await work()
+        except Exception as error:
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 def _of_node(node: str, error: CosiError) -> str:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGQUIT before the event loop listens: `cosi run` remembers them, and stops in order.
+"""Signals to stop before the event loop listens: `cosi run` remembers them, and stops in order.
 
 By default they end the process at once, and a service manager would take that for an end in order,
 while the containers that an earlier process has left go on.

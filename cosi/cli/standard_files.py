@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from typing import Final
 
@@ -25,6 +26,18 @@ def open_closed_ones() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+async def reader_gone() -> None:
+    """Return when the reader of the standard output has gone; never if it is no pipe.
+
+    A command that follows may have nothing to write for days, and would not notice otherwise.
+    """
+    import anyio
+
+    if not stat.S_ISFIFO(os.fstat(1).st_mode):
+        await anyio.sleep_forever()
+    await anyio.wait_readable(1)  # of the writing end: an error, that is, the other one is closed
 
 
 def cannot_be_written(error: OSError) -> bool:

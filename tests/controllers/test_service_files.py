@@ -238,7 +238,9 @@ async def test_names_are_exact(machine: Machine) -> None:
 async def test_a_missing_entrypoint_is_a_warning_with_its_place(machine: Machine) -> None:
     machine.paths.rootfs("there").mkdir(parents=True)
     (machine.paths.rootfs("there") / "start").touch()
-    await machine.start(there=definition("there", "./start"), missing=definition("missing", "./start"))
+    await machine.start(
+        there=definition("there", "./start"), missing=definition("missing", "./start")
+    )
     assert (await machine.status("there.yaml")).problems == ()
     status = await machine.status("missing.yaml")
     assert status.accepted

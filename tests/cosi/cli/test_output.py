@@ -145,7 +145,7 @@ ASKING = (
     ("services",),
     ("service",),
     ("events",),
-    ("events", "-f", "--tail", "-1"),  # without a past it has nothing to write yet
+    ("events", "-f"),
     ("inspect", "dependencies"),
     ("version",),
     ("--help",),
@@ -166,7 +166,11 @@ def test_a_command_whose_reader_has_gone_ends_without_a_word(
     assert "Broken pipe" not in said
 
 
-@pytest.mark.parametrize("command", ASKING[::3], ids=" ".join)
+# One that follows events has nothing to write before there is one.
+WRITING = tuple(command for command in ASKING if command != ("events", "-f"))
+
+
+@pytest.mark.parametrize("command", WRITING[::3], ids=" ".join)
 def test_a_command_that_cannot_write_says_so_in_a_line(
     house: Machine, command: tuple[str, ...]
 ) -> None:
