@@ -46,7 +46,7 @@ def test_a_type_is_found_by_its_full_name_and_its_aliases_in_any_case(served: Se
 
 
 def test_an_alias_of_two_types_is_ambiguous_and_both_are_named(served: Served) -> None:
-    """weak point 11.1/18: aliases collide; the full names never do."""
+    """differences: Talos 18: aliases collide; the full names never do."""
     result = served.cosi("get", "lmp")
 
     assert result.exit_code == 1
@@ -261,16 +261,16 @@ def test_a_column_may_be_the_whole_payload() -> None:
     """Talos's MachineTypes: the column is ``{@}``, the payload ``controlplane``."""
     definition = define("Things.example.dev", "ns", columns={"Type": "{@}"})
 
-    lines = ResourceTable("n", definition, watching=False).text([SCALAR]).splitlines()
+    lines = ResourceTable(definition, watching=False).text([("n", SCALAR)]).splitlines()
 
     assert lines[1].split() == ["n", "ns", "Thing", "machine-type", "undefined", "controlplane"]
 
 
 def test_a_column_that_cannot_be_read_leaves_its_cells_empty() -> None:
     columns = {"Broken": "{.a[}", "Wrong": "{.a[0]}", "B": "{.b}"}
-    table = ResourceTable("n", define("Things.example.dev", "ns", columns=columns), watching=False)
+    table = ResourceTable(define("Things.example.dev", "ns", columns=columns), watching=False)
 
-    assert [line.split() for line in table.text([FLOW]).splitlines()] == [
+    assert [line.split() for line in table.text([("n", FLOW)]).splitlines()] == [
         ["NODE", "NAMESPACE", "TYPE", "ID", "VERSION", "BROKEN", "WRONG", "B"],
         ["n", "ns", "Thing", "flow", "undefined", '["x"]'],
     ]
@@ -280,7 +280,7 @@ def test_a_line_break_in_an_id_or_a_cell_does_not_tear_the_table_apart() -> None
     thing = Resource.new("x", AnySpec('a: "1\\n2\\t3\\e[2J"'), kind=THING)
     definition = define("Things.example.dev", "ns", columns={"A": "{.a}"})
 
-    lines = ResourceTable("n", definition, watching=False).text([thing]).splitlines()
+    lines = ResourceTable(definition, watching=False).text([("n", thing)]).splitlines()
 
     assert lines[1].endswith(r"1\x0a2\x093\x1b[2J")
 
