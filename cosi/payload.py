@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from cosi.class_keywords import check_columns, check_type_name, refuse_unknown
 from cosi.field_numbers import ProtoField, checked
 from cosi.frozen import EMPTY, FrozenMap
 
@@ -49,7 +50,8 @@ class Value(BaseModel):
     def __pydantic_init_subclass__(
         cls, *, proto: Mapping[str, ProtoField] | None = None, **kwargs: Any
     ) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+        refuse_unknown(cls, kwargs)
+        super().__pydantic_init_subclass__()
         if proto:
             cls.__proto_fields__ = checked(cls.__name__, proto)
         for name, field in cls.model_fields.items():
@@ -114,10 +116,11 @@ def _mutable_part(annotation: Any) -> str | None:
 class Spec(Value):
     """The payload of a resource; a subclass is a *type* of resource.
 
-    Class keywords:
+    A keyword that is not known, a type name that no state takes, and a column of a field that is
+    not there are a ``TypeError`` that says the right spelling. Class keywords:
 
     ``type``
-        The full type name, ``PluralCamel.group.domain``; required. ``TypeError`` if it has no dot.
+        The full type name, ``PluralCamel.group.domain``; required.
     ``default_namespace``
         Where resources of this type live unless said otherwise; the first part of the group if
         not given (``ServiceGates.runtime.talos.dev``: ``runtime``).
@@ -156,9 +159,13 @@ class Spec(Value):
             raise TypeError(
                 f'{name} has no type: write class {name}(Spec, type="Names.group.domain")'
             )
-        name, _, group = type.partition(".")
-        if not name or not group:
-            raise TypeError(f"{cls.__name__}: type {type!r} is not NAME.GROUP")
+        check_type_name(cls, type)
+        group = type.partition(".")[2]
+        if columns and not cls.__pydantic_decorators__.model_serializers:
+            fields = {*cls.model_fields, *cls.model_computed_fields}
+            check_columns(
+                cls, columns, {name for each in fields for name in (each, to_camel(each))}
+            )
         cls.__cosi__ = TypeInfo(
             type=type,
             default_namespace=default_namespace or group.partition(".")[0],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from typing import TYPE_CHECKING, Any, Final
 
 from cosi.errors import RegistrationError
 
 if TYPE_CHECKING:
     from cosi._engine.seat import Seat
     from cosi.causes import Cause
+
+
+_HOOKS: Final = ("reconcile", "finalize", "run", "background", "shutdown")
 
 
 class Seated:
@@ -21,6 +25,8 @@ class Seated:
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
+        for hook in _HOOKS:
+            _check_async(cls, hook)
 
     # On the class, because subclasses write an __init__ of their own and need not call one of ours.
     _taken: Seat | None = None
@@ -53,3 +59,11 @@ class Seated:
         if self._taken is None:
             raise RegistrationError(f'controller "{self.name}" is not registered with a runtime')
         return self._taken
+
+
+def _check_async(cls: type, hook: str) -> None:
+    """Raise ``TypeError`` for a hook that is a plain function: it would fail at its first pass."""
+    function = cls.__dict__.get(hook)
+    plain = inspect.isfunction(function) and not inspect.iscoroutinefunction(function)
+    if plain and not hasattr(function, "__wrapped__"):  # a decorator may return an awaitable
+        raise TypeError(f"{cls.__name__}.{hook} is not async: write `async def {hook}(...)`")

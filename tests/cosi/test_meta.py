@@ -21,7 +21,7 @@ from cosi.yaml_form import spec_to_yaml
 class SecretTable(
     Spec, type="SecretTables.meta.example.org", sensitive=True, columns={"Rows": "{.rows}"}
 ):
-    pass
+    rows: int = 0
 
 
 def test_the_definition_of_definitions_is_cosis() -> None:

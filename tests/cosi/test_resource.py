@@ -66,7 +66,7 @@ def test_what_is_no_kind_is_named(given: Any, text: str) -> None:
 
 
 def test_a_default_namespace_can_be_named() -> None:
-    class Elsewhere(Spec, type="Elsewheres.a.b", default_namespace="there"):
+    class Elsewhere(Spec, type="Elsewheres.aa.bb", default_namespace="there"):
         pass
 
     assert Resource.new("x", Elsewhere()).namespace == "there"
