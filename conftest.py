@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from tests.switches import forget_those_of_the_program, on
 
-pytest_plugins = ("cosi.testing.plugin", "tests.soak")
+pytest_plugins = ("tests.soak",)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    __version__: str
     from cosi._engine.activity import idle
     from cosi.controller import Controller, Wakeups
     from cosi.declarations import EVERY, Input, Mapped, Output, StrongInput
@@ -90,6 +91,10 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # 20 ms that few need
+
+        return version("cosi")
     home = next((home for home, names in _HOMES.items() if name in names.split()), None)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

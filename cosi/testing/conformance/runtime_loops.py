@@ -124,7 +124,7 @@ class LoopCases(RuntimeCases):
         assert failures[0].controller == "Failing"
 
     async def test_panicking_controller(self, world: Harness) -> None:
-        """A bug is a failure like any other (race 1.4 cosi-project/runtime PR#211)."""
+        """A bug is a failure like any other (differences: race PR#211)."""
         with world.failing() as failures:
             world.start(Failing(lambda: 1 // 0))
             await becomes(world, Str, "alive", lambda text: text.spec.value == "2")
@@ -133,7 +133,7 @@ class LoopCases(RuntimeCases):
     async def test_a_controller_that_lets_a_cancellation_escape_is_restarted(
         self, world: Harness
     ) -> None:
-        """Defect 12.1/10: COSI's stops for ever, silently."""
+        """differences: COSI 10: COSI's stops for ever, silently."""
         with world.failing() as failures:
             world.start(Cancelled())
             await becomes(world, Str, "alive")
@@ -156,7 +156,7 @@ class LoopCases(RuntimeCases):
         assert await texts(world) == {"two": "4"}
 
     async def test_output_tracking_waits_for_finalizers(self, world: Harness) -> None:
-        """Defect 12.1/12: COSI destroys tracked outputs directly, and fails on finalizers."""
+        """differences: COSI 12: COSI destroys tracked outputs directly, and fails on finalizers."""
         world.start(IntDoubler())
         await world.given("one", Int(value=1))
         await world.state.add_finalizer(Str, "one", "reader")

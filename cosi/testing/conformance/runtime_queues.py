@@ -97,7 +97,7 @@ class QueueCases(RuntimeCases):
         assert await world.gone(Int, "one")
 
     async def test_the_id_of_a_primary_is_respected_at_the_start(self, world: Harness) -> None:
-        """Defect 12.1/11: COSI lists every primary at the start, whatever the input says."""
+        """differences: COSI 11: COSI lists every primary at the start, whatever the input says."""
         await world.given("mine", Int(value=1))
         await world.given("other", Int(value=2))
         controller = Bound()
@@ -129,7 +129,7 @@ class QueueCases(RuntimeCases):
     async def test_a_destroyed_output_of_another_kind_of_owner_wakes_nobody(
         self, world: Harness
     ) -> None:
-        """Defect 12.1/9: COSI documents an owner check for destroy-ready, and has none."""
+        """differences: COSI 9: COSI documents an owner check for destroy-ready, and has none."""
         world.start(QPlain(), Sum("sum", "source", "target"))
         await world.given("one", Int(value=1))
         processed = world.runtime.statistics()["QPlain"].processed

@@ -27,7 +27,7 @@ class RegistrationCases(RuntimeCases):
             world.start(IntDoubler())
 
     async def test_a_refused_registration_leaves_nothing(self, world: Harness) -> None:
-        """Defect 12.1/9: in COSI what was entered before the refusal stays."""
+        """differences: COSI 9: in COSI what was entered before the refusal stays."""
         world.start(IntToStr())
         with pytest.raises(RegistrationError):
             world.start(StrToSentence(), IntDoubler())

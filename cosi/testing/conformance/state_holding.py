@@ -117,7 +117,7 @@ class HoldingCases(StateCases):
                     pytest.fail("somebody else destroying it is success")
 
     async def test_racing_teardowns_all_succeed(self, state: State, paths: PathKind) -> None:
-        """defect 12.1/5: the loser of a race got a PhaseConflict."""
+        """differences: COSI 5: the loser of a race got a PhaseConflict."""
         await state.create(path(paths, "raced"))
         ready: list[bool] = []
 
@@ -148,7 +148,7 @@ class HoldingCases(StateCases):
     async def test_teardown_checks_the_owner_in_every_phase(
         self, state: State, paths: PathKind
     ) -> None:
-        """defect 12.1/5: the owner was not checked when it was tearing down already."""
+        """differences: COSI 5: the owner was not checked when it was tearing down already."""
         await state.create(path(paths, "owned", finalizers=("F",)), owner="A")
         await state.teardown(paths, "owned", owner="A")
         for operation in (state.teardown, state.teardown_and_destroy):
@@ -158,7 +158,7 @@ class HoldingCases(StateCases):
     async def test_a_resource_that_is_torn_down_cannot_be_held_any_more(
         self, state: State, paths: PathKind
     ) -> None:
-        """race 1.4 talos@c680852: a finalizer added late deadlocks both sides."""
+        """differences: race talos@c680852: a finalizer added late deadlocks both sides."""
         await state.create(path(paths, "going", finalizers=("A",)))
         await state.teardown(paths, "going")
         with pytest.raises(PhaseConflict):
@@ -180,7 +180,7 @@ class HoldingCases(StateCases):
     async def test_nothing_that_is_torn_down_runs_again(
         self, state: State, paths: PathKind
     ) -> None:
-        """defect 12.1/14: an update could move it back to running."""
+        """differences: COSI 14: an update could move it back to running."""
         stored = await state.create(path(paths, "going"))
         await state.teardown(paths, "going")
         back = stored.evolve(version=2)
@@ -189,7 +189,9 @@ class HoldingCases(StateCases):
         assert (await state.get(paths, "going")).tearing_down
 
     async def test_an_update_cannot_change_the_owner(self, state: State, paths: PathKind) -> None:
-        """defect 12.1/14: an object built from scratch dropped the owner, another took over."""
+        """differences: COSI 14: an object built from scratch dropped the owner, another took
+        over.
+        """
         stored = await state.create(path(paths, "owned"), owner="A")
         from_scratch = path(paths, "owned", labels={"new": "yes"}).evolve(version=1)
         kept = await state.update(from_scratch, owner="A")
@@ -202,7 +204,7 @@ class HoldingCases(StateCases):
     async def test_a_stale_update_does_not_hit_a_new_incarnation(
         self, state: State, paths: PathKind
     ) -> None:
-        """defect 12.1/13: versions begin at 1 again after destroy and create."""
+        """differences: COSI 13: versions begin at 1 again after destroy and create."""
         stale = await state.create(path(paths, "reborn"))
         if not self.knows_incarnations:
             assert stale.metadata.uid is None

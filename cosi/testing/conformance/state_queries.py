@@ -88,7 +88,7 @@ class QueryCases(StateCases):
     async def test_a_query_of_several_branches_stays_in_its_kind(
         self, state: State, paths: PathKind
     ) -> None:
-        """defect 12.1/6: an unparenthesised OR showed resources of other kinds."""
+        """differences: COSI 6: an unparenthesised OR showed resources of other kinds."""
         elsewhere = type(paths)("elsewhere", paths.type, paths.payload)
         await state.create(path(elsewhere, "other", labels={"app": "db"}))
         await state.create(path(paths, "mine", labels={"app": "web"}))

@@ -127,7 +127,7 @@ class ResumingCases(StateCases):
             assert len(rest) >= self.remembered  # refusing is an outcome here
 
     async def test_the_first_event_can_be_resumed_from(self, state: State, paths: PathKind) -> None:
-        """race 1.4 PR#543, PR#620: no bookmark until the first update."""
+        """differences: race PR#543, PR#620: no bookmark until the first update."""
         for id in ("a", None):
             start = Start(bookmarked=id is None)
             async with state.watch(paths, id, start=start) as watch:
@@ -140,7 +140,7 @@ class ResumingCases(StateCases):
     async def test_a_bookmark_and_an_initial_bookmark_lose_nothing(
         self, state: State, paths: PathKind
     ) -> None:
-        """defect 12.1/7: asking for a bookmark moved the start of a resumed watch to now."""
+        """differences: COSI 7: asking for a bookmark moved the start of a resumed watch to now."""
         async with state.watch(paths) as watch:
             await state.create(path(paths, "a"))
             await expect(watch, (C, "a"))
@@ -151,7 +151,7 @@ class ResumingCases(StateCases):
         assert noop.bookmark == bookmark
 
     async def test_bookmarks_that_are_none_are_refused(self, state: State, paths: PathKind) -> None:
-        """race 1.4 PR#512: a bookmark of an old run was accepted."""
+        """differences: race PR#512: a bookmark of an old run was accepted."""
         await state.create(path(paths, "a"))
         async with state.watch(paths, "a") as watch:
             good = (await following(watch)).bookmark

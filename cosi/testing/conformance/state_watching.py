@@ -146,7 +146,9 @@ class WatchingCases(StateCases):
             await expect(watch, (EventType.CREATED, "a"))
 
     async def test_a_reader_that_fell_behind_is_told(self, state: State, paths: PathKind) -> None:
-        """race 1.4 PR#237, PR#592: a fast writer overruns a reader, who is told in full."""
+        """differences: race PR#237, PR#592: a fast writer overruns a reader, who is told in
+        full.
+        """
         if not self.bounded:
             return
         stored = await state.create(path(paths, "busy"))

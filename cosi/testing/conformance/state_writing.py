@@ -162,7 +162,9 @@ class WritingCases(StateCases):
             await state.apply(path(paths, "apply"))
 
     async def test_every_conflict_names_its_resource(self, state: State, paths: PathKind) -> None:
-        """defect 12.1/4: some of COSI's conflicts have no pointer, and one is not a conflict."""
+        """differences: COSI 4: some of COSI's conflicts have no pointer, and one is not a
+        conflict.
+        """
         stored = await state.create(path(paths, "c", finalizers=("F",)), owner="A")
         await state.teardown(paths, "c", owner="A")
 

@@ -1,0 +1,5 @@
+"""``python -m cosi``: the `cosi` program."""
+
+from cosi.cli import main
+
+main()

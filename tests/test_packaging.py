@@ -1,0 +1,82 @@
+"""What an index would get: a wheel that lives beside a user's own packages, and a complete
+sdist."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+pytestmark = [pytest.mark.lengthy, pytest.mark.timeout(300)]
+
+BESIDE = """
+import controllers, resources
+from cosi_services.controllers.application import application, extension_services
+from cosi_services.resources.service_gate import ServiceGate
+from cosi import Runtime
+from cosi.cli.program import program
+
+assert controllers.MINE and resources.MINE
+assert ServiceGate.__module__ == "cosi_services.resources.service_gate"
+broken = [name for name in program.list_commands(None)
+          if (program.get_command(None, name).short_help or "").startswith("(cannot be loaded")]
+assert not broken, broken
+print("both")
+"""
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    offline = ("--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
+    run(sys.executable, "-m", "pip", "wheel", *offline, "--wheel-dir", folder, ROOT)
+    return next(folder.glob("*.whl"))
+
+
+def test_a_wheel_has_no_general_names(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"cosi", "cosi_services"}
+
+
+def test_it_lives_beside_a_users_own_controllers_and_resources(wheel: Path, tmp_path: Path) -> None:
+    installed, project = tmp_path / "site", tmp_path / "project"
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    run(*pip, "--no-deps", "--target", installed, wheel)
+    for name in ("controllers", "resources"):
+        (project / name).mkdir(parents=True)
+        (project / name / "__init__.py").write_text("MINE = True\n")
+    path = f"{project}{os.pathsep}{installed}"
+    assert run(sys.executable, "-c", BESIDE, cwd=project, PYTHONPATH=path) == "both\n"
+    shown = run(sys.executable, "-m", "cosi", "validate", "--help", cwd=project, PYTHONPATH=path)
+    assert "Usage: " in shown
+
+
+def test_a_source_distribution_is_complete(tmp_path: Path) -> None:
+    """Everything that git has, so that its tests and its make targets run."""
+    code = f"import build_backend; print(build_backend.build_sdist({str(tmp_path)!r}))"
+    run(sys.executable, "-c", code)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = set(run("git", "ls-files").splitlines())
+    assert sorted(tracked - there) == []
