@@ -5,8 +5,8 @@ service. A definition that changes is replaced, one that goes is torn down, and 
 nobody holds it: its container is gone then.
 
 Rules: Talos 1.14, ``runtime.ExtensionServiceController``, which reads the directory once in its
-life and says what it refused in its log only (weak points 11.1/1, 11.1/2). Where two files define
-one service, and what becomes of a file that goes bad, is said in ``definitions/claims.py``.
+life and says what it refused in its log only (differences: Talos 1, Talos 2). Where two files
+define one service, and what becomes of a file that goes bad, is said in ``definitions/claims.py``.
 """
 
 from __future__ import annotations

@@ -303,9 +303,9 @@ class Writer(Reader[S]):
                 await gates.apply(...)
 
         What is not applied inside is removed at the end: torn down, and destroyed as soon as nobody
-        holds it (COSI destroys directly, and fails on finalizers; defect 12.1/12). If the block
-        raises, nothing is removed. It is a *view*: tasks of the same controller may write through
-        the output meanwhile.
+        holds it (COSI destroys directly, and fails on finalizers; differences: COSI 12). If the
+        block raises, nothing is removed. It is a *view*: tasks of the same controller may write
+        through the output meanwhile.
         """
         return self._track()
 

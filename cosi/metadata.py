@@ -90,7 +90,7 @@ class Metadata(MetadataFields):
 
     ``created`` and ``updated`` are timezone-aware. ``finalizers`` is an ordered set. ``uid`` tells
     two incarnations of one address apart; it stays in the process and its backing store and is
-    never sent (COSI defect 13: versions restart at 1 after destroy and create).
+    never sent (differences: COSI 13: versions restart at 1 after destroy and create).
     """
 
     __slots__ = ()

@@ -58,8 +58,8 @@ def file_names(mount_paths: Iterable[str]) -> Mapping[str, str]:
     """Give each mount path a file name of its own.
 
     It is Talos's: without one leading ``/``, every other one a ``-``. There, ``/a/b`` and ``/a-b``
-    are one file, and the last one wins (weak point 11.1/10); here, who would share a name, or has
-    one that is too long, gets one with a part of the path's hash.
+    are one file, and the last one wins (differences: Talos 10); here, who would share a name, or
+    has one that is too long, gets one with a part of the path's hash.
     """
     flat = {path: flattened(path) for path in sorted(set(mount_paths))}
     users = Counter(flat.values())

@@ -13,8 +13,8 @@ class PathStatus(
 
     Three answers, as ``stat`` gives them: it is there, it is not there (yet), or it cannot be
     looked at. The last one is in ``error``, in the words of Talos's condition
-    (``stat /a/b: not a directory``), and goes away when the path can be looked at again (weak
-    point 11.1/4: in Talos it ends the wait for good).
+    (``stat /a/b: not a directory``), and goes away when the path can be looked at again
+    (differences: Talos 4: in Talos it ends the wait for good).
     """
 
     present: bool = False

@@ -24,8 +24,8 @@ class ServiceRequest(
 ):
     """The latest wish about one service. It lasts: a service that was stopped stays so.
 
-    Neither a changed config nor a rescan of the definitions undoes a stop (weak point 11.1/9), nor
-    does any end of the supervisor, orderly or not: it lasts until the machine boots. A later
+    Neither a changed config nor a rescan of the definitions undoes a stop (differences: Talos 9),
+    nor does any end of the supervisor, orderly or not: it lasts until the machine boots. A later
     request undoes it, and so does taking this resource away. One generation is acted upon once:
     ``ServiceState.request`` says which one was, and writing the same wish twice is writing it once.
     """

@@ -47,7 +47,9 @@ class ServiceEvent(Value, proto={"text": 1, "phase": 2, "timestamp": 3, "healthy
     phase: ServicePhase
     timestamp: datetime
     healthy: bool | None = None
-    """The health at that moment, so that a change of it is never lost (race 1.4 talos@fa6cd1c)."""
+    """The health at that moment, so that a change of it is never lost (differences: race
+    talos@fa6cd1c).
+    """
 
     def __str__(self) -> str:
         return f"[{self.phase}]: {self.text}"
@@ -79,7 +81,7 @@ class ServiceState(
         "events": 107,
     },
 ):
-    """A service, in any phase; Talos shows only those that run (weak point 11.1/13).
+    """A service, in any phase; Talos shows only those that run (differences: Talos 13).
 
     Written and read with Talos's three fields first: ``running``, ``healthy``, ``unknown``. They
     are computed from ``phase`` and ``healthy``, and are enough: another system, or a fixture, says
@@ -114,7 +116,7 @@ class ServiceState(
         """Whether those who depend on the service may start (Talos 1.14: ``StateEventUp``).
 
         A service that has finished is not up; between two runs of a restart it would be, for a
-        moment, and let its dependents in (race 1.4 talos@b1abd9c).
+        moment, and let its dependents in (differences: race talos@b1abd9c).
         """
         if self.phase is ServicePhase.RUNNING:
             return self.healthy is True or (self.healthy is None and not self.checked)

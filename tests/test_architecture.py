@@ -1,4 +1,4 @@
-"""The house as a check: budgets, signatures of controllers, layers; style.md, section 3."""
+"""The house as a check: budgets, signatures of controllers, layers (docs/style.md)."""
 
 from __future__ import annotations
 

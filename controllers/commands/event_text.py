@@ -18,8 +18,8 @@ HEADER: Final = ("NODE", "ID", "EVENT", "ACTOR", "SOURCE", "MESSAGE")
 def event_row(node: str, event: machine_pb2.Event) -> tuple[str, ...] | None:
     """A row for ``event``; ``None`` for one that says nothing, or of a type unknown here.
 
-    One event is one line: talosctl's columns are these, but it breaks every row after EVENT (weak
-    point 11.1/19).
+    One event is one line: talosctl's columns are these, but it breaks every row after EVENT
+    (differences: Talos 19).
     """
     found = _TEXTS.get(event.data.type_url.removeprefix(TYPE_URL))
     if found is None:

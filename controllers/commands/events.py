@@ -100,7 +100,7 @@ async def _past(connection: Connection, wanted: Tail) -> list[tuple[str, ...]]:
 
 
 def printer() -> Callable[[Happened], None]:
-    """One line for each event, at once (talosctl takes two: weak point 11.1/19).
+    """One line for each event, at once (talosctl takes two: differences: Talos 19).
 
     The header comes with the first, as talosctl's: only then it is known how wide the columns are.
     """

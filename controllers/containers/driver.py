@@ -102,7 +102,7 @@ class Task(Protocol):
     async def wait(self) -> Exit:
         """Wait for the end of the main process. May be cancelled and called again, and returns
         the same at once when it is over. Never raises :class:`DriverError`: a connection that is
-        lost is not an exit, and is mended by the driver (race 1.4 talos@9a521f6).
+        lost is not an exit, and is mended by the driver (differences: race talos@9a521f6).
         """
         ...
 

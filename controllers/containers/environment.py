@@ -29,8 +29,8 @@ def merge(base: Iterable[str], step: Iterable[str]) -> list[str]:
 def last_of_each(items: Iterable[str]) -> list[str]:
     """Keep one item for each key: the last, in its own place, as runc would.
 
-    Talos leaves duplicates in the specification, and their meaning to the runtime (weak point
-    11.1/16); runtimes differ.
+    Talos leaves duplicates in the specification, and their meaning to the runtime (differences:
+    Talos 16); runtimes differ.
     """
     last: dict[str, str] = {}
     for item in items:

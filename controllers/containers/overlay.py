@@ -1,7 +1,7 @@
 """The writable layer over a service's root filesystem, and the mounts that an earlier life left.
 
 Talos mounts it so that a runtime can make mount points in a read-only image; it does the same for
-a tree on a disk, which is then never written to. Fixed here (weak point 11.1/7): the layer is
+a tree on a disk, which is then never written to. Fixed here (differences: Talos 7): the layer is
 wiped at each start unless the service may write to it, and mounts never stack.
 
 No two mounts have the same directories. An unmounted layer may live on in another mount namespace,

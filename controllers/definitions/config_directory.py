@@ -1,8 +1,8 @@
 """The config files of services on disk: one directory for each service. Blocking: for a thread.
 
 Talos 1.14 writes in place, so that a running service sees half of a new file, and a crash leaves
-half of it for ever (weak point 11.1/10). Here a file is replaced by renaming: a container that has
-the old one mounted keeps it, whole, until it is started anew.
+half of it for ever (differences: Talos 10). Here a file is replaced by renaming: a container that
+has the old one mounted keeps it, whole, until it is started anew.
 
 They may hold secrets. On the host only root gets at them, as only root may enter the directory of
 them all; their own modes let every user of a container read what is mounted there from them.

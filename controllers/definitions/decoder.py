@@ -2,8 +2,8 @@
 
 Follows Talos 1.14's reader (go-yaml v4) in what it takes: see ``tests/controllers/definitions``
 for every leniency. Differences, all on purpose: unknown keys are warned about instead of swallowed
-(weak point 11.1/2), and the rules of a payload are applied even where some value had a wrong type,
-so that one look at the problems is enough.
+(differences: Talos 2), and the rules of a payload are applied even where some value had a wrong
+type, so that one look at the problems is enough.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _services_at(
 
 
 def _second_document(roots: Iterator[Node]) -> tuple[Problem, ...]:
-    """Talos swallows further documents; whatever they hold, say so (weak point 11.1/2)."""
+    """Talos swallows further documents; whatever they hold, say so (differences: Talos 2)."""
     try:
         root = next(roots, None)
     except UnreadableYAML:

@@ -4,7 +4,7 @@ Texts and order are Talos's (1.14, "Start sequence and verbatim messages"): firs
 those that the driver needs and then those of the file, then the environment file, then the rest of
 the file in its order. A condition that appears twice is said twice, as in Talos.
 
-Unlike there, nothing is latched: a gate is open when everything holds *now* (weak point 11.1/5).
+Unlike there, nothing is latched: a gate is open when everything holds *now* (differences: Talos 5).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ Three rules decide everything else, in this order (:meth:`Lifecycle._reconsider`
 
 1. What nobody wants (removed, stopped by a person, shutdown) stops, and a start or a restart that
    is under way is called off: an explicit stop always wins. It is a fact, and no token that could
-   end the next start of a service that does not run (weak point 11.1/11).
+   end the next start of a service that does not run (differences: Talos 11).
 2. What does not run starts if it is asked to or if its container is another one than it was.
 3. What runs is replaced when the new container could start, or lacks the config that it needs:
    it is stopped first, and the new one is started when nothing of the old one is left.

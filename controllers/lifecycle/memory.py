@@ -1,7 +1,7 @@
 """What is remembered of a service besides what runs, so that a supervisor may be killed.
 
 A service that was over stays over, and one that a person has stopped stays stopped, until its
-definition changes or somebody asks for a start. Talos forgets both (weak point 11.1/1).
+definition changes or somebody asks for a start. Talos forgets both (differences: Talos 1).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What follows when a service has ended by itself: the table of restart policies.
 
 Talos 1.14, "Restart policies". A preparation that failed goes through the same table: there it is
-final whatever the policy says (weak point 11.1/6), and a mount source on a disk that comes a moment
-later is the classic case.
+final whatever the policy says (differences: Talos 6), and a mount source on a disk that comes a
+moment later is the classic case.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ And what of that which a controller raises while it is cancelled is its own fail
 raises inside a task group, trio hands out one group of both, and asyncio the failure alone.
 
 COSI takes any "context cancelled" as the end of a controller, so that one whose *own* sub-context
-was cancelled is gone for ever, silently (defect 12.1/10). Here only the scope around it may end it.
+was cancelled is gone for ever, silently (differences: COSI 10). Here only the scope around it may
+end it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ bookmark, and lists again where that is not possible.
 A state that cannot be reached may come back, and is waited for. One that *refuses* has answered: it
 is asked again, at growing intervals, but everyone who listens is told, and nobody waits for it.
 
-In COSI one watch that overruns stops the whole runtime (defect 12.1/1), one that is refused ends it
-before it has begun (6.7), and a watch stays open when its last reader has gone (defect 12.1/9).
+In COSI one watch that overruns stops the whole runtime (differences: COSI 1), one that is refused
+ends it before it has begun, and a watch stays open when its last reader has gone (differences:
+COSI 9).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def decode(data: bytes, payload_of: PayloadOf, *, limited: bool = False) -> Reso
 
 
 def decode_tombstone(data: bytes) -> Tombstone:
-    """The tombstone in ``data``: only its address and version count (defect 12.1/8).
+    """The tombstone in ``data``: only its address and version count (differences: COSI 8).
 
     Raises :class:`InvalidResource` if it is none.
     """

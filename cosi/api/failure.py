@@ -1,9 +1,9 @@
 """Errors as status codes, and back, without losing which error it was.
 
 A status code alone does not tell a version conflict from a pending finalizer, nor a refused access
-from a foreign owner (defect 12.1/8). So the class of the error and the pointer travel beside it, in
-the trailing metadata ``cosi-error-bin``, and in ``ERRORED`` events; others do not look there, and
-where they serve, the code has to do (COSI: "Client reverse mapping").
+from a foreign owner (differences: COSI 8). So the class of the error and the pointer travel beside
+it, in the trailing metadata ``cosi-error-bin``, and in ``ERRORED`` events; others do not look
+there, and where they serve, the code has to do (COSI: "Client reverse mapping").
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It remembers the bookmark of the last event and, when its stream breaks, opens the next one right
 after it: nothing is lost and nothing comes twice. The budget for that starts at the failure (defect
-12.1/2: in COSI it starts when the watch is opened, so that one which was healthy for long enough is
+2: in COSI it starts when the watch is opened, so that one which was healthy for long enough is
 never retried). When the server does not know the bookmark any more the watch is over, with
 :class:`~cosi.errors.InvalidBookmark`; its reader lists again.
 """

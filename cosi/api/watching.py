@@ -81,7 +81,7 @@ def _message(event: Event[Any]) -> EventMessage:
 
 
 def _errored(error: WatchError) -> bytes:
-    """COSI's carries the text only; the class goes beside it (defect 12.1/8)."""
+    """COSI's carries the text only; the class goes beside it (differences: COSI 8)."""
     where = error.pointer or Pointer("", "", "")
     event = EventMessage(
         resource=encode(Tombstone(where)),

@@ -54,8 +54,8 @@ class Encryption:
 
     A record is ``02``, the length of the key's id and the id, 12 random bytes, ciphertext with tag;
     what is not ciphertext is authenticated with it, and so is the address: a record put in another
-    one's place is refused (defect 12.1/16: COSI's has no key id, and opens anywhere). An older
-    record of the same resource in its own place is not told apart.
+    one's place is refused (differences: COSI 16: COSI's has no key id, and opens anywhere). An
+    older record of the same resource in its own place is not told apart.
 
     COSI's records, ``01``, nonce and ciphertext, are read too, with whatever key of the ring opens
     them; they are replaced as their resources are written.

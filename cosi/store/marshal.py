@@ -13,7 +13,7 @@ COSI's ``keystorage`` (a master key wrapped to several OpenPGP keys) is not here
 library that is kept up (pysequoia) has no stable interface yet. What it is used for, giving one key
 to several people or machines, is a matter of where the key comes from: give ``Encryption`` a
 function that asks ``age``, a TPM, Vault or a cloud's key service. There are no slots, so there are
-no slot ids that an integrity check could leave out (defect 12.1/16); the id of a key is
+no slot ids that an integrity check could leave out (differences: COSI 16); the id of a key is
 authenticated with every record.
 """
 

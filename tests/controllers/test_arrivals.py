@@ -1,4 +1,4 @@
-"""What comes first does not decide what is true at rest (issue 14): every order of every pair.
+"""What comes first does not decide what is true at rest: every order of every pair.
 
 One decision reads several resources, which several controllers write. Here two *sources* change at
 once: the definition, the config, a path, a person's request; what follows from them reaches the

@@ -91,7 +91,7 @@ async def test_the_status_follows_the_version(cosi: Harness, tmp_path: Path) -> 
 
 
 async def test_no_two_mount_paths_share_a_file(cosi: Harness, tmp_path: Path, base: Path) -> None:
-    """Guards weak point 11.1/10: ``/a/b`` and ``/a-b`` are one file in Talos."""
+    """Guards differences: Talos 10: ``/a/b`` and ``/a-b`` are one file in Talos."""
     files = (
         ConfigFile(content="slash", mount_path="/a/b"),
         ConfigFile(content="dash", mount_path="/a-b"),
@@ -111,7 +111,7 @@ async def test_no_two_mount_paths_share_a_file(cosi: Harness, tmp_path: Path, ba
 async def test_a_file_is_replaced_and_not_written_over(
     cosi: Harness, tmp_path: Path, base: Path
 ) -> None:
-    """Guards weak point 11.1/10: whoever has the old file open sees all of the old one."""
+    """Guards differences: Talos 10: whoever has the old file open sees all of the old one."""
     cosi.start(ConfigFilesController(Paths(tmp_path)))
     await cosi.given("a", config(etc_a="old"))
     with (base / "a/etc-a").open() as old:

@@ -1,4 +1,4 @@
-"""SIGTERM at any moment: exit code 0 means that everything was stopped (issue 14, 4).
+"""SIGTERM at any moment: exit code 0 means that everything was stopped.
 
 A few moments in the suite, 200 in `make soak`; `COSI_SEED=...` is other moments.
 """

@@ -1,4 +1,4 @@
-"""What became of services survives the death of their supervisor (weak point 11.1/1).
+"""What became of services survives the death of their supervisor (differences: Talos 1).
 
 A supervisor that leaves its containers is, to the next one, like one that was killed.
 """

@@ -108,7 +108,9 @@ async def test_a_service_that_runs_well_is_not_touched_for_a_day(cosi: Harness) 
 async def test_a_crash_loop_is_as_fast_as_its_pause_and_its_history_is_bounded(
     cosi: Harness,
 ) -> None:
-    """Weak point 11.1/8: the five seconds are kept as they are in Talos; the loop can be seen."""
+    """differences: Talos 8: the five seconds are kept as they are in Talos; the loop can be
+    seen.
+    """
     driver = FakeDriver()
     driver.script("ext-a", *[Run(code=1, after=0.0)] * 1000)
     await begin(cosi, driver)

@@ -74,7 +74,7 @@ async def test_talos_reconcile(machine: Machine) -> None:
 
 
 async def test_a_rejected_file_says_why_in_talos_words(machine: Machine) -> None:
-    """Guards weak point 11.1/2: an invalid definition is a resource, not only a log line."""
+    """Guards differences: Talos 2: an invalid definition is a resource, not only a log line."""
     await machine.start(bad="name: FOO\nrestart: always\ncontainer: {entrypoint: x}\n")
     status = await machine.status("bad.yaml")
     assert (status.accepted, status.in_force) == (False, False)
@@ -93,7 +93,7 @@ async def test_the_directory_may_not_be_there_yet(machine: Machine) -> None:
 
 
 async def test_a_file_that_is_added_changed_and_removed(machine: Machine) -> None:
-    """Guards weak point 11.1/1: the directory is not scanned once and never again."""
+    """Guards differences: Talos 1: the directory is not scanned once and never again."""
     await machine.start()
     await machine.write("a.yaml", definition("a"))
     assert await machine.services() == {"a": "./run"}

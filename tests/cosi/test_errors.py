@@ -20,7 +20,9 @@ def test_every_error_is_in_the_tree_and_pickles(error: type[CosiError]) -> None:
 
 
 def test_a_conflict_cannot_be_made_without_a_pointer() -> None:
-    """defect 12.1/4: a version conflict without pointer crashed who asked what it is about."""
+    """differences: COSI 4: a version conflict without pointer crashed who asked what it is
+    about.
+    """
     with pytest.raises(TypeError):
         Conflict("what happened")  # type: ignore[call-arg]
     assert NotFound("what happened").pointer is None

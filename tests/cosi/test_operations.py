@@ -97,7 +97,7 @@ async def test_conflicts_are_retried(memory: InMemoryState) -> None:
     "anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})], ids=["trio"]
 )
 async def test_retries_end(memory: InMemoryState) -> None:
-    """defect 12.1/15: COSI retries without limit and without a pause."""
+    """differences: COSI 15: COSI retries without limit and without a pause."""
     state = Contested(memory, times=10**6)
     await memory.create(Resource.new("a", Note()))
     with pytest.raises(VersionConflict, match="update conflict"):
@@ -106,7 +106,7 @@ async def test_retries_end(memory: InMemoryState) -> None:
 
 
 async def test_watch_for_raises_when_its_watch_fails(memory: InMemoryState) -> None:
-    """defect 12.1/3: it ignored the error and hung."""
+    """differences: COSI 3: it ignored the error and hung."""
     stored = await memory.create(Resource.new("a", Note()))
     failures: list[Exception] = []
 
@@ -125,7 +125,9 @@ async def test_watch_for_raises_when_its_watch_fails(memory: InMemoryState) -> N
 
 
 async def test_an_overrun_ends_that_watch_and_no_other(memory: InMemoryState) -> None:
-    """defect 12.1/1: one failed watch took everything down. Here it is one error, at its reader."""
+    """differences: COSI 1: one failed watch took everything down. Here it is one error, at its
+    reader.
+    """
     stored = await memory.create(Resource.new("a", Note()))
     async with memory.watch(Note) as slow, memory.watch(Note) as quick:
         for _ in range(5):
@@ -140,7 +142,7 @@ async def test_an_overrun_ends_that_watch_and_no_other(memory: InMemoryState) ->
 
 
 async def test_teardown_and_destroy_survives_an_overrun(memory: InMemoryState) -> None:
-    """defect 12.1/1: what must happen in the end does not hang on having seen every event."""
+    """differences: COSI 1: what must happen in the end does not hang on having seen every event."""
     await memory.create(Resource.new("a", Note(), finalizers=("F",)))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(memory.teardown_and_destroy, Note, "a")
@@ -253,7 +255,7 @@ async def test_a_condition_is_not_asked_of_a_tombstone(state: State) -> None:
 
 
 async def test_the_creator_gets_what_was_stored(state: State) -> None:
-    """defect 12.1/8: ``created`` was not returned to the creator."""
+    """differences: COSI 8: ``created`` was not returned to the creator."""
     returned = await state.create(Resource.new("a", Note()))
     stored = await state.get(Note, "a")
     assert returned.metadata.created == stored.metadata.created

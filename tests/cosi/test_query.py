@@ -90,7 +90,7 @@ MISSING = None
 def test_a_term_matches_as_in_the_table(
     op: LabelOp, values: tuple[str, ...], label: str | None, plain: bool, inverted: bool
 ) -> None:
-    """defect 12.1/6: inverted terms dropped what lacks the label; COSI 2.1 says it matches."""
+    """differences: COSI 6: inverted terms dropped what lacks the label; they match it."""
     labels = {} if label is None else {"key": label}
     assert LabelTerm("key", op, values).matches(labels) is plain
     assert LabelTerm("key", op, values, invert=True).matches(labels) is inverted

@@ -1,9 +1,9 @@
 """The state suite over every state of this package that needs nothing but memory.
 
-Among its cases are the regression tests of defect 12.1/4 (every conflict names its resource),
-defect 12.1/5 (teardown races and owners), defect 12.1/6 (queries of several branches),
-defect 12.1/7 (a bookmark with a bookmark), defect 12.1/13 (incarnations) and defect 12.1/14 (owner
-and phase cannot be changed by an update); each says so where it stands.
+Among its cases are the regression tests of differences: COSI 4 (every conflict names its resource),
+differences: COSI 5 (teardown races and owners), differences: COSI 6 (queries of several branches),
+differences: COSI 7 (a bookmark with a bookmark), differences: COSI 13 (incarnations) and
+differences: COSI 14 (owner and phase cannot be changed by an update); each says so where it stands.
 """
 
 import pytest

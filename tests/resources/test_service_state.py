@@ -128,7 +128,7 @@ def test_down_is_over(phase: ServicePhase) -> None:
 
 
 def test_there_are_nine_phases() -> None:
-    """Weak point 11.1/13: Talos has a resource for a service only while that runs."""
+    """differences: Talos 13: Talos has a resource for a service only while that runs."""
     assert len(ServicePhase) == 9
 
 

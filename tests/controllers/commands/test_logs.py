@@ -28,7 +28,7 @@ def test_every_line_has_its_node_however_it_came() -> None:
 
 
 def test_a_line_without_end_is_not_kept_for_ever() -> None:
-    """weak point 11.1/14: a long line stops nothing and costs no memory."""
+    """differences: Talos 14: a long line stops nothing and costs no memory."""
     long = b"x" * (LONGEST + 1)
     assert _lines(long, long, b"\nnext\n") == b"n: " + long + long + b"\nn: next\n"
 

@@ -137,7 +137,7 @@ def test_a_log_that_is_not_there(served: Served, machine: ScriptedMachine) -> No
 
 
 def test_an_event_is_one_line(served: Served, machine: ScriptedMachine) -> None:
-    """weak point 11.1/19: talosctl breaks each of them in two."""
+    """differences: Talos 19: talosctl breaks each of them in two."""
     action = machine_pb2.ServiceStateEvent.Action
     machine.events = [
         event(

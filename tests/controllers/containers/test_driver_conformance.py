@@ -298,7 +298,9 @@ async def test_what_is_left_running_is_taken_over(runs: Runs, runtime: str) -> N
 
 
 async def test_what_ended_meanwhile_is_reported(runs: Runs, runtime: str) -> None:
-    """An exit that nobody saw is said to be unknown, not made up (race 1.4 talos@9a521f6)."""
+    """An exit that nobody saw is said to be unknown, not made up (differences: race
+    talos@9a521f6).
+    """
     first = runs.driver(runtime)
     async with first.open():
         preparation = await first.prepare("ext-a", runs.shell("sleep 1000"))

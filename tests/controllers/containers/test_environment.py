@@ -25,7 +25,7 @@ def test_a_value_may_hold_an_equals_sign_and_be_empty() -> None:
 
 
 def test_every_key_is_there_once_and_the_last_wins() -> None:
-    """Weak point 11.1/16: duplicates relied on runc to keep the last."""
+    """differences: Talos 16: duplicates relied on runc to keep the last."""
     assert process_environment((), {}, ["A=1", "B=2", "A=3"]) == ["B=2", "A=3"]
 
 

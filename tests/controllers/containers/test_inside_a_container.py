@@ -269,7 +269,7 @@ async def test_hosts_and_resolvers_are_the_hosts_and_read_only(
 async def test_a_file_of_the_host_that_is_replaced_by_another_is_the_old_one_until_the_next_start(
     driver: LocalDriver, runs: Runs
 ) -> None:
-    """Weak point 11.1/15: as in Talos. What is mounted is the file, not its name.
+    """differences: Talos 15: as in Talos. What is mounted is the file, not its name.
 
     A copy that followed the host's would have to be written in place, so that who reads it then
     sees half of it; and it is the host's own file that the specification of a service names.
@@ -411,7 +411,7 @@ async def test_what_is_written_to_a_writable_root_filesystem_survives_a_start_bu
 async def test_the_layer_is_wiped_at_the_start_of_a_read_only_service(
     driver: LocalDriver, runs: Runs
 ) -> None:
-    """Weak point 11.1/7: the layer was never cleaned."""
+    """differences: Talos 7: the layer was never cleaned."""
     writable = Security(writeable_rootfs=True)
     await inside(driver, runs, "touch /new", security=writable)
     assert await inside(driver, runs, "test -e /new || echo gone") == "gone"

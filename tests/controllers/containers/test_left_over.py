@@ -1,4 +1,4 @@
-"""Each directory below `run/cosi/containers` is judged by itself (issue 14, 6)."""
+"""Each directory below `run/cosi/containers` is judged by itself."""
 
 import logging
 import signal

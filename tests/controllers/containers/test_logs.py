@@ -228,7 +228,7 @@ async def test_a_log_is_not_there_before_its_first_run(paths: Paths) -> None:
 async def test_a_line_of_ten_mebibytes_and_those_after_it_are_kept(
     tmp_path: Path, paths: Paths
 ) -> None:
-    """Weak point 11.1/14: in Talos a line of 64 KiB ends a service's log for good."""
+    """differences: Talos 14: in Talos a line of 64 KiB ends a service's log for good."""
     logs = Logs(paths, Reports())
     log = logs.register("ext-a")
     line = b"x" * (10 * 1024 * 1024) + b"\nafter\n"

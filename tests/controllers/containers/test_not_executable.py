@@ -1,4 +1,4 @@
-"""A program that cannot be executed: how that ended, and why, is never lost (issue 14, 2).
+"""A program that cannot be executed: how that ended, and why, is never lost.
 
 Twenty starts in the suite, 200 in `make soak`, on a machine that is kept busy.
 """

@@ -51,7 +51,7 @@ def test_changes_are_kept_if_asked_for_and_forgotten_otherwise(overlay: Overlay)
 
 
 def test_mounts_do_not_stack(overlay: Overlay) -> None:
-    """Weak point 11.1/7: each retry mounted another one on top."""
+    """differences: Talos 7: each retry mounted another one on top."""
     for _ in range(3):
         overlay.mount(keep_changes=False)
         assert mounted_times(overlay.rootfs) == 1

@@ -88,7 +88,7 @@ def test_a_document_that_is_refused(text: str, problem: str) -> None:
     ],
 )
 def test_a_name_that_is_refused(name: str, problem: str) -> None:
-    """Guards weak point 11.1/10: a name with ``../`` escapes the directory."""
+    """Guards differences: Talos 10: a name with ``../`` escapes the directory."""
     text = FOO.replace("foo", name) + "environment: [A=B]"
     assert [line.partition("error: ")[2] for line in problems(text)] == [problem]
 

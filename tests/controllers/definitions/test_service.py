@@ -130,7 +130,7 @@ def test_talos_validate(text: str, errors: str) -> None:
     "name", ["a--b", "a-", "-a", "_a", "a_-b", "x" * 73, "-", "a__b"], ids=lambda name: name[:8]
 )
 def test_a_name_that_no_runtime_takes_is_refused_when_it_is_read(name: str) -> None:
-    """Guards weak point 11.1/3: Talos accepts it, and the container can never be made."""
+    """Guards differences: Talos 3: Talos accepts it, and the container can never be made."""
     reading = read(f"name: '{name}'\nrestart: always\ncontainer: {{entrypoint: x}}\n")
     assert reading.fault is Fault.INVALID
     assert (reading.problems[0].line, reading.problems[0].column) == (1, 7)
@@ -434,13 +434,13 @@ def test_messages_are_short_and_harmless_to_a_terminal() -> None:
     ],
 )
 def test_unknown_keys_load_and_are_warned_about(text: str, warning: str) -> None:
-    """Guards weak point 11.1/2: typos in keys vanish silently."""
+    """Guards differences: Talos 2: typos in keys vanish silently."""
     assert read(GOOD + text).spec is not None
     assert problems(GOOD + text) == [warning]
 
 
 def test_the_oci_spelling_of_id_mappings_is_unknown_as_on_talos() -> None:
-    """Guards weak point 11.1/2: ``uidMappings`` is ignored, and nobody says so."""
+    """Guards differences: Talos 2: ``uidMappings`` is ignored, and nobody says so."""
     mount = "mounts: [{destination: /a, source: /b, uidMappings: [{containerID: 1}]}]"
     text = GOOD.replace("./a}", f"./a, {mount}}}")
     assert good(text).container.mounts == (Mount(destination="/a", source="/b"),)

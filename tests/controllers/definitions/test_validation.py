@@ -66,7 +66,7 @@ def test_the_examples_are_valid() -> None:
     assert list(validate([definitions, *EXAMPLES.rglob("config.yaml")])) == []
 
 
-# -- across the files of one machine (issue 14, item 30) -------------------------------------------
+# -- across the files of one machine -------------------------------------------
 
 
 def depending(name: str, *services: str) -> str:

@@ -114,7 +114,7 @@ def test_each_kind_of_dependency(
         (ServiceState(phase=ServicePhase.RUNNING, healthy=False, checked=True), False),
         (ServiceState(phase=ServicePhase.RUNNING, checked=True), False),
         (ServiceState(phase=ServicePhase.SKIPPED), True),
-        # race 1.4 talos@b1abd9c: between two runs a service is Finished for a moment.
+        # differences: race talos@b1abd9c: between two runs a service is Finished for a moment.
         (ServiceState(phase=ServicePhase.FINISHED), False),
         (ServiceState(phase=ServicePhase.FAILED), False),
         (ServiceState(phase=ServicePhase.WAITING), False),
@@ -129,7 +129,7 @@ def test_up_is_running_and_not_known_to_be_unhealthy_or_skipped(
 
 
 def test_a_cycle_is_said_and_is_impossible() -> None:
-    """Weak point 11.1/5: Talos waits for ever and does not say why."""
+    """differences: Talos 5: Talos waits for ever and does not say why."""
     facts = Facts(services={"ext-b": ServiceState()}, cycle=("ext-a", "ext-b", "ext-a"))
     found = gate(service({"service": "ext-b"}, {"time": True}), facts)
     text = 'service "ext-a" -> "ext-b" -> "ext-a"'
@@ -143,7 +143,7 @@ def test_a_member_of_a_cycle_that_runs_nevertheless_is_waited_for_no_more() -> N
 
 
 def test_what_this_machine_does_not_provide_is_said_and_is_impossible() -> None:
-    """Weak point 11.1/17: in Talos's container mode ``configuration: true`` waits for ever."""
+    """differences: Talos 17: in Talos's container mode ``configuration: true`` waits for ever."""
     found = gate(service({"time": True}), Facts(provided=EVERY_FACT - {Fact.TIME}))
     assert found.waiting_for == found.impossible == ("time sync (not provided by this machine)",)
 

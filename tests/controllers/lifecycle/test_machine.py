@@ -152,7 +152,7 @@ def test_a_closing_gate_stops_nothing() -> None:
 
 
 def test_a_container_waits_until_the_files_of_its_own_config_are_written() -> None:
-    """Weak point 11.1/10: files and service change in one order, never the other."""
+    """differences: Talos 10: files and service change in one order, never the other."""
     life = Lifecycle("ext-a")
     life.update(container(config_version="2"), OPEN.evolve(config_version="1"))
     assert said(life)[1:] == ["[Waiting]: Waiting for extension service config"]
@@ -242,7 +242,7 @@ TASK = f'task "ext-a" failed: exit code 1 {LAST}'
 def test_how_a_start_ends_is_a_table(
     stage: Stage, outcome: Outcome, restart: Restart, expected: str
 ) -> None:
-    """Talos 1.14, "Restart policies". Weak point 11.1/6: a failed preparation is in it, too."""
+    """Talos 1.14, "Restart policies". differences: Talos 6: a failed preparation is in it, too."""
     life = in_stage(stage, restart)
     life.handle(outcome)
     while life.stage in {Stage.REAPING, Stage.RELEASING}:
@@ -260,9 +260,9 @@ def test_the_second_run_begins_with_the_container_and_says_only_that_it_runs() -
 
 
 def test_a_failed_preparation_is_tried_again_from_the_beginning() -> None:
-    """Weak point 11.1/6: in Talos it is final whatever the policy says.
+    """differences: Talos 6: in Talos it is final whatever the policy says.
 
-    Weak point 11.1/7: and there it leaves the overlay mounted.
+    differences: Talos 7: and there it leaves the overlay mounted.
     """
     life = in_stage(Stage.CREATING)
     life.handle(Failed("mkdir /var/foo: read-only file system"))
@@ -302,7 +302,7 @@ def test_a_stop_sends_sigterm_then_sigkill() -> None:
 
 
 def test_the_exit_code_of_a_stopped_service_is_kept() -> None:
-    """Weak point 11.1/11."""
+    """differences: Talos 11."""
     life = in_stage(Stage.RUNNING)
     ask(life, STOP)
     bring_down(life)
@@ -310,7 +310,7 @@ def test_the_exit_code_of_a_stopped_service_is_kept() -> None:
 
 
 def test_what_goes_wrong_in_a_stop_is_kept_in_the_events() -> None:
-    """Weak point 11.1/11: Talos swallows the errors of a stop."""
+    """differences: Talos 11: Talos swallows the errors of a stop."""
     life = in_stage(Stage.RUNNING)
     ask(life, STOP)
     life.handle(Failed("failed to send SIGTERM"))
@@ -372,7 +372,7 @@ def test_an_explicit_stop_wins_over_a_restart_under_way(stage: Stage) -> None:
 
 
 def test_a_stop_of_what_does_not_run_does_not_end_the_next_start() -> None:
-    """Weak point 11.1/11: in Talos the stop token stays in its slot."""
+    """differences: Talos 11: in Talos the stop token stays in its slot."""
     life = in_stage(Stage.WAITING)
     ask(life, STOP, 1)
     ask(life, STOP, 2)
@@ -382,7 +382,7 @@ def test_a_stop_of_what_does_not_run_does_not_end_the_next_start() -> None:
 
 
 def test_a_persons_stop_is_undone_by_neither_a_config_change_nor_a_rescan() -> None:
-    """Weak point 11.1/9; weak point 11.1/1: a rescan starts everything that does not run."""
+    """differences: Talos 9; differences: Talos 1: a rescan starts everything that does not run."""
     life = in_stage(Stage.RUNNING)
     ask(life, STOP)
     bring_down(life)
@@ -497,7 +497,7 @@ def test_a_changed_container_replaces_nothing_until_it_could_start() -> None:
 
 
 def test_the_first_config_of_a_running_service_is_applied() -> None:
-    """Weak point 11.1/9: Talos takes version 1 for the one that the service waited for."""
+    """differences: Talos 9: Talos takes version 1 for the one that the service waited for."""
     life = in_stage(Stage.RUNNING)
     first = container(environment=["A=1"], config_version="1")
     life.update(first, OPEN)

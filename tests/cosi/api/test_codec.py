@@ -84,7 +84,7 @@ def test_a_type_that_nobody_registered_travels_byte_for_byte() -> None:
 
 
 def test_a_tombstone_has_an_empty_spec_and_comes_back_as_one() -> None:
-    """Defect 12.1/8: tombstones lose their identity."""
+    """differences: COSI 8: tombstones lose their identity."""
     tombstone = Tombstone(Pointer("runtime", "Things.test.cosi.dev", "a"), 7)
 
     message = Message.FromString(encode(tombstone))

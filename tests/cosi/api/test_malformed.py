@@ -94,7 +94,7 @@ async def test_an_empty_watch_stands(address: str) -> None:
 async def test_an_update_without_options_accepts_any_phase(
     address: str, state: InMemoryState
 ) -> None:
-    """Defect 12.1/8: in COSI it ends the server."""
+    """differences: COSI 8: in COSI it ends the server."""
     stored = await state.create(Resource.new("a", Thing()))
     await state.teardown(Thing, "a")
     current = await state.get(Thing, "a")
@@ -110,7 +110,7 @@ async def test_an_update_without_options_accepts_any_phase(
 async def test_a_label_term_without_values_matches_nothing(
     address: str, state: InMemoryState, op: LabelTerm.Operation
 ) -> None:
-    """Defect 12.1/8: in COSI it ends the server."""
+    """differences: COSI 8: in COSI it ends the server."""
     await state.create(Resource.new("a", Thing(), labels={"app": "x"}))
     term = LabelQuery(terms=[LabelTerm(key="app", op=op)])
     request = state_pb2.ListRequest(

@@ -102,7 +102,7 @@ async def test_a_server_that_forgot_ends_the_watch_with_an_invalid_bookmark(
 
 
 async def test_the_budget_begins_at_the_failure(state: InMemoryState, socket: Path) -> None:
-    """Defect 12.1/2: a watch that was healthy for longer than the budget is never retried."""
+    """differences: COSI 2: a watch that was healthy for longer than the budget is never retried."""
     async with remote_at(socket, budget_seconds=0.5) as remote:
         async with serve(state, UnixListener(socket)):
             watch = await remote.watch(Thing, start=Start(bookmarked=True)).__aenter__()
@@ -145,7 +145,7 @@ async def test_a_server_that_is_not_there_is_said_at_once(socket: Path) -> None:
 
 
 async def test_a_reader_that_fell_behind_is_told_and_can_go_on(socket: Path) -> None:
-    """Defect 12.1/8: an Errored event carries only a text."""
+    """differences: COSI 8: an Errored event carries only a text."""
     state = InMemoryState(history=HistorySize(initial=10, maximum=10, gap=1))
     async with serve(state, UnixListener(socket)), remote_at(socket) as remote:
         async with remote.watch(Thing, start=Start(bookmarked=True)) as watch:

@@ -42,7 +42,7 @@ async def test_what_a_client_writes_comes_to_the_server_as_a_payload(
 async def test_created_is_returned_to_the_creator(
     state: InMemoryState, remote: RemoteState
 ) -> None:
-    """Defect 12.1/8: the creator learns version, updated and owner only."""
+    """differences: COSI 8: the creator learns version, updated and owner only."""
     created = await remote.create(Resource.new("a", FULL))
 
     assert created.metadata.created == (await state.get(Thing, "a")).metadata.created
@@ -117,7 +117,7 @@ async def test_errors_keep_their_class_their_pointer_and_their_text(
     state: InMemoryState,
     remote: RemoteState,
 ) -> None:
-    """Defect 12.1/8: classes are lost on the wire."""
+    """differences: COSI 8: classes are lost on the wire."""
     await state.create(Resource.new("a", Thing()), owner="me")
 
     with pytest.raises(error) as caught:

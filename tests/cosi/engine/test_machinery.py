@@ -133,7 +133,7 @@ class TestOutcome:
         assert await outcome_of(fail()) is error
 
     async def test_a_cancellation_of_its_own_making_is_a_failure(self) -> None:
-        """Defect 12.1/10."""
+        """differences: COSI 10."""
 
         async def escape() -> None:
             escaped: BaseException | None = None

@@ -44,7 +44,7 @@ class TestWatched(RuntimeConformance):
 
 
 class TestWatchedWithHistoryOfTwo(RuntimeConformance):
-    """Watches overrun all the time, and are listed again (defect 12.1/1)."""
+    """Watches overrun all the time, and are listed again (differences: COSI 1)."""
 
     @pytest.fixture
     def runtime(self) -> Runtime:

@@ -335,7 +335,9 @@ async def test_a_payload_of_another_class_is_refused(hands: Hands) -> None:
 
 
 async def test_an_output_that_is_held_waits_its_turn(cosi: Harness, hands: Hands) -> None:
-    """Defect 12.1/4 (transform's dead skip rule): a phase conflict on an output is no failure."""
+    """differences: COSI 4 (transform's dead skip rule): a phase conflict on an output is no
+    failure.
+    """
     await hands.texts.apply("a", Text(text="old"))
     await cosi.state.add_finalizer(Text, "a", "reader")
     assert not await hands.texts.remove("a")

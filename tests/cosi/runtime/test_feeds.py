@@ -130,7 +130,7 @@ async def cosi(far: Far, anyio_backend: object) -> AsyncGenerator[Harness]:
 async def test_a_watch_is_opened_when_somebody_listens_and_closed_with_the_last(
     cosi: Harness, far: Far
 ) -> None:
-    """Defect 12.1/9: COSI never closes a watch."""
+    """differences: COSI 9: COSI never closes a watch."""
     one, two = Onlooker(), Onlooker()
     two.name = "two"
     cosi.start(one, two)
@@ -174,9 +174,9 @@ async def test_a_line_that_breaks_is_resumed_from_its_bookmark(cosi: Harness, fa
 async def test_a_watch_that_overruns_is_listed_again_and_deletions_are_told(
     cosi: Harness, far: Far, error: type[Exception]
 ) -> None:
-    """Defect 12.1/1: in COSI one overrun stops the whole runtime (talos #8157, #10845).
+    """differences: COSI 1: in COSI one overrun stops the whole runtime (talos #8157, #10845).
 
-    Weak point 11.1/12: and in Talos a condition waits for ever, and says nothing.
+    differences: Talos 12: and in Talos a condition waits for ever, and says nothing.
     """
     onlooker, mapped = Onlooker(), MappedOnlooker()
     cosi.start(onlooker, mapped)

@@ -225,7 +225,7 @@ async def test_a_skip_is_said_and_not_retried(
 
 
 async def test_finalize_is_repeated_until_it_succeeds(cosi: Harness) -> None:
-    """Defect 12.1/11: no way out of a teardown leaves the finalizer behind."""
+    """differences: COSI 11: no way out of a teardown leaves the finalizer behind."""
     keyed = Keyed(ok, fail, lambda *_: Requeue(after=5))
     cosi.start(keyed)
     await cosi.given("a", Number())
@@ -268,7 +268,7 @@ async def test_a_weak_primary_is_seen_in_every_phase_and_not_held(cosi: Harness)
 
 
 async def test_a_cancellation_of_its_own_making_is_a_failure_of_the_key(cosi: Harness) -> None:
-    """Defect 12.1/10: COSI takes it for success."""
+    """differences: COSI 10: COSI takes it for success."""
 
     class Escapes(Keyed):
         async def reconcile(self, number: Resource[Number], /) -> Requeue | None:

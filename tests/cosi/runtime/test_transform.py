@@ -70,7 +70,7 @@ async def test_a_chain_follows_and_unwinds(cosi: Harness) -> None:
 
 
 async def test_none_means_that_there_should_be_none_and_leaks_no_finalizer(cosi: Harness) -> None:
-    """Defect 12.1/11: in COSI the finalizer stays when the mapping has become none."""
+    """differences: COSI 11: in COSI the finalizer stays when the mapping has become none."""
     cosi.start(spell)
     await cosi.given("a", Number(value=1))
     await cosi.given("a", Number(value=0))
@@ -97,7 +97,7 @@ async def test_a_skip_leaves_the_output_as_it_is(cosi: Harness) -> None:
 
 
 async def test_an_input_that_returns_while_its_old_output_drains(cosi: Harness) -> None:
-    """Defect 12.1/4, race 1.4 cosi-project/runtime PR#202: no failure, and it comes back."""
+    """differences: COSI 4, differences: race PR#202: no failure, and it comes back."""
     cosi.start(spell)
     await cosi.given("a", Number(value=1))
     await cosi.state.add_finalizer(Text, "a", "reader")

@@ -90,7 +90,9 @@ def marshaler(request: pytest.FixtureRequest) -> Marshaler:
 
 
 def test_everything_comes_back(marshaler: Marshaler) -> None:
-    """defect 12.1/6: created and updated come back to the microsecond; and uid, defect 12.1/13."""
+    """differences: COSI 6: created and updated come back to the microsecond; and uid,
+    differences: COSI 13.
+    """
     resource = full()
     assert fields(through(marshaler, resource)) == fields(resource)
 
@@ -353,7 +355,7 @@ def test_no_record_is_like_another_and_none_shows_anything() -> None:
 
 
 def test_a_key_can_be_replaced() -> None:
-    """defect 12.1/16: encryption lacks key rotation."""
+    """differences: COSI 16: encryption lacks key rotation."""
     before = encrypted(KeyRing("old", {"old": OLD}))
     resource = full()
     assert encrypted().unmarshal(before.marshal(resource), resource.pointer) == resource
@@ -362,7 +364,7 @@ def test_a_key_can_be_replaced() -> None:
 
 
 def test_a_key_that_came_later_is_asked_for() -> None:
-    """defect 12.1/16: encryption lacks key rotation."""
+    """differences: COSI 16: encryption lacks key rotation."""
     rings = iter([KeyRing("old", {"old": OLD}), RING])
     encryption = Encryption(YamlMarshaler(), lambda: next(rings))
     encryption.marshal(full())
@@ -372,7 +374,7 @@ def test_a_key_that_came_later_is_asked_for() -> None:
 
 
 def test_records_cannot_be_swapped() -> None:
-    """defect 12.1/16: encryption lacks address binding."""
+    """differences: COSI 16: encryption lacks address binding."""
     lenient = Encryption(Raw(b"anything"), RING)
     data = lenient.marshal(full(id="a"))
     with pytest.raises(StoreError, match="gcm open failed: message authentication failed"):
@@ -383,7 +385,7 @@ def test_records_cannot_be_swapped() -> None:
 
 
 def test_records_of_cosi_are_read_with_any_key_and_cannot_be_swapped_either() -> None:
-    """defect 12.1/16: what was written without an address says it inside."""
+    """differences: COSI 16: what was written without an address says it inside."""
     resource = full()
     for key in (OLD, NEW):
         assert encrypted().unmarshal(cosi_record(resource, key), resource.pointer) == resource
@@ -428,7 +430,7 @@ def test_what_is_no_record_is_refused_in_cosis_words(data: bytes, why: str) -> N
 
 
 def test_a_failure_to_get_the_key_is_not_remembered() -> None:
-    """defect 12.1/16 and cosi.md 5.2: COSI caches what the provider said, a failure included."""
+    """differences: COSI 16: COSI caches what the provider said, a failure included."""
     answers: list[KeyRing | Exception] = [OSError("vault is sealed"), OSError("still"), RING]
 
     def ask() -> KeyRing:

@@ -37,7 +37,9 @@ class Fact(Spec, type="Facts.sqlite.example.org"):
 
 
 async def test_everything_survives_a_restart_exactly(file: Path) -> None:
-    """defect 12.1/6: COSI's created loses what is below a second; and uid, defect 12.1/13."""
+    """differences: COSI 6: COSI's created loses what is below a second; and uid, differences:
+    COSI 13.
+    """
     async with SQLiteStore(file) as store:
         state = InMemoryState(store=store)
         await state.create(
@@ -89,7 +91,7 @@ async def test_created_is_kept_whoever_forgets_it(file: Path) -> None:
 
 
 async def test_an_old_incarnation_does_not_come_back_with_a_restart(file: Path) -> None:
-    """defect 12.1/13: a writer who read before destroy, create and restart is refused."""
+    """differences: COSI 13: a writer who read before destroy, create and restart is refused."""
     async with SQLiteStore(file) as store:
         state = InMemoryState(store=store)
         stale = await state.create(note("a"))
@@ -284,7 +286,7 @@ OLD, NEW = os.urandom(32), os.urandom(32)
 
 
 async def test_an_old_key_can_be_dropped_after_rewriting(file: Path) -> None:
-    """defect 12.1/16: encryption lacks key rotation."""
+    """differences: COSI 16: encryption lacks key rotation."""
     before = Encryption(YamlMarshaler(), KeyRing("old", {"old": OLD}))
     both = Encryption(YamlMarshaler(), KeyRing("new", {"new": NEW, "old": OLD}))
     after = Encryption(YamlMarshaler(), KeyRing("new", {"new": NEW}))
@@ -313,7 +315,7 @@ async def test_a_plain_store_can_become_encrypted_and_compressed(file: Path) -> 
 
 
 async def test_records_swapped_in_the_file_are_noticed(file: Path) -> None:
-    """defect 12.1/16: encryption lacks address binding."""
+    """differences: COSI 16: encryption lacks address binding."""
     sealed = Encryption(YamlMarshaler(), KeyRing("new", {"new": NEW}))
     async with SQLiteStore(file, marshaler=sealed) as store:
         await store.put(note("guest"))
