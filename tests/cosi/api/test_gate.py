@@ -20,8 +20,6 @@ from cosi.resource import Resource
 from cosi.store.memory import InMemoryState
 from tests.cosi.api.things import Thing
 
-NOBODY = 65_534
-
 
 async def test_the_socket_is_its_owners_and_goes_with_the_server(
     state: InMemoryState, tmp_path: Path
@@ -56,9 +54,9 @@ async def test_peer_credentials_are_checked(
 ) -> None:
     """The mode of the file can be changed by accident; who is at the other end cannot."""
     caplog.set_level(logging.WARNING)
-    only_nobody = UnixListener(socket, uids=frozenset({NOBODY}))
+    only_another = UnixListener(socket, uids=frozenset({os.geteuid() + 1}))
 
-    async with serve(state, only_nobody) as (address,), connect(address) as remote:
+    async with serve(state, only_another) as (address,), connect(address) as remote:
         with pytest.raises(Unavailable):
             await remote.list(Thing)
 
