@@ -67,7 +67,8 @@ class RunState:
     def plausible(self) -> bool:
         """Whether a program of ours can have written it."""
         numbers = type(self.pid) is int and type(self.start_time) is int
-        return numbers and self.pid >= 0 and isinstance(self.container, dict)
+        is_object = type(self.container) is dict  # it was read: the annotation promises nothing
+        return numbers and self.pid >= 0 and is_object
 
     def process(self) -> Process | None:
         """Take hold of it, if it is still there, if only as a zombie."""

@@ -62,7 +62,9 @@ def _server(ctx: click.Context) -> Server:
 
     options = given(ctx)
     options["socket"] = options["socket"] or SOCKET
-    server = server_of(**{**options, **{name: options[name] or () for name in _SEVERAL}})
+    for name in _SEVERAL:
+        options[name] = options[name] or ()
+    server = server_of(**options)
     return replace(server, nodes=server.nodes[:1])
 
 

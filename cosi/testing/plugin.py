@@ -47,7 +47,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _is_anyios(metafunc: pytest.Metafunc) -> bool:
     """Whether ``anyio_backend`` is anyio's own fixture."""
-    found = metafunc.definition._fixtureinfo.name2fixturedefs.get("anyio_backend", ())
+    info = metafunc.definition._fixtureinfo  # pyright: ignore[reportPrivateUsage]  # no public way to ask
+    found = info.name2fixturedefs.get("anyio_backend", ())
     return bool(found) and found[-1].func.__module__ == "anyio.pytest_plugin"
 
 
