@@ -36,7 +36,7 @@ from resources.path_status import PathStatus
 from resources.service_gate import ServiceGate
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import ServicePhase, ServiceState
-from tests.soak import quantity
+from tests.soak import Campaign, quantity
 
 __all__ = ["anyio_backend"]
 
@@ -252,13 +252,13 @@ def is_a_matter_of_time(before: World, after: World) -> bool:
 
 
 @pytest.mark.lengthy
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 async def test_the_order_in_which_two_sources_change_does_not_matter(
-    pair: tuple[str, str],
+    pair: tuple[str, str], campaign: Campaign
 ) -> None:
     fate = random.Random(f"{SEED} {pair}")
-    for _ in range(quantity(4, 100)):
+    for _ in campaign("changes", of=100, suite=4):
         before, after = a_change(fate, pair)
         right = await by_themselves(before, after, pair)
         timely = is_a_matter_of_time(before, after)
@@ -268,7 +268,7 @@ async def test_the_order_in_which_two_sources_change_does_not_matter(
             for each in sorted(schedules(before, after, pair), key=repr)
             if all(spec is not None or kind is ServiceRequest for kind, spec in each)
         ]
-        for arrivals in fate.sample(every, min(len(every), quantity(8, 1000))):
+        for arrivals in fate.sample(every, min(len(every), quantity(8, 24))):
             for gap in ("settled", "at once", "lingering"):
                 found = await Order(before, gap).play(arrivals)
                 # What stops holding while the container still ends is waited for.

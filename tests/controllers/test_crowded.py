@@ -32,12 +32,12 @@ from cosi.resource import AnySpec, Kind, Resource
 from resources.service_state import ServicePhase, ServiceState
 from tests.controllers.limited import Log, open_files, running
 from tests.cosi.cli.program import ROOT
-from tests.soak import quantity
+from tests.soak import Campaign, quantity
 
 OPEN_FILES = 1_024
 SILENT = quantity(150, 450)
 QUERY_BYTES = quantity(700_000, 3 * 1024 * 1024)
-ROUNDS = quantity(1, 3)
+ROUNDS = 10
 RESOURCES = quantity(100, 1_000)
 # On a machine that does much else beside; what this guards against took 13 s, or never ended.
 ANSWER_SECONDS = 5.0
@@ -124,10 +124,12 @@ def silent(machine: Crowded, stack: ExitStack) -> None:
 
 
 @pytest.mark.timeout(TIMEOUT_SECONDS)
-async def test_silent_connections_leave_supervision_what_it_needs(machine: Crowded) -> None:
+async def test_silent_connections_leave_supervision_what_it_needs(
+    machine: Crowded, campaign: Campaign
+) -> None:
     """At `ulimit -n 1024` about 450 ended the Unix-socket API, and every start of a service."""
     async with asked_every_second(machine):
-        for _ in range(ROUNDS):
+        for _ in campaign("rounds", of=ROUNDS, suite=1):
             with ExitStack() as connections:
                 await anyio.to_thread.run_sync(silent, machine, connections)
                 assert open_files(machine.pid) < OPEN_FILES * 3 / 4
@@ -153,7 +155,9 @@ DEAR = Query(labels=(tuple(Term("n", LabelOp.LT_NUMERIC, ("1000000",)) for _ in 
 
 
 @pytest.mark.timeout(TIMEOUT_SECONDS)
-async def test_huge_and_dear_queries_do_not_stop_the_machine(machine: Crowded) -> None:
+async def test_huge_and_dear_queries_do_not_stop_the_machine(
+    machine: Crowded, campaign: Campaign
+) -> None:
     """One List with a label query of 0.7 MiB stopped the event loop for 13 s."""
     async with connect(machine.local) as state:
         for number in range(RESOURCES):
@@ -166,7 +170,7 @@ async def test_huge_and_dear_queries_do_not_stop_the_machine(machine: Crowded) -
         open_channel(machine.local) as channel,
         connect(machine.local) as state,
     ):
-        for _ in range(ROUNDS):
+        for _ in campaign("rounds", of=ROUNDS, suite=1):
             async with anyio.create_task_group() as tasks:
                 for _ in range(4):
                     tasks.start_soon(refused, channel, query)

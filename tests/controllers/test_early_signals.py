@@ -23,11 +23,11 @@ from controllers.paths import Paths
 from tests.controllers.containers.conftest import OCI_RUNTIMES, paths, rootfs
 from tests.controllers.containers.runs import Runs
 from tests.program.process import Program
-from tests.soak import quantity
+from tests.soak import Campaign
 
 __all__ = ["paths", "rootfs"]
 
-SIGNALS = quantity(6, 200)
+SIGNALS = 200
 SEED = os.environ.get("COSI_SEED", "1")
 SERVICES = 4
 LONGEST_START = 2.0
@@ -117,15 +117,18 @@ def machine(
 
 
 @pytest.mark.lengthy
-@pytest.mark.timeout(300 + 15 * SIGNALS)
-def test_a_signal_at_a_random_moment_of_a_restart_leaves_nothing(machine: Machine) -> None:
+@pytest.mark.timeout(300)
+def test_a_signal_at_a_random_moment_of_a_restart_leaves_nothing(
+    machine: Machine, campaign: Campaign
+) -> None:
     """Before the program has begun, the signal ends it at once; then it does not exit with 0."""
     fate = random.Random(SEED)
     began = time.monotonic()
     before = machine.leave_all_running()
     start = min(time.monotonic() - began, LONGEST_START)
-    orderly = 0
-    for _ in range(SIGNALS):
+    orderly = signals = 0
+    for number in campaign("signals", of=SIGNALS, suite=6):
+        signals = number + 1
         code = machine.stopped_after(1.2 * start * fate.random() ** 2)
         if code == -signal.SIGTERM:
             assert machine.stopped_after(start) == 0, machine.log
@@ -137,7 +140,7 @@ def test_a_signal_at_a_random_moment_of_a_restart_leaves_nothing(machine: Machin
         before = machine.leave_all_running() if fate.random() < 0.5 else []
     assert machine.stopped_after(start) == 0, machine.log
     assert machine.runs.left_behind() == []
-    assert orderly > SIGNALS / 2
+    assert orderly > signals / 2
     assert "Traceback" not in machine.log
 
 

@@ -20,10 +20,10 @@ from controllers.lifecycle import texts
 from resources.container_spec import ContainerSpec
 from tests.controllers.containers.conftest import OCI_RUNTIMES
 from tests.controllers.containers.runs import Runs, zombies
-from tests.soak import quantity
+from tests.soak import Campaign
 
 AT_ONCE = 20
-STARTS = quantity(AT_ONCE, 200)
+STARTS = 200
 
 # What is in the file, what the kernel says of it, and what we say besides.
 CASES = {
@@ -76,8 +76,10 @@ def busy_machine() -> Iterator[None]:
 @pytest.mark.root
 @pytest.mark.runc
 @pytest.mark.lengthy
-@pytest.mark.timeout(60 + 2 * STARTS)
-async def test_under_runc_it_is_always_exit_code_1_and_the_last_line(runs: Runs) -> None:
+@pytest.mark.timeout(120)
+async def test_under_runc_it_is_always_exit_code_1_and_the_last_line(
+    runs: Runs, campaign: Campaign
+) -> None:
     driver = runs.driver("runc")
     names = list(CASES)
     services = [
@@ -94,7 +96,7 @@ async def test_under_runc_it_is_always_exit_code_1_and_the_last_line(runs: Runs)
             wrong.append(said)
 
     with busy_machine():
-        for _ in range(STARTS // AT_ONCE):
+        for _ in campaign(f"times {AT_ONCE} starts", of=STARTS // AT_ONCE, suite=1):
             async with driver.open(), create_task_group() as tasks:
                 for case, container in services:
                     tasks.start_soon(start, case, container)

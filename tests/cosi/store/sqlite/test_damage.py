@@ -29,7 +29,7 @@ from tests.cosi.store.sqlite.notes import (
     note,
     rows,
 )
-from tests.soak import quantity
+from tests.soak import Campaign
 
 PAGE = 4096
 
@@ -73,7 +73,7 @@ async def is_noticed(file: Path, kept: list[tuple[Any, ...]]) -> bool:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("part", ["database", "its header", "its log", "its mark"])
-async def test_no_flipped_bit_is_loaded_silently(file: Path, part: str) -> None:
+async def test_no_flipped_bit_is_loaded_silently(file: Path, part: str, campaign: Campaign) -> None:
     """What is loaded is what was acknowledged, or the error names the file; and it can be mended.
 
     The first page of a database, and what a kill leaves of a log that nothing has moved yet.
@@ -84,8 +84,9 @@ async def test_no_flipped_bit_is_loaded_silently(file: Path, part: str) -> None:
     suffix = {"its log": "-wal", "its mark": "-acknowledged"}.get(part, "")
     bits = 8 * (100 if part == "its header" else beside(source, suffix).stat().st_size)
     chance = random.Random(20)
-    cases, noticed, lost = quantity(40, 300), 0, 0
-    for _ in range(cases):
+    cases = noticed = lost = 0
+    for number in campaign("flips", of=300, suite=40):
+        cases = number + 1
         damaged = copied(source, file.parent / "damaged")
         flip(beside(damaged, suffix), chance.randrange(bits))
         if await is_noticed(damaged, kept):
