@@ -4,6 +4,7 @@ sdist."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -46,10 +47,20 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git has: a build writes metadata beside the sources, which others read."""
+    copy = tmp_path_factory.mktemp("tree")
+    for name in run("git", "ls-files").splitlines():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     offline = ("--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
-    run(sys.executable, "-m", "pip", "wheel", *offline, "--wheel-dir", folder, ROOT)
+    run(sys.executable, "-m", "pip", "wheel", *offline, "--wheel-dir", folder, tree)
     return next(folder.glob("*.whl"))
 
 
@@ -72,10 +83,10 @@ def test_it_lives_beside_a_users_own_controllers_and_resources(wheel: Path, tmp_
     assert "Usage: " in shown
 
 
-def test_a_source_distribution_is_complete(tmp_path: Path) -> None:
+def test_a_source_distribution_is_complete(tree: Path, tmp_path: Path) -> None:
     """Everything that git has, so that its tests and its make targets run."""
     code = f"import build_backend; print(build_backend.build_sdist({str(tmp_path)!r}))"
-    run(sys.executable, "-c", code)
+    run(sys.executable, "-c", code, cwd=tree)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         there = {name.partition("/")[2] for name in archive.getnames()}
     tracked = set(run("git", "ls-files").splitlines())
