@@ -172,6 +172,7 @@ class OCIDriver(LocalDriver):
     ) -> Process:
         """Start the container; what is left of an older one of that name goes first."""
         await self._runtime.delete(directory.id, directory.runtime_log)
+        directory.forget_pid()
         # Before it may run, so that the next supervisor knows what it was made from, and after,
         # so that nobody has to ask the runtime who it is.
         to_come = RunState.to_come(self.name, container)

@@ -164,6 +164,11 @@ class RunDirectory:
             raise OSError(errno.EEXIST, "is no FIFO", str(self.fifo))
         return self.open_fifo() if there else None
 
+    def forget_pid(self) -> None:
+        """Take away the pid file; crun would write to where a link in its place leads."""
+        for name in (_PID, f".{_PID}"):
+            self._beneath.remove(self.path / name)
+
     def end_run(self) -> None:
         """Take away what belongs to one run; idempotent."""
         # A runtime that was killed may have left its own unfinished one, and refuse to begin again.
