@@ -11,18 +11,18 @@ from cosi import Spec, Value
 
 def test_a_misspelt_class_keyword_is_refused() -> None:
     with pytest.raises(
-        TypeError, match=r"Lamp: unknown class keyword 'colums'; did you mean 'columns'"
+        TypeError, match=r"Sofa: unknown class keyword 'colums'; did you mean 'columns'"
     ):
 
-        class Lamp(Spec, type="Lamps.house.dev", colums={"On": "{.on}"}):
+        class Sofa(Spec, type="Sofas.house.dev", colums={"On": "{.on}"}):
             on: bool = False
 
 
 def test_a_keyword_of_pydantic_is_none_of_ours() -> None:
-    class Lamp(Spec, type="Lamps.house.dev", title="A lamp"):
+    class Sofa(Spec, type="Sofas.house.dev", title="A lamp"):
         on: bool = False
 
-    assert Lamp.model_config["title"] == "A lamp"
+    assert Sofa.model_config["title"] == "A lamp"
 
 
 def test_a_part_takes_no_keyword_of_a_payload() -> None:
@@ -39,10 +39,10 @@ def test_a_base_may_take_keywords_of_its_own() -> None:
             super().__pydantic_init_subclass__(**kwargs)
             cls.price_of_class = price  # type: ignore[attr-defined]  # what the test looks at
 
-    class Lamp(Priced, type="Lamps.house.dev", price=3):
+    class Sofa(Priced, type="Sofas.house.dev", price=3):
         pass
 
-    assert Lamp.price_of_class == 3  # type: ignore[attr-defined]
+    assert Sofa.price_of_class == 3  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match="unknown class keyword 'prize'; did you mean 'price'"):
 
         class Chair(Priced, type="Chairs.house.dev", prize=3):
@@ -52,27 +52,27 @@ def test_a_base_may_take_keywords_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("lamps.house.dev", "; did you mean 'Lamps.house.dev'?"),
-        ("Lamps.House.dev", "; did you mean 'Lamps.house.dev'?"),
-        ("Lamps", ""),
+        ("sofas.house.dev", "; did you mean 'Sofas.house.dev'?"),
+        ("Sofas.House.dev", "; did you mean 'Sofas.house.dev'?"),
+        ("Sofas", ""),
         (".house", ""),
-        ("Lamps.", ""),
+        ("Sofas.", ""),
         ("La mps.house.dev", ""),
     ],
 )
 def test_a_type_name_that_no_state_takes_is_refused(written: str, meant: str) -> None:
     with pytest.raises(TypeError) as raised:
 
-        class Lamp(Spec, type=written):
+        class Sofa(Spec, type=written):
             pass
 
     assert str(raised.value) == (
-        f'Lamp: type {written!r} is not NAME.GROUP, such as "ServiceGates.runtime.talos.dev"{meant}'
+        f'Sofa: type {written!r} is not NAME.GROUP, such as "ServiceGates.runtime.talos.dev"{meant}'
     )
 
 
 def test_a_column_of_a_field_that_is_not_there_is_refused() -> None:
     with pytest.raises(TypeError, match=r"no field 'brigthness'; did you mean 'brightness'"):
 
-        class Lamp(Spec, type="Lamps.house.dev", columns={"Light": "{.brigthness}"}):
+        class Sofa(Spec, type="Sofas.house.dev", columns={"Light": "{.brigthness}"}):
             brightness: int = 0

@@ -10,7 +10,7 @@ import pytest
 from cosi import Controller, QController, Spec, StrongInput
 
 
-class Lamp(Spec, type="Lamps.plain.example.org"):
+class Bench(Spec, type="Benches.plain.example.org"):
     on: bool = False
 
 
@@ -27,7 +27,7 @@ def test_a_synchronous_reconcile() -> None:
 @pytest.mark.parametrize("hook", ["reconcile", "finalize", "background", "shutdown"])
 def test_every_hook_of_a_keyed_controller(hook: str) -> None:
     with pytest.raises(TypeError, match=f"Lights.{hook} is not async"):
-        type("Lights", (QController,), {"primary": StrongInput(Lamp), hook: lambda *_: None})
+        type("Lights", (QController,), {"primary": StrongInput(Bench), hook: lambda *_: None})
 
 
 def test_what_a_decorator_made_is_left_alone() -> None:
