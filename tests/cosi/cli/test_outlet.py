@@ -104,6 +104,7 @@ def test_the_end_does_not_wait_for_a_reader_who_does_not_read() -> None:
     outlet.close(0.01)
     outlet.drain()
     reader.leave()
+    outlet.close(30)  # its thread would log into the next test
 
 
 def test_that_nobody_reads_any_more_is_told_once(told: Told) -> None:
