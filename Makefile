@@ -68,7 +68,7 @@ generate: .venv/.dev ## cosi/api/*_pb2.py again, from the .proto files
 	@$(BIN)/python -m cosi.api.generate
 
 clean: ## what the targets above made
-	rm -rf .venv build dist cosi/_values/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist cosi/resource/_fields/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/.made:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer on the PATH; say PYTHON=/path/to/python3" >&2; exit 1; }
@@ -76,12 +76,12 @@ clean: ## what the targets above made
 		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
-.venv/.run: .venv/.made pyproject.toml cosi/_values/compiled.c
+.venv/.run: .venv/.made pyproject.toml cosi/resource/_fields/compiled.c
 	@echo "installing cosi into .venv ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-.venv/.dev: .venv/.made pyproject.toml cosi/_values/compiled.c
+.venv/.dev: .venv/.made pyproject.toml cosi/resource/_fields/compiled.c
 	@echo "installing cosi and its development tools into .venv ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@$(BIN)/python -m pytest --collect-only -q >/dev/null || true # compiled once, not by each worker

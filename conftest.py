@@ -66,7 +66,7 @@ def _no_root() -> str:
 
 
 def _no(runtime: str) -> str:
-    from controllers.containers.choose import why_not
+    from controllers.drivers.choose import why_not
 
     return why_not(runtime) or (
         "" if Path("/bin/busybox").exists() else "apt install busybox-static"

@@ -12,24 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from controllers.commands.service_text import service_block, service_table, shown
 from controllers.config_documents import ConfigDocumentsController
 from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
-from controllers.containers.choose import RuntimeUnavailable, choose_driver
-from controllers.containers.driver import Driver, DriverError
-from controllers.containers.local_driver import LocalDriver
-from controllers.containers.memories import LastingMemories
-from controllers.containers.only_one import only_one
 from controllers.dependency import DependencyController
+from controllers.drivers.choose import RuntimeUnavailable, choose_driver
+from controllers.drivers.driver import Driver, DriverError
+from controllers.drivers.local_driver import LocalDriver
 from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController
 from controllers.paths import Paths
 from controllers.probes import ProbeController
+from controllers.processes.instance_lock import only_one
 from controllers.rejections import services_and_rejections
 from controllers.requests import RequestsController, restore_requests
 from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
-from controllers.service_text import service_block, service_table, shown
+from controllers.supervision.checkpoints import LastingMemories
 from controllers.time_status import TimePolicy, TimeStatusController
 from cosi import Runtime, State
 from cosi.cli.application import Application, CannotStart
@@ -128,7 +128,7 @@ async def _finish(controllers: Sequence[Any]) -> list[str]:
 
 def _services(driver: LocalDriver, runtime: Runtime) -> Iterable[Service]:
     """The machine API; without gRPC nobody asks for it, and it is not imported."""
-    from controllers.machine.api import machine_services
+    from controllers.machine_api.api import machine_services
 
     return machine_services(runtime.state, driver.logs, lambda: runtime.graph)
 

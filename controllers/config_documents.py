@@ -19,19 +19,17 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
+from controllers.definitions.bounded_read import failure, read_bounded
 from controllers.definitions.crosscheck import without_service
 from controllers.definitions.decoder import in_order
 from controllers.definitions.machine_config import Variables, merged
 from controllers.definitions.service import unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
 from controllers.definitions.shares import Share, shares
-from controllers.definitions.source import failure, read_bounded
-from controllers.definitions.watching import FileWatcher, InotifyFiles
+from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
-from cosi import Controller, Input, Output, OwnerConflict, Wakeups
-from cosi.causes import What
-from cosi.handles import Writer
-from cosi.resource import S
+from cosi import Controller, Input, Output, OwnerConflict, Wakeups, What, Writer
+from cosi.resource._envelope import S
 from resources.config_source_status import ConfigSourceStatus
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec

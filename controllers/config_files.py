@@ -16,10 +16,9 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
-from controllers.definitions.config_directory import ConfigDirectory, is_directory_name
+from controllers.output.config_directory import ConfigDirectory, is_directory_name
 from controllers.paths import Paths
-from cosi import Output, QController, Resource, Skip, StrongInput
-from cosi.metadata import format_version
+from cosi import Output, QController, Resource, Skip, StrongInput, format_version
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.extension_service_config_status import ExtensionServiceConfigStatus
 

@@ -8,9 +8,7 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from cosi import EVERY, Mapped, Output, QController, Resource, StrongInput
-from cosi.metadata import format_version
-from cosi.resource import Spec
+from cosi import EVERY, Mapped, Output, QController, Resource, Spec, StrongInput, format_version
 from resources.container_spec import ConfigFile, ContainerSpec
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec

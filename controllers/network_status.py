@@ -23,8 +23,7 @@ from controllers.host.paths import InotifyPaths
 from controllers.host.reader import Followed, HostReader, failures, first_words
 from controllers.host.walk import Presence
 from controllers.host.yielding import Yielding
-from cosi import Controller, Input, Output
-from cosi.controller import Wakeups
+from cosi import Controller, Input, Output, Wakeups
 from resources.network_status import NETWORK_STATUS_ID, NetworkStatus
 from resources.probe_status import ProbeStatus
 

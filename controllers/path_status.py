@@ -18,10 +18,7 @@ from controllers.host.paths import InotifyPaths, PathReader
 from controllers.host.reader import FIRST_LOOK_SECONDS, keep_following
 from controllers.host.walk import Presence
 from controllers.host.yielding import Yielding
-from cosi import Controller, Input, Output
-from cosi.causes import Cause, What
-from cosi.controller import Wakeups
-from cosi.resource import Resource
+from cosi import Cause, Controller, Input, Output, Resource, Wakeups, What
 from resources.extension_service import ExtensionServiceSpec
 from resources.path_status import PathStatus
 

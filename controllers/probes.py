@@ -13,8 +13,7 @@ from typing_extensions import override
 
 from controllers.host.probing import NetworkProber, ProbeFailed, Prober
 from controllers.host.yielding import Yielding
-from cosi import Controller, Input, Output, TaskSet, idle
-from cosi.controller import Wakeups
+from cosi import Controller, Input, Output, TaskSet, Wakeups, idle
 from resources.probe_spec import ProbeSpec
 from resources.probe_status import ProbeStatus
 

@@ -16,8 +16,7 @@ from pathlib import PurePath
 from typing import Final, TypeAlias
 
 from controllers.lifecycle.conditions import CONFIGURATION_TEXT
-from cosi.resource import Resource
-from cosi.state import State
+from cosi import Resource, State
 from resources.config_source_status import ConfigSourceStatus
 from resources.extension_service import name_mistakes, service_id
 from resources.service_file_status import Problem, ServiceFileStatus, Severity

@@ -11,13 +11,13 @@ from typing import Final
 import anyio
 from typing_extensions import override
 
-from controllers.containers.driver import Adopted, Driver
-from controllers.containers.fleet import Fleet
-from controllers.containers.memories import Memories
-from controllers.containers.reports import Reports
-from controllers.containers.stop_all import stop_all
-from controllers.containers.supervisor import Clock, Supervisor, utc_now
+from controllers.drivers.driver import Adopted, Driver
 from controllers.lifecycle.memory import Memory
+from controllers.supervision.checkpoints import Memories
+from controllers.supervision.reports import Reports
+from controllers.supervision.stop_all import stop_all
+from controllers.supervision.supervisor import Clock, Supervisor, utc_now
+from controllers.supervision.supervisors import Fleet
 from cosi import Mapped, Output, QController, Requeue, Resource, StrongInput, TaskSet, idle
 from resources.container_spec import ContainerSpec
 from resources.go_text import quote

@@ -19,15 +19,14 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
+from controllers.definitions.bounded_read import UNKNOWN, Stamp
 from controllers.definitions.claims import Claims
-from controllers.definitions.scan import Scan, Scanner
+from controllers.definitions.scanner import Scan, Scanner
 from controllers.definitions.service import Fault
-from controllers.definitions.source import UNKNOWN, Stamp
-from controllers.definitions.watching import FileWatcher, InotifyFiles
+from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
 from controllers.paths import Paths
-from cosi import Controller, Output, OwnerConflict, Wakeups
-from cosi.causes import What
+from cosi import Controller, Output, OwnerConflict, Wakeups, What
 from resources.extension_service import ExtensionServiceSpec
 from resources.service_file_status import ServiceFileStatus, Severity
 

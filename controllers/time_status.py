@@ -18,8 +18,7 @@ from typing_extensions import override
 from controllers.host.clock import ClockFacts, ClockReader
 from controllers.host.reader import Followed, HostReader, failures, first_words
 from controllers.host.yielding import Yielding
-from cosi import Controller, Input, Output
-from cosi.controller import Wakeups
+from cosi import Controller, Input, Output, Wakeups
 from resources.time_status import TIME_STATUS_ID, TimeStatus
 
 

@@ -1,4 +1,4 @@
-"""Declarative controllers over typed resources.
+"""Declarative controllers over typed resources: the face for those who write controllers.
 
 General layout:
 
@@ -10,45 +10,65 @@ General layout:
   (:class:`QController`);
 * the *runtime* (:class:`Runtime`) wakes them, restarts them, and knows when all have settled.
 
-Further public names are in the modules of this package; ``cosi._engine`` is machinery.
+Four modules are public: this one, :mod:`cosi.state` (states, stores, queries, watches),
+:mod:`cosi.errors`, and :mod:`cosi.testing`. Modules with an underscore are private; those of
+``cosi.api`` and ``cosi.cli`` without one are for packages that add services or commands.
 
-A name is imported when it is first asked for, as pydantic and anyio do it: ``import cosi`` and the
-modules below it cost nothing that they do not need (a tenth of a second with everything).
+A name is imported when it is first used: ``import cosi`` loads none of the rooms below it.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from cosi._face import names_of, resolve
+
 if TYPE_CHECKING:
-    __version__: str
-    from cosi._engine.activity import idle
-    from cosi.controller import Controller, Wakeups
-    from cosi.declarations import EVERY, Input, Mapped, Output, StrongInput
+    from cosi.controller._backoff import Backoff, exponential
+    from cosi.controller._cleanup import cleanup, removing, without
+    from cosi.controller._controller import Controller, Wakeups
+    from cosi.controller._declarations import EVERY, Input, Mapped, Output, StrongInput
+    from cosi.controller._destroy import destroyer
+    from cosi.controller._handles import Reader, StrongReader, Writer
+    from cosi.controller._in_flight import idle
+    from cosi.controller._inbox import Inbox
+    from cosi.controller._qcontroller import QController
+    from cosi.controller._requeue import Requeue, Skip
+    from cosi.controller._task_set import TaskSet
+    from cosi.controller._transforms import transform
+    from cosi.controller._wakeup import Cause, Reason
     from cosi.errors import Conflict, CosiError, NotFound, OwnerConflict
-    from cosi.frozen import FrozenMap
-    from cosi.inbox import Inbox
-    from cosi.metadata import Phase
-    from cosi.qcontroller import QController
-    from cosi.query import Query
-    from cosi.requeue import Requeue, Skip
-    from cosi.resource import Kind, Pointer, Resource, Spec, Value
-    from cosi.runtime import Runtime
-    from cosi.state import State
-    from cosi.store.memory import InMemoryState
-    from cosi.task_set import TaskSet
-    from cosi.transforms import transform
+    from cosi.resource._envelope import Kind, KindLike, Pointer, Resource
+    from cosi.resource._frozen import FrozenMap
+    from cosi.resource._metadata import Metadata, Phase, Version, format_version
+    from cosi.resource._payload import AnySpec, Spec, Value
+    from cosi.runtime._failure import Failure
+    from cosi.runtime._graph import Edge, EdgeType, Graph
+    from cosi.runtime._rate_limit import RateLimit
+    from cosi.runtime._runtime import Runtime
+    from cosi.state._query import Query
+    from cosi.state._selector import parse_selector
+    from cosi.state._state import State
+    from cosi.store._memory import InMemoryState
 
 __all__ = [
     "EVERY",
+    "AnySpec",
+    "Backoff",
+    "Cause",
     "Conflict",
     "Controller",
     "CosiError",
+    "Edge",
+    "EdgeType",
+    "Failure",
     "FrozenMap",
+    "Graph",
     "InMemoryState",
     "Inbox",
     "Input",
     "Kind",
+    "KindLike",
     "Mapped",
+    "Metadata",
     "NotFound",
     "Output",
     "OwnerConflict",
@@ -56,6 +76,9 @@ __all__ = [
     "Pointer",
     "QController",
     "Query",
+    "RateLimit",
+    "Reader",
+    "Reason",
     "Requeue",
     "Resource",
     "Runtime",
@@ -63,44 +86,56 @@ __all__ = [
     "Spec",
     "State",
     "StrongInput",
+    "StrongReader",
     "TaskSet",
     "Value",
+    "Version",
     "Wakeups",
+    "Writer",
+    "cleanup",
+    "destroyer",
+    "exponential",
+    "format_version",
     "idle",
+    "parse_selector",
+    "removing",
     "transform",
+    "without",
 ]
 
 _HOMES: Final = {
-    "cosi._engine.activity": "idle",
-    "cosi.controller": "Controller Wakeups",
-    "cosi.declarations": "EVERY Input Mapped Output StrongInput",
+    "cosi.controller._backoff": "Backoff exponential",
+    "cosi.controller._cleanup": "cleanup removing without",
+    "cosi.controller._controller": "Controller Wakeups",
+    "cosi.controller._declarations": "EVERY Input Mapped Output StrongInput",
+    "cosi.controller._destroy": "destroyer",
+    "cosi.controller._handles": "Reader StrongReader Writer",
+    "cosi.controller._in_flight": "idle",
+    "cosi.controller._inbox": "Inbox",
+    "cosi.controller._qcontroller": "QController",
+    "cosi.controller._requeue": "Requeue Skip",
+    "cosi.controller._task_set": "TaskSet",
+    "cosi.controller._transforms": "transform",
+    "cosi.controller._wakeup": "Cause Reason",
     "cosi.errors": "Conflict CosiError NotFound OwnerConflict",
-    "cosi.frozen": "FrozenMap",
-    "cosi.inbox": "Inbox",
-    "cosi.metadata": "Phase",
-    "cosi.qcontroller": "QController",
-    "cosi.query": "Query",
-    "cosi.requeue": "Requeue Skip",
-    "cosi.resource": "Kind Pointer Resource Spec Value",
-    "cosi.runtime": "Runtime",
-    "cosi.state": "State",
-    "cosi.store.memory": "InMemoryState",
-    "cosi.task_set": "TaskSet",
-    "cosi.transforms": "transform",
+    "cosi.resource._envelope": "Kind KindLike Pointer Resource",
+    "cosi.resource._frozen": "FrozenMap",
+    "cosi.resource._metadata": "Metadata Phase Version format_version",
+    "cosi.resource._payload": "AnySpec Spec Value",
+    "cosi.runtime._failure": "Failure",
+    "cosi.runtime._graph": "Edge EdgeType Graph",
+    "cosi.runtime._rate_limit": "RateLimit",
+    "cosi.runtime._runtime": "Runtime",
+    "cosi.state._query": "Query",
+    "cosi.state._selector": "parse_selector",
+    "cosi.state._state": "State",
+    "cosi.store._memory": "InMemoryState",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # 20 ms that few need
-
-        return version("cosi")
-    home = next((home for home, names in _HOMES.items() if name in names.split()), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+    return resolve(globals(), _HOMES, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *names_of(_HOMES)})

@@ -31,7 +31,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cosi.resource import Pointer
+    from cosi.resource._envelope import Pointer
 
 
 class CosiError(Exception):

@@ -5,7 +5,7 @@ import signal
 import anyio
 
 from controllers.application import extension_services
-from controllers.containers.choose import choose_driver
+from controllers.drivers.choose import choose_driver
 from controllers.paths import Paths
 from cosi import InMemoryState, Runtime
 

@@ -6,7 +6,7 @@ import hashlib
 from functools import cached_property
 from typing import Final
 
-from cosi.resource import Spec, Value
+from cosi import Spec, Value
 from resources.extension_service import Mount, Restart, Security
 
 

@@ -1,6 +1,6 @@
 """The environment of the whole machine, which every service begins with."""
 
-from cosi.resource import Spec
+from cosi import Spec
 
 ENVIRONMENT_ID = "machined"
 """There is one, and this is its id (Talos 1.14: ``runtime.EnvironmentController``)."""

@@ -18,7 +18,7 @@ from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
 
 from pydantic import Field, model_validator
 
-from cosi.resource import Spec, Value
+from cosi import Spec, Value
 from resources.go_text import quote, several
 
 SERVICE_PREFIX: Final = "ext-"

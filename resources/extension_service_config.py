@@ -11,8 +11,7 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from cosi.frozen import FrozenMap
-from cosi.resource import Spec, Value
+from cosi import FrozenMap, Spec, Value
 from resources.go_text import quote
 
 _LONGEST: Final = 255

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cosi.resource import Spec
+from cosi import Spec
 
 
 class ExtensionServiceConfigStatus(

@@ -1,6 +1,6 @@
 """How far the host's network is up."""
 
-from cosi.resource import Spec
+from cosi import Spec
 
 NETWORK_STATUS_ID = "status"
 """There is one network, and this is its id (Talos: ``network.StatusID``)."""

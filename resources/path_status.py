@@ -1,6 +1,6 @@
 """Whether a path that some service waits for is there."""
 
-from cosi.resource import Spec
+from cosi import Spec
 
 
 class PathStatus(

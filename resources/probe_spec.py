@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from cosi.resource import Spec, Value
+from cosi import Spec, Value
 from resources.duration import Duration
 
 

@@ -1,6 +1,6 @@
 """What came of a probe."""
 
-from cosi.resource import Spec
+from cosi import Spec
 
 
 class ProbeStatus(

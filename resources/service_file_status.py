@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cosi.resource import Spec, Value
+from cosi import Spec, Value
 
 
 class Severity(StrEnum):

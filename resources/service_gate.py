@@ -1,6 +1,6 @@
 """Whether a service may start, and what it waits for if not."""
 
-from cosi.resource import Spec
+from cosi import Spec
 
 
 class ServiceGate(

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from cosi.resource import Spec
+from cosi import Spec
 
 
 class Desired(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from cosi.resource import Spec, Value
+from cosi import Spec, Value
 
 EVENTS_KEPT: Final = 64
 """Of the events of one service, the oldest are forgotten beyond these (Talos 1.14)."""

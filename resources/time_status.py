@@ -1,6 +1,6 @@
 """Whether the host's clock can be trusted."""
 
-from cosi.resource import Spec
+from cosi import Spec
 
 TIME_STATUS_ID = "node"
 """There is one clock, and this is its id (Talos: ``time.StatusID``)."""

@@ -100,7 +100,7 @@ def test_import_cosi_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     heavy = {"grpc", "structlog", "watchfiles", "yaml", "pyroute2", "click", "cosi.api", "cosi.cli"}
-    heavy |= {"sqlite3", "cryptography", "cosi.store.marshal", "cosi.store.sqlite"}
+    heavy |= {"sqlite3", "cryptography", "cosi.store._marshal", "cosi.store._sqlite"}
     assert not heavy.intersection(loaded)
 
 

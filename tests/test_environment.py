@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 READERS = (
     "tests/controllers/test_scenarios.py",
     "tests/cosi/cli/test_commands.py",
-    "tests/cosi/test_values.py",
+    "tests/cosi/resource/test_fields.py",
     "tests/interop/test_talos.py",
 )
 

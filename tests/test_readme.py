@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controllers.application import extension_services
-from controllers.containers.fake import FakeDriver
+from controllers.drivers.fake import FakeDriver
 from controllers.paths import Paths
 from cosi import InMemoryState, Runtime
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import anyio
 
-from cosi.cli.patience import Patience
+from cosi.cli.reconnect import Patience
 from cosi.errors import InvalidResource, Unavailable
 
 ANSWER_SECONDS: Final = 30.0
@@ -40,7 +40,7 @@ Show = Callable[[Happened], None]
 
 
 class Events(Protocol):
-    """Where events are read: :class:`controllers.commands.machine.Machine`."""
+    """Where events are read: :class:`controllers.commands.client.Machine`."""
 
     async def events(self, show: Show, tail: Tail) -> None:
         """Give ``show`` the past that ``tail`` asks for, then what happens; until cancelled.

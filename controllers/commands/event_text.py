@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError, Message
 
-from controllers.machine.proto import machine_pb2
+from controllers.machine_api.proto import machine_pb2
 
 TYPE_URL: Final = "talos/runtime/"
 """What goes before the name of a message in an event (Talos 1.14)."""

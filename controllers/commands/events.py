@@ -71,8 +71,8 @@ def events(
 
 
 async def _follow(connection: Connection, wanted: Tail, show: Callable[[Happened], None]) -> None:
+    from controllers.commands.client import Machine
     from controllers.commands.event_following import EventFollowing
-    from controllers.commands.machine import Machine
 
     await EventFollowing(Machine(connection), show).run(wanted)
 
@@ -86,8 +86,8 @@ def _show(answers: Sequence[list[tuple[str, ...]]]) -> None:
 
 
 async def _past(connection: Connection, wanted: Tail) -> list[tuple[str, ...]]:
+    from controllers.commands.client import Machine
     from controllers.commands.event_following import past
-    from controllers.commands.machine import Machine
 
     rows: list[tuple[str, ...]] = []
 

@@ -10,8 +10,7 @@ from cosi.cli.connection import Connection, Server, ask, connects
 from cosi.cli.connection_options import connection_options
 
 if TYPE_CHECKING:
-    from cosi.graph import Edge
-    from cosi.resource import Resource
+    from cosi import Edge, Resource
 
 
 @click.group()
@@ -45,9 +44,9 @@ def dependencies(server: Server, with_resources: bool, output: str) -> None:
 
 
 async def _drawn(connection: Connection, with_resources: bool, output: str) -> str:
-    from controllers.commands.machine import Machine
+    from controllers.commands.client import Machine
+    from cosi import Graph
     from cosi.cli import dot
-    from cosi.graph import Graph
 
     edges = await Machine(connection).dependencies()
     live = await _live(connection, edges) if with_resources else None
@@ -61,7 +60,7 @@ async def _drawn(connection: Connection, with_resources: bool, output: str) -> s
 async def _live(
     connection: Connection, edges: tuple[Edge, ...]
 ) -> dict[tuple[str, str], tuple[Resource[Any], ...]]:
-    from cosi.resource import AnySpec, Kind
+    from cosi import AnySpec, Kind
 
     keys = sorted({(edge.namespace, edge.resource_type) for edge in edges})
     return {key: await connection.state.list(Kind(*key, AnySpec)) for key in keys}

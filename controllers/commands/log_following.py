@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cosi.cli.patience import Patience
-from cosi.errors import NotFound, Unavailable
+from cosi import NotFound
+from cosi.cli.reconnect import Patience
+from cosi.errors import Unavailable
 
 MEMORY: Final = 4096
 """So many bytes of what was shown last are kept, to find the place again."""
@@ -15,7 +16,7 @@ Take = Callable[[bytes], None]
 
 
 class Logs(Protocol):
-    """Where logs are read: :class:`controllers.commands.machine.Machine`."""
+    """Where logs are read: :class:`controllers.commands.client.Machine`."""
 
     async def log_ids(self) -> list[str]:
         """The ids of the services that have a log."""

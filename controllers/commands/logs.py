@@ -33,7 +33,7 @@ def logs(server: Server, id: str, following: bool, tail: int) -> None:
 
 
 async def _print(connection: Connection, id: str, tail: int) -> None:
-    from controllers.commands.machine import Machine
+    from controllers.commands.client import Machine
 
     lines = _lines(connection)
     await Machine(connection).logs(id, lines.take, follow=False, tail=tail)
@@ -41,8 +41,8 @@ async def _print(connection: Connection, id: str, tail: int) -> None:
 
 
 async def _follow(connection: Connection, id: str, tail: int) -> None:
+    from controllers.commands.client import Machine
     from controllers.commands.log_following import LogFollowing
-    from controllers.commands.machine import Machine
 
     lines = _lines(connection)
     try:

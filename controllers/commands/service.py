@@ -13,7 +13,7 @@ from cosi.cli.connection import Connection, Server, ask_each, connects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from controllers.service_text import ShownService
+    from controllers.commands.service_text import ShownService
 
 ACTIONS = ("status", "start", "stop", "restart")
 STOP_SECONDS = 600.0
@@ -50,8 +50,8 @@ def service(server: Server, id: str | None, action: str) -> None:
 def _show(id: str, answers: Sequence[list[tuple[str, ShownService]]]) -> None:
     from datetime import UTC, datetime
 
-    from controllers.service_text import service_block
-    from cosi.errors import NotFound
+    from controllers.commands.service_text import service_block
+    from cosi import NotFound
 
     found = [one for services in answers for one in services if one[1].id == id]
     if not found:
@@ -64,7 +64,7 @@ def _act(server: Server, id: str, action: str) -> None:
     from cosi.cli.tabwriter import table
 
     async def act(connection: Connection) -> list[tuple[str, str]]:
-        from controllers.commands.machine import Machine
+        from controllers.commands.client import Machine
 
         return await Machine(connection).act(action, id, STOP_SECONDS)
 

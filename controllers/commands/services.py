@@ -11,7 +11,7 @@ from cosi.cli.connection import Connection, Server, ask_each, connects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from controllers.service_text import ShownService
+    from controllers.commands.service_text import ShownService
 
 
 @click.command(
@@ -36,7 +36,7 @@ def show_all(server: Server) -> None:
 
 async def all_services(connection: Connection) -> list[tuple[str, ShownService]]:
     """The services, each after the node that it is on."""
-    from controllers.commands.machine import Machine
+    from controllers.commands.client import Machine
 
     return await Machine(connection).services()
 
@@ -44,6 +44,6 @@ async def all_services(connection: Connection) -> list[tuple[str, ShownService]]
 def _show(answers: Sequence[list[tuple[str, ShownService]]]) -> None:
     from datetime import UTC, datetime
 
-    from controllers.service_text import service_table
+    from controllers.commands.service_text import service_table
 
     click.echo(service_table([one for found in answers for one in found], datetime.now(UTC)))

@@ -12,7 +12,7 @@ def service_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     """The ids of all services."""
 
     async def ids(connection: Connection) -> list[str]:
-        from controllers.commands.machine import Machine
+        from controllers.commands.client import Machine
 
         return [service.id for _, service in await Machine(connection).services()]
 
@@ -23,7 +23,7 @@ def log_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     """The ids of the services that have written something."""
 
     async def ids(connection: Connection) -> list[str]:
-        from controllers.commands.machine import Machine
+        from controllers.commands.client import Machine
 
         return await Machine(connection).log_ids()
 

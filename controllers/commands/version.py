@@ -42,6 +42,6 @@ def version(server: Server, client: bool, short: bool) -> None:
 
 
 async def _asked(connection: Connection) -> list[Version]:
-    from controllers.commands.machine import Machine
+    from controllers.commands.client import Machine
 
     return await Machine(connection).version()

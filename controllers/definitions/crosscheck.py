@@ -13,7 +13,7 @@ from typing import Final
 from controllers.definitions.service import Fault, Reading
 from controllers.definitions.service_config import ConfigReading
 from controllers.definitions.shares import shares
-from controllers.definitions.tree import warning_at
+from controllers.definitions.yaml_tree import warning_at
 from controllers.lifecycle.dependency_graph import DependencyGraph
 from controllers.lifecycle.service_names import ServiceNames, around, core, to_be_registered
 from resources.extension_service import ExtensionServiceSpec

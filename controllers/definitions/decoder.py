@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast, runtime_checkab
 from pydantic import ValidationError
 
 from controllers.definitions.hints import key_hint, printable, word_hint, words
-from controllers.definitions.shapes import (
+from controllers.definitions.schema import (
     Choice,
     Flag,
     ListOf,
@@ -29,7 +29,7 @@ from controllers.definitions.shapes import (
     Text,
     record,
 )
-from controllers.definitions.tree import (
+from controllers.definitions.yaml_tree import (
     Mapping,
     Node,
     Scalar,
@@ -38,8 +38,7 @@ from controllers.definitions.tree import (
     error_at,
     warning_at,
 )
-from cosi.frozen import FrozenMap
-from cosi.resource import Value
+from cosi import FrozenMap, Value
 from resources.extension_service import Location, Mistake
 from resources.service_file_status import Problem, Severity
 

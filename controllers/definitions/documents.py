@@ -14,8 +14,15 @@ from typing import Final, TypeVar
 from controllers.definitions.decoder import Decoded, decode
 from controllers.definitions.hints import suggestion
 from controllers.definitions.kinds import API_VERSION, DEFINITION_HERE, HEADER, is_definition, keys
-from controllers.definitions.tree import Mapping, Node, Scalar, UnreadableYAML, documents, error_at
-from cosi.resource import Value
+from controllers.definitions.yaml_tree import (
+    Mapping,
+    Node,
+    Scalar,
+    UnreadableYAML,
+    documents,
+    error_at,
+)
+from cosi import Value
 from resources.service_file_status import Problem
 
 MAIN: Final = ""

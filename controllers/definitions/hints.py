@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from controllers.definitions.meanings import meant_keys, meant_word
-from controllers.definitions.shapes import Choice, ListOf, MapOf, Record, Shape
+from controllers.definitions.schema import Choice, ListOf, MapOf, Record, Shape
 from resources.go_text import quote
 
 _SURE = 0.8

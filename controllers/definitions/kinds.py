@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from controllers.definitions.shapes import record
-from controllers.definitions.tree import Mapping, Node, Scalar, UnreadableYAML, documents
+from controllers.definitions.schema import record
+from controllers.definitions.yaml_tree import Mapping, Node, Scalar, UnreadableYAML, documents
 from resources.extension_service import ExtensionServiceSpec
 from resources.go_text import quote
 

@@ -15,10 +15,9 @@ from controllers.definitions.decoder import Decoded, decode
 from controllers.definitions.documents import MAIN, Document
 from controllers.definitions.hints import suggestion, unexpanded
 from controllers.definitions.kinds import MACHINE_CONFIG_KEYS, keys
-from controllers.definitions.tree import Mapping as MappingNode
-from controllers.definitions.tree import Node, Scalar, UnreadableYAML, warning_at
-from cosi.frozen import FrozenMap
-from cosi.resource import Value
+from controllers.definitions.yaml_tree import Mapping as MappingNode
+from controllers.definitions.yaml_tree import Node, Scalar, UnreadableYAML, warning_at
+from cosi import FrozenMap, Value
 from resources.extension_service import Mistake
 from resources.go_text import quote
 from resources.service_file_status import Problem

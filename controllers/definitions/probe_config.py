@@ -14,7 +14,7 @@ from pydantic import Field
 
 from controllers.definitions.documents import Document
 from controllers.host.probing import split_endpoint, without_credentials
-from cosi.resource import Value
+from cosi import Value
 from resources.duration import Duration
 from resources.extension_service import Mistake
 from resources.go_text import quote

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from controllers.definitions.advice import advice
 from controllers.definitions.decoder import Decoded, decode, in_order
 from controllers.definitions.kinds import configuration_here, keys
-from controllers.definitions.tree import (
+from controllers.definitions.lint import advice
+from controllers.definitions.yaml_tree import (
     Node,
     Scalar,
     UnreadableYAML,

@@ -12,8 +12,8 @@ from controllers.definitions.documents import Document, config_documents
 from controllers.definitions.hints import suggestion, unexpanded
 from controllers.definitions.machine_config import ENVIRONMENT_KIND, Variables, take_environment
 from controllers.definitions.probe_config import PROBE_KINDS, take_probe
-from controllers.definitions.tree import Node, warning_at
-from cosi.resource import Value
+from controllers.definitions.yaml_tree import Node, warning_at
+from cosi import Value
 from resources.extension_service import Mistake, name_mistakes
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig, stays_inside
 from resources.go_text import quote

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from controllers.definitions.machine_config import Variables
 from controllers.definitions.service_config import KIND, ConfigReading
-from controllers.definitions.tree import Node, error_at
+from controllers.definitions.yaml_tree import Node, error_at
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.probe_spec import ProbeSpec
 from resources.service_file_status import Problem

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from controllers.definitions.bounded_read import failure, read_bounded
 from controllers.definitions.crosscheck import crosscheck
 from controllers.definitions.decoder import in_order
 from controllers.definitions.kinds import is_configuration
-from controllers.definitions.scan import definition_names
+from controllers.definitions.scanner import definition_names
 from controllers.definitions.service import Reading, read_service, unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
-from controllers.definitions.source import failure, read_bounded
 from resources.service_file_status import Problem, Severity
 
 

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import anyio
 import anyio.to_thread
 
-from cosi.errors import CosiError
+from cosi import CosiError
 from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
 
 

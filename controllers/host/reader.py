@@ -16,7 +16,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 import anyio
 
-from cosi.errors import CosiError
+from cosi import CosiError
 
 log = logging.getLogger(__name__)
 

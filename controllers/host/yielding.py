@@ -11,9 +11,8 @@ import logging
 from collections.abc import Mapping
 from typing import Generic
 
-from cosi.errors import OwnerConflict
-from cosi.handles import Writer
-from cosi.resource import S
+from cosi import OwnerConflict, Writer
+from cosi.resource._envelope import S
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from controllers.lifecycle import texts
+from controllers.lifecycle import messages as texts
 from resources.extension_service import Restart
 from resources.service_state import ServicePhase
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from controllers.containers.driver import Exit
+from controllers.drivers.driver import Exit
 from resources.service_state import ServicePhase
 
 

@@ -14,7 +14,7 @@ a ``Value``                 a message, by its own numbers
 ``X | None``                optional; of a list: a message with one repeated field
 ==========================  ===============================================
 
-A tuple of names is not an annotation but stands for one: :mod:`cosi.field_numbers`.
+A tuple of names is not an annotation but stands for one: :mod:`cosi.resource._field_numbers`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from typing import Any, Literal, TypeAlias, cast
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
-from cosi.frozen import FrozenMap
-from cosi.resource import Value
+from cosi.resource._frozen import FrozenMap
+from cosi.resource._payload import Value
 
 WireType: TypeAlias = FieldDescriptorProto.Type.ValueType
 

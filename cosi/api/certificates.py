@@ -27,10 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cosi.api.access import Role
-from cosi.api.strength import first_weakness
+from cosi.api._strength import first_weakness
+from cosi.api.roles import Role
 from cosi.errors import CosiError
-from cosi.yaml_writing import for_people
+from cosi.resource._yaml_writing import for_people
 
 CA_VALID: Final = timedelta(days=3_650)
 VALID: Final = timedelta(days=365)

@@ -5,7 +5,7 @@
     async with connect("unix:/run/cosi/cosi.sock") as state:
         gate = await state.get(ServiceGate, "ext-hello")
 
-A ``RemoteState`` is a :class:`~cosi.state.State`: a ``Runtime`` runs over it unchanged. It needs
+A ``RemoteState`` is a :class:`~cosi.State`: a ``Runtime`` runs over it unchanged. It needs
 asyncio, as does grpc.aio, and one event loop for the life of the process: what grpc reports of a
 call to a loop that is closed already is raised in the next one (grpcio 1.85).
 """
@@ -33,11 +33,11 @@ from cosi.api.failure import error_of_call
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import id_message, label_messages
 from cosi.api.remote_watch import RemoteWatch, Resuming
-from cosi.metadata import Phase
-from cosi.query import EVERYTHING, Query
-from cosi.resource import Kind, KindLike, Pointer, Resource, S, kind_of
-from cosi.state import State
-from cosi.watch import NOW, Start, Watch
+from cosi.resource._envelope import Kind, KindLike, Pointer, Resource, S, kind_of
+from cosi.resource._metadata import Phase
+from cosi.state._query import EVERYTHING, Query
+from cosi.state._state import State
+from cosi.state._watch import NOW, Start, Watch
 
 TIMEOUT_SECONDS: Final = 30.0
 """How long one call may take; a call that waits by its nature (TeardownAndDestroy) has no limit."""

@@ -2,7 +2,7 @@
 
 A resource is a value, so its bytes never change: a thousand watchers cost one encoding, and what
 came over the wire goes on as it came. The payload travels in both forms, as the protobuf message
-that its class declares and as YAML; an :class:`~cosi.resource.AnySpec` byte for byte.
+that its class declares and as YAML; an :class:`~cosi.AnySpec` byte for byte.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from typing import Any, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from cosi.api.limits import PAYLOAD_BYTES, YAML_BYTES, check_metadata, check_size
+from cosi.api._limits import PAYLOAD_BYTES, YAML_BYTES, check_metadata, check_size
 from cosi.api.payload import payload_codec
 from cosi.api.proto import resource_pb2
 from cosi.errors import InvalidResource
-from cosi.frozen import EMPTY, FrozenMap
-from cosi.metadata import Metadata, format_version, parse_phase, parse_version
-from cosi.resource import AnySpec, Resource, Spec, Tombstone
-from cosi.yaml_form import spec_from_yaml, spec_to_yaml
+from cosi.resource._envelope import Resource, Tombstone
+from cosi.resource._frozen import EMPTY, FrozenMap
+from cosi.resource._metadata import Metadata, format_version, parse_phase, parse_version
+from cosi.resource._payload import AnySpec, Spec
+from cosi.resource._yaml_form import spec_from_yaml, spec_to_yaml
 
 M = TypeVar("M", bound=Message)
 
 PayloadOf = Callable[[str], type[Spec] | type[AnySpec]]
-"""The class of a type's payload; :class:`~cosi.resource.AnySpec` if nobody registered one."""
+"""The class of a type's payload; :class:`~cosi.AnySpec` if nobody registered one."""
 
 
 def encode(resource: Resource[Any]) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 ROOT = Path(__file__).parents[2]
-PROTOS = ("cosi/api/proto", "controllers/machine/proto")
+PROTOS = ("cosi/api/proto", "controllers/machine_api/proto")
 
 
 def generate(sources: Sequence[Path], destination: Path, root: Path = ROOT) -> None:

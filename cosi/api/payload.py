@@ -21,11 +21,11 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import DecodeError, Message
 
+from cosi.api._limits import check_values
 from cosi.api.annotations import MESSAGE, STRING, Element, Shape, element, split
-from cosi.api.limits import check_values
 from cosi.errors import InvalidResource
-from cosi.field_numbers import ProtoField
-from cosi.resource import AnySpec, Spec, Value
+from cosi.resource._field_numbers import ProtoField
+from cosi.resource._payload import AnySpec, Spec, Value
 
 _PACKAGE = "cosi.payload"
 _LIST = "values"  # the one field of the message around a list that may be null

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from cosi.api.limits import check_size
-from cosi.api.patterns import ReceivedQuery
+from cosi.api._id_patterns import ReceivedQuery
+from cosi.api._limits import check_size
 from cosi.api.proto.resource_pb2 import IDQuery, LabelQuery
 from cosi.api.proto.resource_pb2 import LabelTerm as LabelTermMessage
 from cosi.errors import InvalidResource
-from cosi.query import LabelOp, LabelTerm, Query
+from cosi.state._query import LabelOp, LabelTerm, Query
 
 TERMS: Final = 256
 """In all branches together, and as many branches."""

@@ -25,11 +25,11 @@ from cosi.api.codec import decode, decode_tombstone, parse
 from cosi.api.failure import error_from, error_of_call
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import id_message, label_messages
-from cosi.backoff import Backoff, Delays, exponential
+from cosi.controller._backoff import Backoff, Delays, exponential
 from cosi.errors import CosiError, Unavailable, Unsupported, WatchError
-from cosi.query import EVERYTHING, Query
-from cosi.resource import Kind, Pointer, Resource, S
-from cosi.watch import Event, EventType, Start, Watch
+from cosi.resource._envelope import Kind, Pointer, Resource, S
+from cosi.state._query import EVERYTHING, Query
+from cosi.state._watch import Event, EventType, Start, Watch
 
 API_VERSION: Final = 1
 Stream = UnaryStreamCall[bytes, bytes]
@@ -57,7 +57,7 @@ class Resuming:
 
 
 class RemoteWatch(Watch[S]):
-    """See :class:`~cosi.watch.Watch`; made by :meth:`cosi.api.client.RemoteState.watch`.
+    """See :class:`~cosi.state.Watch`; made by :meth:`cosi.api.client.RemoteState.watch`.
 
     Beside the errors of every watch, reading raises :class:`~cosi.errors.Unavailable` when the
     server stays away for longer than the budget.

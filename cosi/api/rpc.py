@@ -16,11 +16,11 @@ from grpc import StatusCode
 from grpc.aio import ServicerContext
 from typing_extensions import override
 
-from cosi.api.access import ADMINS, READERS, Caller, Role
+from cosi.api._limits import NODES, REQUEST_BYTES, check_size
+from cosi.api._rarely import Rarely
 from cosi.api.failure import TEXT_LIMIT, status_code, trailer
-from cosi.api.limits import NODES, REQUEST_BYTES, check_size
+from cosi.api.roles import ADMINS, READERS, Caller, Role
 from cosi.errors import AccessDenied, CosiError
-from cosi.rarely import Rarely
 
 Context = ServicerContext[bytes, bytes]
 Identify = Callable[[Context], Caller]

@@ -21,16 +21,16 @@ from typing import Protocol
 import grpc
 from grpc.aio import Server
 
-from cosi.api.access import anonymous_caller, local_caller
+from cosi.api._admission import anyone, gate, only
+from cosi.api._limits import REQUEST_BYTES
+from cosi.api._shares import LOCAL, REMOTE
 from cosi.api.endpoint import MAX_MESSAGE_BYTES, endpoint
-from cosi.api.gate import anyone, gate, only
-from cosi.api.limits import REQUEST_BYTES
+from cosi.api.roles import anonymous_caller, local_caller
 from cosi.api.rpc import Identify, Service, Unserved, handlers
-from cosi.api.shares import LOCAL, REMOTE
 from cosi.api.sockets import tcp_sockets, unix_socket
 from cosi.api.state import StateService
-from cosi.state import State
-from cosi.type_lookup import EVERY_TYPE, TypeRegistry
+from cosi.resource._types import EVERY_TYPE, TypeRegistry
+from cosi.state._state import State
 
 
 class Listener(Protocol):
@@ -87,8 +87,8 @@ class TLSListener:
         :class:`~cosi.api.certificates.CertificateError` for files that cannot be used.
         """
         # Not for those who serve a Unix socket only: `cryptography` is a tenth of their start.
+        from cosi.api._client_certificates import certified_caller
         from cosi.api.certificates import server_credentials
-        from cosi.api.certified import certified_caller
 
         credentials = server_credentials(self.certificate, self.key, self.client_ca)
         identify = anonymous_caller if self.client_ca is None else certified_caller

@@ -7,23 +7,24 @@ from typing import Any, Protocol
 
 from grpc import StatusCode
 
-from cosi.api.access import READERS
+from cosi.api._limits import REQUEST_BYTES, check_names
+from cosi.api._search import Searches, Turns
+from cosi.api._sensitive import Visibility
 from cosi.api.codec import decode, encode, parse
 from cosi.api.endpoint import MAX_MESSAGE_BYTES
-from cosi.api.limits import REQUEST_BYTES, check_names
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import query_from
+from cosi.api.roles import READERS
 from cosi.api.rpc import Call, Refused, Streaming, Unary
-from cosi.api.search import Searches, Turns
-from cosi.api.visibility import Visibility
 from cosi.api.watching import WatchStream
 from cosi.errors import InvalidResource
-from cosi.metadata import parse_phase
-from cosi.query import EVERYTHING, Query
-from cosi.resource import AnySpec, Kind, Resource, Spec, check_name
-from cosi.state import State
-from cosi.type_lookup import EVERY_TYPE, TypeRegistry
-from cosi.watch import Start
+from cosi.resource._envelope import Kind, Resource, check_name
+from cosi.resource._metadata import parse_phase
+from cosi.resource._payload import AnySpec, Spec
+from cosi.resource._types import EVERY_TYPE, TypeRegistry
+from cosi.state._query import EVERYTHING, Query
+from cosi.state._state import State
+from cosi.state._watch import Start
 
 API_VERSION = 1
 """From this one on a client wants to hear of BOOTSTRAPPED and ERRORED."""
@@ -72,7 +73,7 @@ class StateService:
     # -- reading ------------------------------------------------------------------------------
 
     async def get(self, data: bytes, call: Call) -> bytes:
-        """``Get``: one resource. Raises as :meth:`State.get <cosi.state.State.get>`.
+        """``Get``: one resource. Raises as :meth:`State.get <cosi.State.get>`.
 
         Like the other two that read, it raises :class:`~cosi.errors.AccessDenied` for a type or a
         namespace that the caller may not see; like all, :class:`~cosi.errors.InvalidResource` for
@@ -127,7 +128,7 @@ class StateService:
     async def create(self, data: bytes, call: Call) -> bytes:
         """``Create``: the resource as stored.
 
-        Raises as :meth:`State.create <cosi.state.State.create>`, and
+        Raises as :meth:`State.create <cosi.State.create>`, and
         :class:`~cosi.errors.InvalidResource` for a resource without metadata or spec, a payload
         that its class refuses, or an address with a control character, and
         :class:`~cosi.errors.LimitExceeded` for metadata or a payload that are too large.
@@ -140,7 +141,7 @@ class StateService:
     async def update(self, data: bytes, call: Call) -> bytes:
         """``Update``: the resource as stored; any phase is expected unless the request names one.
 
-        Raises as :meth:`State.update <cosi.state.State.update>`, and as :meth:`create` for what it
+        Raises as :meth:`State.update <cosi.State.update>`, and as :meth:`create` for what it
         cannot read.
         """
         request = parse(sealed_pb2.UpdateRequest, data)
@@ -156,7 +157,7 @@ class StateService:
     async def destroy(self, data: bytes, call: Call) -> bytes:
         """``Destroy``: at once, or not at all.
 
-        Raises as :meth:`State.destroy <cosi.state.State.destroy>`.
+        Raises as :meth:`State.destroy <cosi.State.destroy>`.
         """
         request = parse(state_pb2.DestroyRequest, data)
         await self._state.destroy(self._kind(request), request.id, owner=request.options.owner)
@@ -165,7 +166,7 @@ class StateService:
     async def teardown(self, data: bytes, call: Call) -> bytes:
         """``Teardown``: whether nobody holds the resource any more (``destroy_ready``).
 
-        Raises as :meth:`State.teardown <cosi.state.State.teardown>`.
+        Raises as :meth:`State.teardown <cosi.State.teardown>`.
         """
         request = parse(state_pb2.TeardownRequest, data)
         owner = request.options.owner
@@ -175,7 +176,7 @@ class StateService:
     async def teardown_and_destroy(self, data: bytes, call: Call) -> bytes:
         """``TeardownAndDestroy``: answers once the resource is gone, however long it is held.
 
-        Raises as :meth:`State.teardown_and_destroy <cosi.state.State.teardown_and_destroy>`.
+        Raises as :meth:`State.teardown_and_destroy <cosi.State.teardown_and_destroy>`.
         """
         request = parse(state_pb2.TeardownAndDestroyRequest, data)
         owner = request.options.owner

@@ -16,8 +16,8 @@ from cosi.api.proto.sealed_pb2 import Event as EventMessage
 from cosi.api.proto.sealed_pb2 import WatchResponse
 from cosi.api.rpc import Call
 from cosi.errors import WatchError
-from cosi.resource import Pointer, Tombstone
-from cosi.watch import Event, EventType, Watch
+from cosi.resource._envelope import Pointer, Tombstone
+from cosi.state._watch import Event, EventType, Watch
 
 MESSAGE_BYTES = 128 * 1024
 """An aggregated message is closed when it has reached this size; clients take up to 4 MiB."""

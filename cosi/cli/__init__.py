@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from cosi._engine.gc_tuning import THRESHOLDS
+from cosi._aio.gc_tuning import THRESHOLDS
 from cosi.cli.early_signals import early_signals
 from cosi.cli.standard_files import cannot_be_written, open_closed_ones
 

@@ -31,8 +31,8 @@ from cosi.errors import CosiError
 
 if TYPE_CHECKING:
     from cosi.api.rpc import Service
-    from cosi.runtime import Runtime
-    from cosi.state import State
+    from cosi.runtime._runtime import Runtime
+    from cosi.state._state import State
 
 
 class CannotStart(CosiError):

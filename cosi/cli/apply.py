@@ -11,8 +11,9 @@ from cosi.cli.connection import Connection, Server, ask_each, connects
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cosi.resource import AnySpec, Resource
-    from cosi.unknowns import Unknown
+    from cosi.resource._envelope import Resource
+    from cosi.resource._payload import AnySpec
+    from cosi.resource._unknowns import Unknown
 
 MAX_CHARACTERS = 32 * 1024 * 1024
 
@@ -46,8 +47,8 @@ def apply(server: Server, files: tuple[TextIO, ...], allow_unknown: bool) -> Non
     metadata names; without one it must be nobody's. Types must be defined, here or by the server.
     """
     from cosi.cli.payload_types import installed_types
-    from cosi.resource import AnySpec
-    from cosi.unknowns import ALLOWED, ANY_TYPE_OF_PERSONS
+    from cosi.resource._payload import AnySpec
+    from cosi.resource._unknowns import ALLOWED, ANY_TYPE_OF_PERSONS
 
     installed_types()  # their payloads are checked here, where the line and the column are known
     texts = [_text(file) for file in files]
@@ -67,7 +68,7 @@ def apply(server: Server, files: tuple[TextIO, ...], allow_unknown: bool) -> Non
 async def _strictly(connection: Connection) -> Unknown:
     """Types are those that are installed here, and those that the server has."""
     from cosi.cli.type_names import registered
-    from cosi.unknowns import Unknown
+    from cosi.resource._unknowns import Unknown
 
     defined = [one.spec.type for one in await registered(connection.state)]
     return Unknown(types=False, metadata=False, defined=defined)
@@ -89,7 +90,7 @@ def _text(file: TextIO) -> tuple[str, str]:
 
 def _read(texts: Iterable[tuple[str, str]], unknown: Unknown) -> list[Resource[Any]]:
     from cosi.errors import InvalidResource
-    from cosi.yaml_form import resources_from_yaml
+    from cosi.resource._yaml_form import resources_from_yaml
 
     found: list[Resource[Any]] = []
     for source, text in texts:
@@ -101,7 +102,7 @@ def _read(texts: Iterable[tuple[str, str]], unknown: Unknown) -> list[Resource[A
 
 
 async def _apply(connection: Connection, resource: Resource[Any]) -> str:
-    from cosi.resource import Kind
+    from cosi.resource._envelope import Kind
 
     payload = cast("type[AnySpec]", type(resource.spec))  # or any other
     kind = Kind(resource.namespace, resource.type, payload)

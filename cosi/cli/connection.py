@@ -22,7 +22,7 @@ from cosi.errors import CosiError, Unavailable
 if TYPE_CHECKING:
     from grpc.aio import Channel
 
-    from cosi.state import State
+    from cosi.state._state import State
 
 __all__ = [
     "Connection",

@@ -11,8 +11,8 @@ from cosi.cli.suggestions import resource_ids, type_names
 from cosi.errors import CosiError
 
 if TYPE_CHECKING:
-    from cosi.resource import Kind, Pointer
-    from cosi.state import State
+    from cosi.resource._envelope import Kind, Pointer
+    from cosi.state._state import State
 
 
 class StillHeld(CosiError):
@@ -56,7 +56,8 @@ async def _delete(
 
     from cosi.cli.type_names import find_type
     from cosi.errors import NotFound
-    from cosi.resource import AnySpec, Kind
+    from cosi.resource._envelope import Kind
+    from cosi.resource._payload import AnySpec
 
     state = connection.state
     definition = await find_type(state, type)
@@ -80,7 +81,7 @@ async def _delete(
 
 async def _until_free(state: State, kind: Kind[Any], id: str) -> None:
     """Wait until nobody holds the resource, or it is gone."""
-    from cosi.watch import EventType
+    from cosi.state._watch import EventType
 
     async with state.watch(kind, id) as watch:
         async for event in watch:

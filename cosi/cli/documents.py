@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from cosi.cli.go_json import go_json
 from cosi.errors import InvalidResource
-from cosi.metadata import Metadata, format_version
-from cosi.resource import AnySpec, Resource, Tombstone
-from cosi.watch import EventType
-from cosi.yaml_form import metadata_fields, rfc3339, spec_to_yaml, to_yaml
-from cosi.yaml_reading import documents, root_of
-from cosi.yaml_writing import Text, for_people
+from cosi.resource._envelope import Resource, Tombstone
+from cosi.resource._metadata import Metadata, format_version
+from cosi.resource._payload import AnySpec
+from cosi.resource._yaml_form import metadata_fields, rfc3339, spec_to_yaml, to_yaml
+from cosi.resource._yaml_reading import documents, root_of
+from cosi.resource._yaml_writing import Text, for_people
+from cosi.state._watch import EventType
 
 EVENT_NAMES: Final = {
     EventType.CREATED: "created",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from cosi.graph import Edge, EdgeType, Live
-from cosi.resource import Resource
+from cosi.resource._envelope import Resource
+from cosi.runtime._graph import Edge, EdgeType, Live
 
 _STYLES: Final = {
     EdgeType.OUTPUT_EXCLUSIVE: "bold",

@@ -24,7 +24,7 @@ def explain(name: str) -> None:
 
     TYPE is a full name or an alias of an installed type, in any case.
     """
-    from cosi.cli.explaining import explain as text_of
+    from cosi.cli._explain_text import explain as text_of
     from cosi.cli.payload_types import field_path
 
     payload, path = field_path(name)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cosi.cli.printing import Found, Printer
-    from cosi.meta import ResourceDefinition
-    from cosi.query import Query
-    from cosi.resource import Kind, Resource
+    from cosi.resource._envelope import Kind, Resource
+    from cosi.state._meta import ResourceDefinition
+    from cosi.state._query import Query
 
 
 @click.command(
@@ -58,7 +58,7 @@ def get(
     """
     from cosi.cli.documents import check_format
     from cosi.errors import InvalidResource
-    from cosi.selector import parse_selector
+    from cosi.state._selector import parse_selector
 
     if id is not None and selector:
         raise click.UsageError("an ID is one resource; a selector is for all of a type")
@@ -102,7 +102,7 @@ class _Asked:
         printer.show(one for _, found in answers for one in found)
 
     async def follow(self, connection: Connection) -> None:
-        from cosi.cli.following import Following
+        from cosi.cli._watch_resync import Following
 
         definition, kind = await self._kind(connection)
         printer = self._shared_printer(definition, watching=True)
@@ -111,7 +111,8 @@ class _Asked:
 
     async def _kind(self, connection: Connection) -> tuple[ResourceDefinition, Kind[Any]]:
         from cosi.cli.type_names import find_type
-        from cosi.resource import AnySpec, Kind
+        from cosi.resource._envelope import Kind
+        from cosi.resource._payload import AnySpec
 
         definition = await find_type(connection.state, self._type)
         namespace = self._namespace or definition.default_namespace

@@ -13,9 +13,9 @@ from importlib.metadata import entry_points
 
 from cosi.cli.type_names import UnknownType, resolve
 from cosi.errors import InvalidResource
-from cosi.meta import ResourceDefinition, resource_definition
-from cosi.resource import Spec
-from cosi.type_lookup import EVERY_TYPE
+from cosi.resource._payload import Spec
+from cosi.resource._types import EVERY_TYPE
+from cosi.state._meta import ResourceDefinition, resource_definition
 
 GROUP = "cosi.types"
 

@@ -13,9 +13,9 @@ from cosi.cli.json_path import JSONPath, as_text
 from cosi.cli.resource_table import ResourceTable
 from cosi.cli.terminal import for_terminal
 from cosi.errors import InvalidResource
-from cosi.meta import ResourceDefinition
-from cosi.resource import Resource, Tombstone
-from cosi.watch import EventType
+from cosi.resource._envelope import Resource, Tombstone
+from cosi.state._meta import ResourceDefinition
+from cosi.state._watch import EventType
 
 Found = tuple[str, Resource[Any]]
 """A resource, after the node that it is on."""

@@ -10,10 +10,10 @@ from cosi.cli.json_path import JSONPath
 from cosi.cli.tabwriter import GrowingTable
 from cosi.cli.terminal import cell
 from cosi.errors import InvalidResource
-from cosi.meta import ResourceDefinition
-from cosi.metadata import format_version
-from cosi.resource import Resource, Tombstone
-from cosi.watch import EventType
+from cosi.resource._envelope import Resource, Tombstone
+from cosi.resource._metadata import format_version
+from cosi.state._meta import ResourceDefinition
+from cosi.state._watch import EventType
 
 MARKS: Final = {EventType.CREATED: "+", EventType.UPDATED: "", EventType.DESTROYED: "-"}
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from cosi.cli.application import CannotStart, build, find, installed_names, options_of
 from cosi.cli.early_signals import early_signals
-from cosi.open_files import TooFewOpenFiles, raise_limit
+from cosi.cli.open_files import TooFewOpenFiles, raise_limit
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -124,10 +124,10 @@ def run(
     """
     _raise_limit()  # first: with too few files nothing else is sure to work
 
+    from cosi.cli._listeners import Listening, check
+    from cosi.cli._run_applications import Fixtures, run_applications
     from cosi.cli.log_format import configure
     from cosi.cli.outlet import never_blocking
-    from cosi.cli.running import Fixtures, run_applications
-    from cosi.cli.serving import Listening, check
     from cosi.cli.signals import Terminal, not_yet
 
     # gRPC's C core writes to stderr by itself, in the thread of the event loop, which would wait.

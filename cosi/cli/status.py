@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 
 from cosi.cli.application import Application
-from cosi.runtime import Runtime
+from cosi.runtime._runtime import Runtime
 
 STATUS_SECONDS: Final = 10.0
 """For what the applications say; a state that hangs must not keep anything."""

@@ -33,7 +33,8 @@ def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
     async def ids(connection: Connection) -> list[str]:
         from cosi.cli.type_names import find_type
-        from cosi.resource import AnySpec, Kind
+        from cosi.resource._envelope import Kind
+        from cosi.resource._payload import AnySpec
 
         definition = await find_type(connection.state, type)
         namespace = ctx.params.get("namespace") or definition.default_namespace

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable
 
 from cosi.errors import InvalidResource, NotFound
-from cosi.meta import ResourceDefinition
-from cosi.resource import Resource
-from cosi.state import State
+from cosi.resource._envelope import Resource
+from cosi.state._meta import ResourceDefinition
+from cosi.state._state import State
 
 
 class UnknownType(NotFound):

@@ -3,7 +3,7 @@
 ``cosi.testing.plugin`` has the pytest fixture, ``cosi.testing.conformance`` the suites.
 """
 
-from cosi.testing.fixtures import feed, load_fixtures
-from cosi.testing.harness import ControllersFailed, Harness, running
+from cosi.state._fixtures import feed, load_fixtures
+from cosi.testing._harness import ControllersFailed, Harness, running
 
 __all__ = ["ControllersFailed", "Harness", "feed", "load_fixtures", "running"]

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import tests.benchmarks
-from cosi._engine.gc_tuning import THRESHOLDS
-from cosi._values import COMPILED
+from cosi._aio.gc_tuning import THRESHOLDS
+from cosi.resource._fields import COMPILED
 from tests.benchmarks.go_program import go_version
 from tests.benchmarks.measure import Benchmark, Scale
 from tests.benchmarks.result import Result

@@ -16,9 +16,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
-from cosi import InMemoryState, Resource
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.watch import Watch
+from cosi import InMemoryState, Query, Resource
+from cosi.state import LabelOp, LabelTerm, Watch
 from tests.benchmarks import go_program
 from tests.benchmarks.go_program import go, pair
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each

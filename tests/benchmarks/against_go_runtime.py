@@ -25,7 +25,7 @@ from cosi import (
     StrongInput,
     transform,
 )
-from cosi.watch import EventType, Watch
+from cosi.state import EventType, Watch
 from tests.benchmarks import go_program
 from tests.benchmarks.go_program import pair
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again

@@ -15,10 +15,10 @@ from typing import Any, cast
 
 from grpc.aio import UnaryStreamMultiCallable
 
+from cosi import Resource, Spec
 from cosi.api.client import RemoteState, open_channel
 from cosi.api.proto import sealed_pb2, state_pb2
-from cosi.resource import Resource, Spec
-from cosi.watch import Watch
+from cosi.state import Watch
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again
 
 BENCHMARKS = benchmark = Registry()

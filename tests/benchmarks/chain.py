@@ -29,9 +29,9 @@ from cosi import (
     StrongInput,
     transform,
 )
-from cosi._engine.waker import Waker
-from cosi.resource import kind_of
-from cosi.runtime import Registrable
+from cosi._aio.waker import Waker
+from cosi.resource._envelope import kind_of
+from cosi.runtime._runtime import Registrable
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
 from tests.benchmarks.payload import Service, fields
 from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore

@@ -19,10 +19,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from controllers.containers import syscalls
-from controllers.containers.cgroups import Cgroups
-from controllers.containers.choose import choose_driver, why_not
+from controllers.drivers.choose import choose_driver, why_not
+from controllers.oci.cgroups import Cgroups
 from controllers.paths import Paths
+from controllers.processes import syscalls
 from controllers.runner import RunnerController
 from cosi import InMemoryState, Resource, Runtime
 from resources.container_spec import ContainerSpec
@@ -55,7 +55,7 @@ def no_crun() -> str | None:
     """The same of crun, with cgroup v2 alone."""
     if reason := no_runc():
         return reason
-    code = "from controllers.containers.choose import why_not; print(why_not('crun'))"
+    code = "from controllers.drivers.choose import why_not; print(why_not('crun'))"
     command = (*WITH_V2_ALONE, sys.executable, "-c", code)
     asked = subprocess.run(command, check=False, capture_output=True, text=True)
     return (asked.stdout + asked.stderr).strip() or None

@@ -27,8 +27,8 @@ from pathlib import Path
 import anyio
 
 from controllers.container import ContainerController
-from controllers.containers.fake import FakeDriver
 from controllers.dependency import DependencyController
+from controllers.drivers.fake import FakeDriver
 from controllers.paths import Paths
 from controllers.runner import RunnerController
 from controllers.service_files import ServiceFilesController

@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from cosi._engine.gc_tuning import tuned_gc
+from cosi._aio.gc_tuning import tuned_gc
 from tests.benchmarks.processors import on_the_fastest
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from cosi import InMemoryState, Resource, Spec
-from cosi.resource import Value
+from cosi import InMemoryState, Resource, Spec, Value
 
 
 class Mount(Value):

@@ -11,11 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cosi.resource import Resource
-from cosi.store.marshal import YamlMarshaler
-from cosi.store.sqlite import SQLiteStore
-from cosi.store.sqlite_file import open_file
-from cosi.store.sqlite_records import transaction, write
+from cosi import Resource
+from cosi.state import SQLiteStore, YamlMarshaler
+from cosi.store._sqlite_file import open_file
+from cosi.store._sqlite_records import transaction, write
 from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
 from tests.benchmarks.payload import Service, fields
 

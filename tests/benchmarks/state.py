@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import Resource
-from cosi.store.memory import InMemoryState
+from cosi import InMemoryState, Query, Resource
+from cosi.state import LabelOp, LabelTerm
 from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale, again, each
 from tests.benchmarks.payload import Service, fields, filled, labels
 from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore

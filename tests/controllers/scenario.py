@@ -28,12 +28,12 @@ import anyio
 import yaml
 
 from controllers.container import ContainerController
-from controllers.containers.fake import FakeDriver, Run
 from controllers.dependency import DependencyController
+from controllers.drivers.fake import FakeDriver, Run
 from controllers.runner import OnExit, RunnerController
-from cosi import InMemoryState, Resource, Runtime
-from cosi.resource import Spec, kind_of
-from cosi.watch import Event, EventType
+from cosi import InMemoryState, Resource, Runtime, Spec
+from cosi.resource._envelope import kind_of
+from cosi.state import Event, EventType
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig

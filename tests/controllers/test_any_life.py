@@ -14,11 +14,10 @@ import anyio
 import pytest
 
 from controllers.container import ContainerController
-from controllers.containers.fake import STEPS, FakeDriver, Run
 from controllers.dependency import DependencyController
+from controllers.drivers.fake import STEPS, FakeDriver, Run
 from controllers.runner import OnExit, RunnerController
-from cosi import InMemoryState, NotFound, Resource, Runtime
-from cosi.resource import Spec
+from cosi import InMemoryState, NotFound, Resource, Runtime, Spec
 from cosi.testing.clock import virtual_time as anyio_backend
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec, Restart

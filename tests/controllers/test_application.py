@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from controllers.containers.overlay import mounted_overlays
-from tests.controllers.containers.conftest import OCI_RUNTIMES
+from controllers.oci.overlay import mounted_overlays
+from tests.controllers.conftest import OCI_RUNTIMES
 from tests.program.process import Program
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -22,13 +22,12 @@ import anyio
 import pytest
 
 from controllers.container import render_container
-from controllers.containers.fake import FakeDriver, Run
+from controllers.drivers.fake import FakeDriver, Run
 from controllers.lifecycle.conditions import Facts, conditions, gate
 from controllers.runner import RunnerController
-from cosi import Resource
-from cosi.resource import Spec
+from cosi import Resource, Spec
+from cosi.testing._harness import Harness, running
 from cosi.testing.clock import virtual_time as anyio_backend
-from cosi.testing.harness import Harness, running
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig

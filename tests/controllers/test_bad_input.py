@@ -15,7 +15,7 @@ import pytest
 
 from controllers.paths import Paths
 from controllers.service_files import ServiceFilesController
-from cosi.testing.harness import Harness
+from cosi.testing._harness import Harness
 from resources.extension_service import ExtensionServiceSpec
 from resources.service_file_status import ServiceFileStatus
 from tests.controllers.definitions.files import ToldFiles, definition

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from controllers.config_documents import ConfigDocumentsController
-from cosi.testing.harness import Harness
+from cosi.testing._harness import Harness
 from resources.config_source_status import ConfigSourceStatus
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import Container, ExtensionServiceSpec, Restart

@@ -14,7 +14,7 @@ import pytest
 from controllers.config_files import ConfigFilesController
 from controllers.host.openat2 import LINK_REFUSED
 from controllers.paths import Paths
-from cosi.testing.harness import Harness
+from cosi.testing._harness import Harness
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
 from resources.extension_service_config_status import ExtensionServiceConfigStatus
 

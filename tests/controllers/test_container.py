@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from controllers.container import ContainerController, render_container
-from controllers.containers.environment import process_environment
+from controllers.oci.environment import process_environment
 from cosi import Resource
 from cosi.testing import Harness
 from resources.container_spec import ConfigFile, ContainerSpec

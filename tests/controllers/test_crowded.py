@@ -20,15 +20,15 @@ import grpc
 import pytest
 from grpc.aio import AioRpcError
 
-from controllers.machine.proto.machine_pb2 import ServiceRestartRequest
+from controllers.machine_api.proto.machine_pb2 import ServiceRestartRequest
+from cosi import AnySpec, Kind, Query, Resource
 from cosi.api.certificates import GeneratedConfig, generate_config
 from cosi.api.client import RemoteState, connect, open_channel
 from cosi.api.proto.resource_pb2 import LabelQuery, LabelTerm
 from cosi.api.proto.state_pb2 import ListOptions, ListRequest
 from cosi.errors import LimitExceeded
-from cosi.query import LabelOp, Query
-from cosi.query import LabelTerm as Term
-from cosi.resource import AnySpec, Kind, Resource
+from cosi.state import LabelOp
+from cosi.state import LabelTerm as Term
 from resources.service_state import ServicePhase, ServiceState
 from tests.controllers.limited import Log, open_files, running
 from tests.cosi.cli.program import ROOT

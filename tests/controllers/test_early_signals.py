@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from controllers.containers.overlay import mounted_overlays
-from controllers.containers.processes import read_stat
+from controllers.oci.overlay import mounted_overlays
 from controllers.paths import Paths
-from tests.controllers.containers.conftest import OCI_RUNTIMES, paths, rootfs
-from tests.controllers.containers.runs import Runs
+from controllers.processes.processes import read_stat
+from tests.controllers.conftest import OCI_RUNTIMES, paths, rootfs
+from tests.controllers.runs import Runs
 from tests.program.process import Program
 from tests.soak import Campaign
 

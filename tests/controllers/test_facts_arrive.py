@@ -13,10 +13,9 @@ from itertools import combinations, permutations, product
 import pytest
 
 from controllers.dependency import DependencyController
-from cosi import NotFound, Resource
-from cosi.resource import Spec
+from cosi import NotFound, Resource, Spec
+from cosi.testing._harness import Harness, running
 from cosi.testing.clock import virtual_time as anyio_backend
-from cosi.testing.harness import Harness, running
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config_status import ExtensionServiceConfigStatus
 from resources.network_status import NetworkStatus

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controllers.containers.host_facts import HostFacts
-from controllers.containers.oci import Bundle, oci_spec
+from controllers.oci.host_facts import HostFacts
+from controllers.oci.spec import Bundle, oci_spec
 from resources.container_spec import ContainerSpec
 from tests.controllers.limited import limited, open_files, running
 from tests.cosi.cli.program import ROOT

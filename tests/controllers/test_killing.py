@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.controllers.containers.conftest import OCI_RUNTIMES, paths, rootfs
-from tests.controllers.containers.manager import Manager
-from tests.controllers.containers.runs import Runs
-from tests.controllers.killing.machine import Machine
+from tests.controllers.conftest import OCI_RUNTIMES, paths, rootfs
+from tests.controllers.killing.killed_machine import Machine
+from tests.controllers.manager import Manager
+from tests.controllers.runs import Runs
 from tests.soak import Campaign
 
 __all__ = ["paths", "rootfs"]

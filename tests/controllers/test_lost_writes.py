@@ -12,18 +12,16 @@ import pytest
 from typing_extensions import override
 
 from controllers.container import ContainerController
-from controllers.containers.fake import FakeDriver
-from controllers.containers.memories import LastingMemories, Memories
 from controllers.dependency import DependencyController
+from controllers.drivers.fake import FakeDriver
 from controllers.host.beneath import Beneath
 from controllers.runner import OnExit, RunnerController
-from cosi import InMemoryState, NotFound, Resource, Runtime
+from controllers.supervision.checkpoints import LastingMemories, Memories
+from cosi import InMemoryState, KindLike, NotFound, Phase, Query, Resource, Runtime, Spec
 from cosi.errors import StoreError
-from cosi.metadata import Phase
-from cosi.query import EVERYTHING, Query
-from cosi.resource import KindLike, S, Spec, kind_of
+from cosi.resource._envelope import S, kind_of
+from cosi.state import EVERYTHING, WrappedState
 from cosi.testing.clock import virtual_time as anyio_backend
-from cosi.wrapping import WrappedState
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec
 from resources.service_gate import ServiceGate

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controllers.containers.host_facts import read_host_facts
+from controllers.oci.host_facts import read_host_facts
 from controllers.paths import Paths
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from controllers.config_documents import ConfigDocumentsController
 from controllers.paths import Paths
 from controllers.service_files import ServiceFilesController
-from cosi.testing.harness import Harness
+from cosi.testing._harness import Harness
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig
 from tests.controllers.definitions.files import ToldFiles, definition

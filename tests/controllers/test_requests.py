@@ -10,14 +10,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from controllers.containers.boot_files import BootFiles
-from controllers.containers.fake import FakeDriver
-from controllers.containers.memories import LastingMemories
+from controllers.drivers.fake import FakeDriver
 from controllers.paths import Paths
 from controllers.requests import RequestsController, restore_requests
 from controllers.runner import OnExit, RunnerController
-from cosi import InMemoryState, Resource, Runtime
-from cosi.resource import Spec
+from controllers.supervision.boot_files import BootFiles
+from controllers.supervision.checkpoints import LastingMemories
+from cosi import InMemoryState, Resource, Runtime, Spec
 from cosi.testing import Harness
 from cosi.testing.clock import virtual_time as anyio_backend
 from resources.container_spec import ContainerSpec

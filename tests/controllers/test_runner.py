@@ -11,13 +11,13 @@ import anyio
 import pytest
 
 from controllers.container import ContainerController
-from controllers.containers.driver import DriverError, Preparation
-from controllers.containers.fake import FakeDriver, FakeTask, Run
 from controllers.dependency import DependencyController
+from controllers.drivers.driver import DriverError, Preparation
+from controllers.drivers.fake import FakeDriver, FakeTask, Run
 from controllers.runner import RunnerController
 from cosi import InMemoryState, Resource, Runtime
 from cosi.testing import Harness
-from cosi.testing.harness import running
+from cosi.testing._harness import running
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec
 from resources.service_gate import ServiceGate

@@ -8,14 +8,14 @@ import anyio
 import pytest
 
 from controllers.container import ContainerController
-from controllers.containers.driver import Adopted, DriverError
-from controllers.containers.fake import FakeDriver, Run
 from controllers.dependency import DependencyController
+from controllers.drivers.driver import Adopted, DriverError
+from controllers.drivers.fake import FakeDriver, Run
 from controllers.runner import CLAIM_SECONDS, OnExit, RunnerController
 from cosi import InMemoryState, Runtime
 from cosi.testing import Harness
+from cosi.testing._harness import running
 from cosi.testing.clock import virtual_time as anyio_backend
-from cosi.testing.harness import running
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec
 from resources.service_gate import ServiceGate

@@ -8,9 +8,9 @@ import pytest
 
 from controllers.paths import Paths
 from controllers.service_files import ServiceFilesController
-from cosi.resource import Resource
-from cosi.testing.harness import Harness
-from cosi.watch import EventType
+from cosi import Resource
+from cosi.state import EventType
+from cosi.testing._harness import Harness
 from resources.extension_service import ExtensionServiceSpec
 from tests.controllers.definitions.files import definition
 

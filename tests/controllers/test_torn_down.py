@@ -11,14 +11,13 @@ import anyio
 import pytest
 
 from controllers.container import ContainerController
-from controllers.containers.fake import FakeDriver
 from controllers.dependency import DependencyController
+from controllers.drivers.fake import FakeDriver
 from controllers.path_status import PathStatusController
 from controllers.paths import Paths
 from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
-from cosi import InMemoryState, Runtime
-from cosi.resource import Spec
+from cosi import InMemoryState, Runtime, Spec
 from cosi.testing import Harness
 from resources.extension_service import ExtensionServiceSpec
 from resources.path_status import PathStatus

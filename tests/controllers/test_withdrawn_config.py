@@ -9,13 +9,13 @@ import pytest
 
 from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
-from controllers.containers.fake import FakeDriver
 from controllers.dependency import DependencyController
+from controllers.drivers.fake import FakeDriver
 from controllers.paths import Paths
 from controllers.runner import OnExit, RunnerController
 from cosi import InMemoryState, Resource, Runtime
+from cosi.testing._harness import Harness, running
 from cosi.testing.clock import virtual_time as anyio_backend
-from cosi.testing.harness import Harness, running
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
 from resources.extension_service_config_status import ExtensionServiceConfigStatus

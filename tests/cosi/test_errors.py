@@ -5,8 +5,7 @@ import pickle
 import pytest
 
 import cosi.errors
-from cosi.errors import Conflict, CosiError, NotFound
-from cosi.resource import Pointer
+from cosi import Conflict, CosiError, NotFound, Pointer
 
 WHERE = Pointer("ns", "Things.a.b", "x")
 ALL = [e for e in vars(cosi.errors).values() if isinstance(e, type) and issubclass(e, CosiError)]

@@ -7,12 +7,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from cosi import InMemoryState, Resource
 from cosi.api.client import connect
 from cosi.api.server import UnixListener, serve
-from cosi.meta import META_NAMESPACE, Namespace
-from cosi.resource import Resource
-from cosi.store.memory import InMemoryState
-from cosi.watch import EventType, Start, Watch
+from cosi.state import EventType, Namespace, Start, Watch
+from cosi.state._meta import META_NAMESPACE
 from tests.interop.toolchain import DOWNLOAD_AND_COMPILE_SECONDS, compiled
 
 MODULE = Path(__file__).parent / "go"

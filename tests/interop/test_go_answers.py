@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
+from cosi import AnySpec, FrozenMap, Metadata, Phase, Resource, Spec
 from cosi.cli.documents import as_yaml
 from cosi.cli.go_json import go_json
 from cosi.cli.json_path import JSONPath, as_text
 from cosi.errors import InvalidResource
-from cosi.frozen import FrozenMap
-from cosi.meta import english
-from cosi.metadata import Metadata, Phase
-from cosi.resource import AnySpec, Resource, Spec
-from cosi.yaml_form import spec_to_yaml, to_yaml
-from cosi.yaml_writing import compact
+from cosi.resource._yaml_form import spec_to_yaml
+from cosi.resource._yaml_writing import compact
+from cosi.state import to_yaml
+from cosi.state._meta import english
 from tests.interop.oracle import Oracle, Question
 from tests.interop.toolchain import DOWNLOAD_AND_COMPILE_SECONDS, compiled
 from tests.soak import quantity

@@ -18,20 +18,20 @@ import sys
 from types import FrameType
 from typing import NamedTuple
 
-from controllers.containers import syscalls
-from controllers.containers.choose import RUNTIMES, why_not
+from controllers.drivers.choose import RUNTIMES, why_not
+from controllers.processes import syscalls
 from cosi.cli import main as main_program
 
 IMPORTED = (
     "controllers.application",
     "controllers.commands.services",
-    "controllers.machine.api",
+    "controllers.machine_api.api",
     "cosi.api.client",
     "cosi.api.server",
     "cosi.cli.get",
     "cosi.cli.log_format",
     "cosi.cli.run",
-    "cosi.cli.running",
+    "cosi.cli._run_applications",
     "pyroute2",
 )
 """What a life would load, part of it only when it comes to need it."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cosi.resource import Spec
+from cosi import Spec
 from resources.network_status import NetworkStatus
 from resources.path_status import PathStatus
 from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cosi import Resource
 from cosi.api.payload import payload_codec
-from cosi.yaml_form import resources_from_yaml, to_yaml
+from cosi.state import resources_from_yaml, to_yaml
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import EVENTS_KEPT, ServiceEvent, ServicePhase, ServiceState
 

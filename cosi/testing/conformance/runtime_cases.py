@@ -8,10 +8,10 @@ from typing import ClassVar, Final
 import anyio
 import pytest
 
-from cosi.resource import KindLike, Resource, S
-from cosi.runtime import Runtime
+from cosi.resource._envelope import KindLike, Resource, S
+from cosi.runtime._runtime import Runtime
+from cosi.testing._harness import Harness, running
 from cosi.testing.conformance.runtime_controllers import Int, Str
-from cosi.testing.harness import Harness, running
 
 PATIENCE_SECONDS: Final = 10.0
 """How long a restart or a requeue may take; nothing waits this long unless it fails."""

@@ -8,13 +8,14 @@ from functools import partial
 import anyio
 from anyio.lowlevel import checkpoint
 
-from cosi._engine.activity import idle
-from cosi.controller import Controller, Wakeups
-from cosi.declarations import Input, Output, StrongInput
-from cosi.qcontroller import QController
-from cosi.query import EVERYTHING, Query
-from cosi.requeue import Requeue
-from cosi.resource import Resource, Spec
+from cosi.controller._controller import Controller, Wakeups
+from cosi.controller._declarations import Input, Output, StrongInput
+from cosi.controller._in_flight import idle
+from cosi.controller._qcontroller import QController
+from cosi.controller._requeue import Requeue
+from cosi.resource._envelope import Resource
+from cosi.resource._payload import Spec
+from cosi.state._query import EVERYTHING, Query
 
 
 class Int(Spec, type="Ints.test.cosi.dev", default_namespace="default"):

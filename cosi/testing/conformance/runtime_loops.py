@@ -6,9 +6,10 @@ import anyio
 import pytest
 
 from cosi.errors import NotFound
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import Resource
-from cosi.runtime import Runtime
+from cosi.resource._envelope import Resource
+from cosi.runtime._runtime import Runtime
+from cosi.state._query import LabelOp, LabelTerm, Query
+from cosi.testing._harness import Harness
 from cosi.testing.conformance.runtime_cases import RuntimeCases, becomes, number, texts
 from cosi.testing.conformance.runtime_controllers import (
     Cancelled,
@@ -24,7 +25,6 @@ from cosi.testing.conformance.runtime_controllers import (
     StrToSentence,
     Sum,
 )
-from cosi.testing.harness import Harness
 
 
 class LoopCases(RuntimeCases):

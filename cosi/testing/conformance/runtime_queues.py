@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from anyio.lowlevel import checkpoint
 
-from cosi.resource import Kind, Resource
-from cosi.runtime import Runtime
+from cosi.resource._envelope import Kind, Resource
+from cosi.runtime._runtime import Runtime
+from cosi.testing._harness import Harness, running
 from cosi.testing.conformance.runtime_cases import RuntimeCases, becomes, texts
 from cosi.testing.conformance.runtime_controllers import (
     Bound,
@@ -18,7 +19,6 @@ from cosi.testing.conformance.runtime_controllers import (
     Str,
     Sum,
 )
-from cosi.testing.harness import Harness, running
 
 
 class QueueCases(RuntimeCases):

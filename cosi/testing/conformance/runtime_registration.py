@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cosi.errors import RegistrationError
+from cosi.testing._harness import Harness
 from cosi.testing.conformance.runtime_cases import RuntimeCases, number, texts
 from cosi.testing.conformance.runtime_controllers import (
     Int,
@@ -15,7 +16,6 @@ from cosi.testing.conformance.runtime_controllers import (
     StrToSentence,
     Sum,
 )
-from cosi.testing.harness import Harness
 
 
 class RegistrationCases(RuntimeCases):

@@ -1,4 +1,4 @@
-"""The state suite: everything that a :class:`~cosi.state.State` must do."""
+"""The state suite: everything that a :class:`~cosi.State` must do."""
 
 from __future__ import annotations
 

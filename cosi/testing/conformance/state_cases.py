@@ -9,9 +9,10 @@ from typing import ClassVar, Final
 import anyio
 import pytest
 
-from cosi.resource import Kind, Resource, Spec
-from cosi.state import State
-from cosi.watch import Event, EventType, Watch
+from cosi.resource._envelope import Kind, Resource
+from cosi.resource._payload import Spec
+from cosi.state._state import State
+from cosi.state._watch import Event, EventType, Watch
 
 PATIENCE_SECONDS: Final = 5.0
 """How long an event may take; nothing waits this long unless it fails."""

@@ -8,8 +8,9 @@ import anyio
 import pytest
 
 from cosi.errors import FinalizerConflict, NotFound, OwnerConflict, PhaseConflict, VersionConflict
-from cosi.metadata import Phase
-from cosi.state import State
+from cosi.resource._metadata import Phase
+from cosi.state._state import State
+from cosi.state._watch import EventType
 from cosi.testing.conformance.state_cases import (
     PATIENCE_SECONDS,
     Path,
@@ -18,7 +19,6 @@ from cosi.testing.conformance.state_cases import (
     following,
     path,
 )
-from cosi.watch import EventType
 
 
 class HoldingCases(StateCases):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cosi.errors import InvalidResource
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.state import State
+from cosi.state._query import LabelOp, LabelTerm, Query
+from cosi.state._state import State
+from cosi.state._watch import EventType, Start
 from cosi.testing.conformance.state_cases import (
     PathKind,
     StateCases,
@@ -16,7 +17,6 @@ from cosi.testing.conformance.state_cases import (
     relabelled,
     until,
 )
-from cosi.watch import EventType, Start
 
 
 def label(key: str, op: LabelOp, *values: str, invert: bool = False) -> LabelTerm:

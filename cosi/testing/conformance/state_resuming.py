@@ -8,8 +8,9 @@ import anyio
 import pytest
 
 from cosi.errors import InvalidBookmark, Unsupported
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.state import State
+from cosi.state._query import LabelOp, LabelTerm, Query
+from cosi.state._state import State
+from cosi.state._watch import Event, EventType, Start, Watch
 from cosi.testing.conformance.state_cases import (
     PATIENCE_SECONDS,
     Path,
@@ -19,7 +20,6 @@ from cosi.testing.conformance.state_cases import (
     following,
     path,
 )
-from cosi.watch import Event, EventType, Start, Watch
 
 C, U, D = EventType.CREATED, EventType.UPDATED, EventType.DESTROYED
 

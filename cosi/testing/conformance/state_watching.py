@@ -6,10 +6,11 @@ import anyio
 import pytest
 
 from cosi.errors import Overrun, Unsupported
-from cosi.metadata import Phase
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import Tombstone
-from cosi.state import State
+from cosi.resource._envelope import Tombstone
+from cosi.resource._metadata import Phase
+from cosi.state._query import LabelOp, LabelTerm, Query
+from cosi.state._state import State
+from cosi.state._watch import EventType, Start
 from cosi.testing.conformance.state_cases import (
     PATIENCE_SECONDS,
     PathKind,
@@ -18,7 +19,6 @@ from cosi.testing.conformance.state_cases import (
     ids,
     path,
 )
-from cosi.watch import EventType, Start
 
 
 class WatchingCases(StateCases):

@@ -13,9 +13,9 @@ from cosi.errors import (
     PhaseConflict,
     VersionConflict,
 )
-from cosi.metadata import Phase
-from cosi.resource import Resource
-from cosi.state import State
+from cosi.resource._envelope import Resource
+from cosi.resource._metadata import Phase
+from cosi.state._state import State
 from cosi.testing.conformance.state_cases import Path, PathKind, StateCases, ids, path, relabelled
 
 

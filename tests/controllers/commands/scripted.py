@@ -13,10 +13,11 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from controllers.commands.event_text import TYPE_URL
-from controllers.machine.proto import common_pb2, inspect_pb2, machine_pb2
-from cosi.api.access import READERS
+from controllers.machine_api.proto import common_pb2, inspect_pb2, machine_pb2
+from cosi import NotFound
+from cosi.api.roles import READERS
 from cosi.api.rpc import Call, Streaming, Unary
-from cosi.errors import InvalidResource, NotFound
+from cosi.errors import InvalidResource
 
 
 @dataclass

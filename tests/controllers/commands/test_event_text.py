@@ -5,7 +5,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from controllers.commands.event_text import event_row
-from controllers.machine.proto import common_pb2, machine_pb2
+from controllers.machine_api.proto import common_pb2, machine_pb2
 from tests.controllers.commands.scripted import event
 
 Status = machine_pb2.MachineStatusEvent.MachineStatus

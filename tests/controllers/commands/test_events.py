@@ -7,7 +7,8 @@ import pytest
 
 from controllers.commands.event_following import EventFollowing, Happened, Show, Tail, past
 from controllers.commands.events import printer
-from cosi.errors import CosiError, InvalidResource, Unavailable
+from cosi import CosiError
+from cosi.errors import InvalidResource, Unavailable
 
 
 def _event(id: str) -> Happened:

@@ -8,7 +8,8 @@ import pytest
 
 from controllers.commands.log_following import LogFollowing
 from controllers.commands.log_lines import LONGEST, Lines
-from cosi.errors import CosiError, NotFound, Unavailable
+from cosi import CosiError, NotFound
+from cosi.errors import Unavailable
 
 Take = Callable[[bytes], None]
 

@@ -12,7 +12,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from click.testing import CliRunner, Result
 
-from controllers.machine.proto import machine_pb2
+from controllers.machine_api.proto import machine_pb2
 from cosi import InMemoryState
 from cosi.api.server import UnixListener, serve
 from cosi.cli.program import program

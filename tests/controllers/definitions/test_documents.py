@@ -4,7 +4,7 @@ import pytest
 
 from controllers.definitions.documents import config_documents
 from controllers.definitions.service_config import ConfigReading, read_service_configs
-from cosi.resource import Value
+from cosi import Value
 from resources.duration import Duration
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
 

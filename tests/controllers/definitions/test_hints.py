@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from controllers.definitions.meanings import KEYS, WORDS
+from controllers.definitions.schema import Record, record
 from controllers.definitions.service import read_service
 from controllers.definitions.service_config import read_service_configs
-from controllers.definitions.shapes import Record, record
 from resources.extension_service import ExtensionServiceSpec, NetworkCheck, Restart
 from resources.service_file_status import Severity
 

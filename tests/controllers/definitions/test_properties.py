@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controllers.definitions.service import Fault, read_service
 from controllers.definitions.service_config import read_service_configs
-from controllers.definitions.tree import MAX_BYTES, documents
+from controllers.definitions.yaml_tree import MAX_BYTES, documents
 from resources.extension_service import (
     ROOTFS_PROPAGATIONS,
     Container,

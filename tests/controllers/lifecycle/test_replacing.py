@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from controllers.containers.driver import Exit
-from controllers.lifecycle.machine import Lifecycle
+from controllers.drivers.driver import Exit
+from controllers.lifecycle.lifecycle import Lifecycle
 from controllers.lifecycle.stages import Done, Exited, Interrupted, Outcome, Stage, Started
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Restart

@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from cosi import InMemoryState
 from cosi.api.client import RemoteState, connect
 from cosi.api.server import UnixListener, serve
-from cosi.store.memory import InMemoryState
 
 
 @pytest.fixture(scope="package")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import anyio
 
+from cosi import InMemoryState
 from cosi.api.server import UnixListener, serve
-from cosi.store.memory import InMemoryState
 
 
 async def main(socket: Path) -> None:

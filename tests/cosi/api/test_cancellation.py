@@ -3,9 +3,9 @@
 import anyio
 import anyio.lowlevel
 
+from cosi import InMemoryState, Resource
 from cosi.api.client import RemoteState
-from cosi.resource import Resource, kind_of
-from cosi.store.memory import InMemoryState
+from cosi.resource._envelope import kind_of
 from tests.cosi.api.things import Thing
 
 

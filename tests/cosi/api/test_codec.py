@@ -2,14 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cosi import AnySpec, FrozenMap, Kind, Phase, Pointer, Resource, Spec
 from cosi.api.codec import decode, decode_tombstone, encode
 from cosi.api.proto.resource_pb2 import Resource as Message
 from cosi.api.proto.resource_pb2 import Spec as SpecMessage
 from cosi.errors import InvalidResource
-from cosi.frozen import FrozenMap
-from cosi.metadata import Phase
-from cosi.resource import AnySpec, Kind, Pointer, Resource, Spec, Tombstone
-from cosi.type_lookup import TypeRegistry
+from cosi.state import Tombstone, TypeRegistry
 from tests.cosi.api.things import FULL, Plain, Thing
 
 NOWHERE = Kind("default", "os/path", AnySpec)

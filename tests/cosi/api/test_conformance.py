@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cosi import Runtime, State
 from cosi.api.client import RemoteState, connect
-from cosi.runtime import Runtime
-from cosi.state import State
 from cosi.testing.conformance.runtime import RuntimeConformance
 from cosi.testing.conformance.state import StateConformance
 

@@ -18,16 +18,13 @@ import anyio.lowlevel
 import pytest
 from grpc.aio import insecure_channel
 
+from cosi import InMemoryState, KindLike, Query, Resource
+from cosi.api._shares import LOCAL
 from cosi.api.client import RemoteState, connect
 from cosi.api.server import UnixListener, serve
-from cosi.api.shares import LOCAL
 from cosi.errors import Overrun
-from cosi.query import EVERYTHING, Query
-from cosi.resource import KindLike, Resource, S
-from cosi.store.history import HistorySize
-from cosi.store.memory import InMemoryState
-from cosi.watch import NOW, EventType, Start, Watch
-from cosi.wrapping import WrappedState
+from cosi.resource._envelope import S
+from cosi.state import EVERYTHING, NOW, EventType, HistorySize, Start, Watch, WrappedState
 from tests.cosi.api.fuzz import (
     DATA,
     END_HEADERS,

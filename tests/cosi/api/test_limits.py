@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from cosi.api.client import RemoteState, open_channel
-from cosi.api.codec import encode
-from cosi.api.limits import (
+from cosi import AnySpec, InMemoryState, Kind, Query, Resource
+from cosi.api._id_patterns import PATTERN_LETTERS
+from cosi.api._limits import (
     METADATA_BYTES,
     NAME_LETTERS,
     NODES,
@@ -22,17 +22,15 @@ from cosi.api.limits import (
     YAML_BYTES,
     check_metadata,
 )
-from cosi.api.patterns import PATTERN_LETTERS
+from cosi.api.client import RemoteState, open_channel
+from cosi.api.codec import encode
 from cosi.api.proto import resource_pb2, state_pb2
 from cosi.api.proto.resource_pb2 import IDQuery, LabelQuery, LabelTerm
 from cosi.api.query import TERMS, TEXT_LETTERS, VALUES, query_from
 from cosi.api.server import UnixListener, serve
 from cosi.errors import InvalidResource, LimitExceeded
-from cosi.query import LabelOp, Query
-from cosi.query import LabelTerm as Term
-from cosi.resource import AnySpec, Kind, Resource
-from cosi.store.memory import InMemoryState
-from cosi.watch import Start
+from cosi.state import LabelOp, Start
+from cosi.state import LabelTerm as Term
 from tests.cosi.api.test_malformed import METHODS, refused
 from tests.cosi.api.things import Part, Plain, Thing
 

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from cosi import InMemoryState, Resource
 from cosi.api.client import RemoteState, open_channel
 from cosi.api.codec import encode
 from cosi.api.endpoint import MAX_MESSAGE_BYTES
@@ -17,8 +18,6 @@ from cosi.api.failure import TRAILER
 from cosi.api.proto import resource_pb2, state_pb2
 from cosi.api.proto.resource_pb2 import LabelQuery, LabelTerm
 from cosi.api.server import UnixListener, serve
-from cosi.resource import Resource
-from cosi.store.memory import InMemoryState
 from tests.cosi.api.things import Thing
 
 TYPE = "Things.test.cosi.dev"

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosi import AnySpec, FrozenMap, Spec, Value
 from cosi.api.payload import payload_codec
 from cosi.errors import InvalidResource
-from cosi.frozen import FrozenMap
-from cosi.resource import AnySpec, Spec, Value
 from resources.network_status import NetworkStatus
 from tests.cosi.api.things import FULL, Colour, Part, Plain, Thing
 

@@ -1,10 +1,11 @@
 import pytest
 
+from cosi import Query
 from cosi.api.proto.resource_pb2 import IDQuery, LabelQuery, LabelTerm
 from cosi.api.query import UnknownOperator, id_message, label_messages, query_from
 from cosi.errors import InvalidResource
-from cosi.query import EVERYTHING, LabelOp, Query
-from cosi.query import LabelTerm as Term
+from cosi.state import EVERYTHING, LabelOp
+from cosi.state import LabelTerm as Term
 
 SELECTION = Query(
     labels=(

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cosi import Controller, Input, Runtime
-from cosi.access import Access, FilteredState, Verb
+from cosi import Controller, InMemoryState, Input, Runtime, State
 from cosi.api.client import connect
 from cosi.api.server import UnixListener, serve
 from cosi.errors import AccessDenied
-from cosi.state import State
-from cosi.store.memory import InMemoryState
+from cosi.state import Access, FilteredState, Verb
 from cosi.testing import Harness, running
 from tests.cosi.api.things import Thing
 

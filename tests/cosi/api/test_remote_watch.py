@@ -8,15 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 
+from cosi import InMemoryState, Query, Resource
 from cosi.api.client import RemoteState, open_channel
 from cosi.api.remote_watch import Resuming
 from cosi.api.server import UnixListener, serve
 from cosi.errors import InvalidBookmark, Overrun, Unavailable
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import Resource
-from cosi.store.history import HistorySize
-from cosi.store.memory import InMemoryState
-from cosi.watch import NOW, Event, EventType, Start
+from cosi.state import NOW, Event, EventType, HistorySize, LabelOp, LabelTerm, Start
 from tests.cosi.api.things import Thing
 
 

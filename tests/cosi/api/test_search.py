@@ -6,14 +6,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from cosi import InMemoryState, Query, Resource
+from cosi.api._id_patterns import ReceivedQuery
+from cosi.api._search import LIST_SECONDS, PIECE_SECONDS, WATCH_STEPS, Searches, steps
 from cosi.api.client import RemoteState
-from cosi.api.patterns import ReceivedQuery
-from cosi.api.search import LIST_SECONDS, PIECE_SECONDS, WATCH_STEPS, Searches, steps
 from cosi.errors import LimitExceeded
-from cosi.query import EVERYTHING, LabelOp, LabelTerm, Query
-from cosi.resource import Resource, kind_of
-from cosi.store.memory import InMemoryState
-from cosi.watch import Start
+from cosi.resource._envelope import kind_of
+from cosi.state import EVERYTHING, LabelOp, LabelTerm, Start
 from tests.cosi.api.things import Thing
 
 COUNT = 1_000

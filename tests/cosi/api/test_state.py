@@ -6,22 +6,28 @@ from typing import Any
 import anyio
 import pytest
 
+from cosi import (
+    AnySpec,
+    CosiError,
+    InMemoryState,
+    Kind,
+    NotFound,
+    OwnerConflict,
+    Pointer,
+    Query,
+    Resource,
+)
 from cosi.api.client import RemoteState
 from cosi.errors import (
     AlreadyExists,
-    CosiError,
     FinalizerConflict,
     InvalidResource,
-    NotFound,
-    OwnerConflict,
     PhaseConflict,
     Unsupported,
     VersionConflict,
 )
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import AnySpec, Kind, Pointer, Resource, Tombstone, kind_of
-from cosi.store.memory import InMemoryState
-from cosi.watch import EventType, Start
+from cosi.resource._envelope import kind_of
+from cosi.state import EventType, LabelOp, LabelTerm, Start, Tombstone
 from tests.cosi.api.things import FULL, Thing
 
 POINTER = kind_of(Thing).pointer("a")

@@ -14,7 +14,8 @@ import grpc
 import pytest
 import yaml
 
-from cosi.api.access import Role
+from cosi import AnySpec, CosiError, InMemoryState, Kind, NotFound, Resource
+from cosi.api._limits import REQUEST_BYTES
 from cosi.api.certificates import (
     Authority,
     CertificateError,
@@ -23,14 +24,11 @@ from cosi.api.certificates import (
     server_credentials,
 )
 from cosi.api.client import RemoteState, connect
-from cosi.api.limits import REQUEST_BYTES
+from cosi.api.roles import Role
 from cosi.api.server import TLSListener, UnixListener, serve
 from cosi.api.sockets import ListenError
-from cosi.errors import AccessDenied, CosiError, NotFound, Unavailable
-from cosi.meta import register_types
-from cosi.resource import AnySpec, Kind, Resource
-from cosi.store.memory import InMemoryState
-from cosi.type_lookup import TypeRegistry
+from cosi.errors import AccessDenied, Unavailable
+from cosi.state import TypeRegistry, register_types
 from tests.cosi.api.things import Secret, Thing
 
 AUTHORITY = Authority.new()

@@ -16,15 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.types import (
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cosi.api.access import Role
+from cosi import InMemoryState, Resource
+from cosi.api._strength import weakness
 from cosi.api.certificates import Authority, CertificateError, Identity, server_credentials
 from cosi.api.client import RemoteState, connect
+from cosi.api.roles import Role
 from cosi.api.server import TLSListener, serve
-from cosi.api.strength import weakness
 from cosi.errors import AccessDenied
-from cosi.resource import Resource
-from cosi.store.memory import InMemoryState
-from cosi.type_lookup import TypeRegistry
+from cosi.state import TypeRegistry
 from tests.cosi.api.things import Thing
 
 AUTHORITY = Authority.new()

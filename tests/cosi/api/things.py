@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-from cosi.frozen import FrozenMap
-from cosi.resource import Spec, Value
+from cosi import FrozenMap, Spec, Value
 
 
 class Colour(StrEnum):

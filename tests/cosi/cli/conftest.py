@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from cosi import InMemoryState, Resource, Spec
 from cosi.api.server import UnixListener, serve
+from cosi.cli._listeners import register_known_types
 from cosi.cli.program import program
-from cosi.cli.serving import register_known_types
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cosi import InMemoryState, Runtime
+from cosi.cli._listeners import Listening, serving
 from cosi.cli.application import Application, CannotStart
 from cosi.cli.program import Commands, program
-from cosi.cli.serving import Listening, serving
 
 
 def _cosi(*arguments: str) -> Result:

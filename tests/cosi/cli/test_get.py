@@ -4,13 +4,12 @@ import json
 import re
 import socket
 
+from cosi import AnySpec, Kind, Resource
 from cosi.cli.documents import as_json, as_yaml
 from cosi.cli.go_json import go_json
 from cosi.cli.resource_table import ResourceTable
-from cosi.meta import define
-from cosi.resource import AnySpec, Kind, Resource, Tombstone
-from cosi.watch import EventType
-from cosi.yaml_form import resources_from_yaml
+from cosi.state import EventType, Tombstone, resources_from_yaml
+from cosi.state._meta import define
 from tests.cosi.cli.conftest import Served
 from tests.cosi.cli.things import lamp
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from cosi import InMemoryState
 from cosi.api.certificates import generate_config
 from cosi.api.server import TLSListener, UnixListener, serve
+from cosi.cli._listeners import register_known_types
 from cosi.cli.program import program
-from cosi.cli.serving import register_known_types
 from tests.cosi.cli.proxy import proxy
 from tests.cosi.cli.things import Lamp, lamp
 

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cosi import Spec
+from cosi import AnySpec, Resource, Spec
 from cosi.errors import InvalidResource
-from cosi.meta import ResourceDefinition
-from cosi.resource import AnySpec, Resource
+from cosi.resource._yaml_form import spec_from_yaml
+from cosi.state import ResourceDefinition, TypeRegistry, to_yaml
 from cosi.testing import load_fixtures
-from cosi.type_lookup import TypeRegistry
-from cosi.yaml_form import spec_from_yaml, to_yaml
 from tests.cosi.cli.conftest import Served
 from tests.cosi.cli.program import Machine
 from tests.cosi.cli.things import Lamp, lamp

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cosi.resource import kind_of
+from cosi.resource._envelope import kind_of
 from tests.cosi.cli.conftest import Served
 from tests.cosi.cli.things import Lamp, lamp
 

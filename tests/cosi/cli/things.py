@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from cosi import Phase, Resource, Spec
-from cosi.metadata import Metadata
+from cosi import Metadata, Phase, Resource, Spec
 
 TIME = datetime(2026, 8, 20, 10, tzinfo=UTC)
 
@@ -16,7 +15,7 @@ class Lamp(
 ):
     """A lamp that somebody may see by.
 
-    It shines in ``colors``, see :class:`~cosi.resource.Spec`.
+    It shines in ``colors``, see :class:`~cosi.Spec`.
     """
 
     on: bool = False

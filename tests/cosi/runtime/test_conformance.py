@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 
-from cosi import InMemoryState, Runtime, State
-from cosi._engine.rate_limit import RateLimit
-from cosi.backoff import exponential
-from cosi.resource import Kind
-from cosi.store.history import HistorySize
+from cosi import InMemoryState, Kind, RateLimit, Runtime, State, exponential
+from cosi.state import HistorySize, WrappedState
 from cosi.testing.conformance.runtime import RuntimeConformance
-from cosi.wrapping import WrappedState
 
 
 class Watched(WrappedState):

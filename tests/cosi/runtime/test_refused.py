@@ -17,20 +17,19 @@ from cosi import (
     Controller,
     InMemoryState,
     Input,
+    Kind,
     Output,
     QController,
     Requeue,
     Resource,
     Runtime,
+    State,
     StrongInput,
 )
-from cosi.access import Access, FilteredState, Verb
 from cosi.errors import AccessDenied, Unsupported
-from cosi.resource import Kind
-from cosi.state import State
+from cosi.state import Access, FilteredState, Verb, WrappedState
 from cosi.testing import Harness, running
-from cosi.testing.harness import ControllersFailed
-from cosi.wrapping import WrappedState
+from cosi.testing._harness import ControllersFailed
 from tests.cosi.runtime.things import Number, Sentence, Text
 
 SAID = (

@@ -22,11 +22,10 @@ from cosi import (
     Wakeups,
     transform,
 )
-from cosi._engine.gc_tuning import THRESHOLDS
+from cosi._aio.gc_tuning import THRESHOLDS
+from cosi.api.prometheus import registry
 from cosi.errors import RegistrationError
-from cosi.metered import MeteredState
-from cosi.metrics import Measured, Sample
-from cosi.prometheus import registry
+from cosi.state import Measured, MeteredState, Sample
 from cosi.testing import Harness, running
 from tests.cosi.runtime.things import Number, Sentence, Text
 

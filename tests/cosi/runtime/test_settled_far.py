@@ -11,9 +11,9 @@ import pytest
 
 from cosi import Controller, InMemoryState, Input, Resource, Runtime
 from cosi.errors import Unavailable
+from cosi.state import WrappedState
 from cosi.testing import running
 from cosi.testing.clock import virtual_time
-from cosi.wrapping import WrappedState
 from tests.cosi.runtime.things import Number
 
 __all__ = ["virtual_time"]

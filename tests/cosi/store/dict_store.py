@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio.lowlevel
 
-from cosi.resource import Pointer, Resource
+from cosi import Pointer, Resource
 
 
 class DiskFull(Exception):

@@ -9,20 +9,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from cosi import InMemoryState, NotFound, Query, Resource, Spec
 from cosi.errors import (
     AlreadyExists,
     FinalizerConflict,
     InvalidBookmark,
-    NotFound,
     Overrun,
     PhaseConflict,
     VersionConflict,
 )
-from cosi.query import EVERYTHING, LabelOp, LabelTerm, Query
-from cosi.resource import Resource, Spec, kind_of
-from cosi.store.history import HistorySize
-from cosi.store.memory import InMemoryState
-from cosi.watch import Event, EventType, Start, Watch
+from cosi.resource._envelope import kind_of
+from cosi.state import EVERYTHING, Event, EventType, HistorySize, LabelOp, LabelTerm, Start, Watch
 from tests.soak import quantity
 
 T = TypeVar("T")

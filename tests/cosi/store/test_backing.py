@@ -4,11 +4,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from cosi.errors import AlreadyExists, CosiError, NotFound, VersionConflict
-from cosi.metadata import Phase
-from cosi.resource import Resource, Spec, kind_of
-from cosi.store.memory import InMemoryState
-from cosi.watch import Event, EventType, Start
+from cosi import CosiError, InMemoryState, NotFound, Phase, Resource, Spec
+from cosi.errors import AlreadyExists, VersionConflict
+from cosi.resource._envelope import kind_of
+from cosi.state import Event, EventType, Start
 from tests.cosi.store.dict_store import DictStore, DiskFull
 
 

@@ -12,18 +12,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from cosi import AnySpec, FrozenMap, Kind, Metadata, Phase, Pointer, Resource, Spec, Value
+from cosi.api._protobuf_marshaler import ProtobufMarshaler
 from cosi.api.codec import encode
 from cosi.api.proto import resource_pb2
-from cosi.api.records import ProtobufMarshaler
 from cosi.errors import StoreError
-from cosi.frozen import FrozenMap
-from cosi.metadata import Metadata, Phase
-from cosi.resource import AnySpec, Kind, Pointer, Resource, Spec, Value
-from cosi.store import compression
-from cosi.store.compression import Compression
-from cosi.store.encryption import Encryption, KeyRing
-from cosi.store.marshal import Marshaler, YamlMarshaler
-from cosi.type_lookup import TypeRegistry
+from cosi.state import Compression, Encryption, KeyRing, Marshaler, TypeRegistry, YamlMarshaler
+from cosi.store import _compression as compression
 
 
 class Part(Value):

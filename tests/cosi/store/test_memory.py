@@ -7,13 +7,10 @@ from datetime import UTC, datetime
 import anyio
 import pytest
 
-from cosi.errors import InvalidBookmark, InvalidResource, NotFound, Unsupported
-from cosi.metadata import Metadata
-from cosi.query import LabelOp, LabelTerm, Query
-from cosi.resource import AnySpec, Kind, Resource, Spec, kind_of
-from cosi.store.history import HistorySize
-from cosi.store.memory import InMemoryState
-from cosi.watch import Event, EventType, Start
+from cosi import AnySpec, InMemoryState, Kind, Metadata, NotFound, Query, Resource, Spec
+from cosi.errors import InvalidBookmark, InvalidResource, Unsupported
+from cosi.resource._envelope import kind_of
+from cosi.state import Event, EventType, HistorySize, LabelOp, LabelTerm, Start
 
 
 class Note(Spec, type="Notes.memory.example.org"):

@@ -12,15 +12,17 @@ from cosi import (
     Mapped,
     Output,
     QController,
+    Reader,
     Requeue,
     Resource,
     Spec,
     StrongInput,
+    StrongReader,
     TaskSet,
     Wakeups,
+    Writer,
     transform,
 )
-from cosi.handles import Reader, StrongReader, Writer
 from cosi.testing import Harness
 
 

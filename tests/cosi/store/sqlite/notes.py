@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cosi.resource import Pointer, Resource, Spec
-from cosi.store.marshal import YamlMarshaler
+from cosi import Pointer, Resource, Spec
+from cosi.state import YamlMarshaler
 
 
 class Note(Spec, type="Notes.sqlite.example.org"):

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
-from cosi.api.records import ProtobufMarshaler
-from cosi.resource import Kind
-from cosi.state import State
-from cosi.store.compression import Compression
-from cosi.store.encryption import Encryption, KeyRing
-from cosi.store.marshal import Marshaler, YamlMarshaler
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import Durability, SQLiteStore
+from cosi import InMemoryState, Kind, State
+from cosi.api._protobuf_marshaler import ProtobufMarshaler
+from cosi.state import (
+    Compression,
+    Durability,
+    Encryption,
+    KeyRing,
+    Marshaler,
+    SQLiteStore,
+    YamlMarshaler,
+)
 from cosi.testing.conformance.state import StateConformance
 
 

@@ -12,13 +12,11 @@ from typing import Any
 import anyio
 import pytest
 
+from cosi import InMemoryState, Resource
 from cosi.errors import StoreError
-from cosi.resource import Resource
-from cosi.store.marshal import YamlMarshaler
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import Durability, SQLiteStore
-from cosi.store.sqlite_acknowledged import Mark, packed, read_mark
-from cosi.store.sqlite_records import APPLICATION_ID, MIGRATIONS, checksum
+from cosi.state import Durability, SQLiteStore, YamlMarshaler
+from cosi.store._sqlite_acknowledged import Mark, packed, read_mark
+from cosi.store._sqlite_records import APPLICATION_ID, MIGRATIONS, checksum
 from tests.cosi.store.sqlite.notes import (
     Note,
     beside,

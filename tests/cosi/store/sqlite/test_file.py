@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cosi import InMemoryState
 from cosi.errors import StoreError
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import SQLiteStore
-from cosi.store.sqlite_records import APPLICATION_ID, MIGRATIONS, migrate
+from cosi.state import SQLiteStore
+from cosi.store._sqlite_records import APPLICATION_ID, MIGRATIONS, migrate
 from tests.cosi.store.sqlite.notes import Note, content, note, rows
 
 

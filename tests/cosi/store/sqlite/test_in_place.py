@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cosi.errors import NotFound, StoreError
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import SQLiteStore
+from cosi import InMemoryState, NotFound
+from cosi.errors import StoreError
+from cosi.state import SQLiteStore
 from tests.cosi.store.sqlite.notes import Note, beside, copied, note, rows
 
 
@@ -168,7 +168,7 @@ AS_NOBODY = """
 import os, sys
 import anyio
 from cosi.errors import StoreError
-from cosi.store.sqlite import SQLiteStore
+from cosi.state import SQLiteStore
 
 
 async def main():
@@ -208,8 +208,8 @@ FAILING_DISK = """
 import resource, sys
 import anyio
 from cosi.errors import StoreError
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import SQLiteStore
+from cosi import InMemoryState
+from cosi.state import SQLiteStore
 from tests.cosi.store.sqlite.notes import Note, note
 
 

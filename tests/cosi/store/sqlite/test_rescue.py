@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cosi import InMemoryState
 from cosi.errors import StoreError
-from cosi.store.encryption import Encryption, KeyRing
-from cosi.store.marshal import YamlMarshaler
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import Durability, SQLiteStore
-from cosi.store.sqlite_rescue import Damage
+from cosi.state import Durability, Encryption, KeyRing, SQLiteStore, YamlMarshaler
+from cosi.store._sqlite_rescue import Damage
 from tests.cosi.store.sqlite.notes import Note, content, everything, flip, note, rows
 
 PAGE = 4096

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from cosi import InMemoryState, Resource, Runtime, Spec, transform
-from cosi.store.sqlite import SQLiteStore
+from cosi.state import SQLiteStore
 
 
 class Source(Spec, type="Sources.sqliteruntime.example.org"):

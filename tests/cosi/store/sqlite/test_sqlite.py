@@ -16,16 +16,19 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from cosi.errors import InvalidBookmark, NotFound, StoreError, VersionConflict
-from cosi.metadata import Phase
-from cosi.resource import Kind, Pointer, Resource, Spec, kind_of
-from cosi.store.compression import Compression
-from cosi.store.encryption import Encryption, KeyRing
-from cosi.store.marshal import YamlMarshaler
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import Durability, SQLiteStore
-from cosi.store.sqlite_records import checksum
-from cosi.watch import Start
+from cosi import InMemoryState, Kind, NotFound, Phase, Pointer, Resource, Spec
+from cosi.errors import InvalidBookmark, StoreError, VersionConflict
+from cosi.resource._envelope import kind_of
+from cosi.state import (
+    Compression,
+    Durability,
+    Encryption,
+    KeyRing,
+    SQLiteStore,
+    Start,
+    YamlMarshaler,
+)
+from cosi.store._sqlite_records import checksum
 from tests.cosi.store.sqlite.notes import Gate, Note, content, note, rows
 
 
@@ -106,8 +109,8 @@ async def test_an_old_incarnation_does_not_come_back_with_a_restart(file: Path) 
 WRITER = """
 import sys
 import anyio
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import SQLiteStore
+from cosi import InMemoryState
+from cosi.state import SQLiteStore
 from tests.cosi.store.sqlite.notes import Note, note
 
 

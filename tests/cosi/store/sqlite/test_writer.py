@@ -12,13 +12,13 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from cosi.errors import NotFound, StoreError
-from cosi.resource import Pointer, Resource, kind_of
-from cosi.store.memory import InMemoryState
-from cosi.store.sqlite import Durability, SQLiteStore
-from cosi.store.sqlite_file import StoreFile, open_file
-from cosi.store.sqlite_records import read
-from cosi.store.sqlite_writer import Writer
+from cosi import InMemoryState, NotFound, Pointer, Resource
+from cosi.errors import StoreError
+from cosi.resource._envelope import kind_of
+from cosi.state import Durability, SQLiteStore
+from cosi.store._sqlite_file import StoreFile, open_file
+from cosi.store._sqlite_records import read
+from cosi.store._sqlite_writer import Writer
 from tests.cosi.store.sqlite.notes import Gate, Note, note, rows
 
 

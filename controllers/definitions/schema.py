@@ -1,0 +1,198 @@
+"""What a payload class accepts from a document, derived from its annotations.
+
+The class is the schema: a new field is readable, checked and suggested as soon as it is declared,
+and ``model_json_schema(by_alias=True)`` describes the same document to an editor.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from cosi import FrozenMap, Value
+from resources.extension_service import (
+    Container,
+    Dependency,
+    ExtensionServiceSpec,
+    IDMapping,
+    Mount,
+    NetworkCheck,
+    Restart,
+    Security,
+)
+
+_GO_NAMES: Final[dict[type, str]] = {
+    ExtensionServiceSpec: "services.Spec",
+    Container: "services.Container",
+    Security: "services.Security",
+    Dependency: "services.Dependency",
+    Restart: "services.RestartKind",
+    NetworkCheck: "nethelpers.Status",
+    Mount: "specs.Mount",
+    IDMapping: "specs.LinuxIDMapping",
+}
+"""How Talos's messages call our classes; others go by their own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Any scalar but a date, as it is spelt."""
+
+    name: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A boolean of YAML 1.2, or a word of YAML 1.1."""
+
+    name: str = "bool"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number; ``check`` knows its range."""
+
+    check: TypeAdapter[Any]
+    name: str = "uint32"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the words of an enum, in any case."""
+
+    words: dict[str, StrEnum]
+    name: str
+    enum: type[StrEnum]
+
+    @property
+    def title(self) -> str:
+        """The name without its package, as messages about a wrong word have it."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list; nulls in it are dropped."""
+
+    item: Shape
+
+    @property
+    def name(self) -> str:
+        """The list's type in messages."""
+        return f"[]{self.item.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A mapping with keys of the writer's choice."""
+
+    item: Shape
+
+    @property
+    def name(self) -> str:
+        """The mapping's type in messages."""
+        return f"map[string]{self.item.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A mapping with known keys; ``keys`` are those of the document."""
+
+    payload: type[Value]
+    keys: dict[str, Field]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Anything else that is written as one scalar; pydantic reads its spelling."""
+
+    check: TypeAdapter[Any]
+    name: str
+
+
+Shape: TypeAlias = Text | Flag | Number | Choice | ListOf | MapOf | Record | Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record; ``blank`` is its value where the document says nothing."""
+
+    attribute: str
+    shape: Shape
+    blank: Any
+
+
+@cache  # as many as there are payload classes
+def record(payload: type[Value]) -> Record:
+    """The shape of a payload class; raises ``TypeError`` if it holds what no document can say."""
+    keys = {
+        info.alias or attribute: Field(attribute, shape := _shape(info), _blank(info, shape))
+        for attribute, info in payload.model_fields.items()
+    }
+    return Record(payload, keys, _go_name(payload))
+
+
+def _shape(info: FieldInfo) -> Shape:
+    annotation = info.annotation
+    if info.metadata:
+        return _of(Annotated[annotation, *info.metadata])
+    return _of(annotation)
+
+
+def _of(annotation: Any) -> Shape:
+    plain: Any
+    plain, *metadata = (
+        get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    )
+    if get_origin(plain) in {Union, types.UnionType}:
+        (plain,) = (part for part in get_args(plain) if part is not type(None))
+    if get_origin(plain) is tuple:
+        return ListOf(_of(get_args(plain)[0]))
+    if get_origin(plain) is FrozenMap:
+        return MapOf(_of(get_args(plain)[1]))
+    if plain is int:
+        return Number(TypeAdapter(annotation))
+    if inspect.isclass(plain) and not metadata:
+        return _of_class(plain)
+    return Parsed(TypeAdapter(annotation), getattr(plain, "__name__", str(plain)))
+
+
+def _of_class(plain: type[Any]) -> Shape:
+    if plain is str:
+        return Text()
+    if plain is bool:
+        return Flag()
+    if issubclass(plain, StrEnum):
+        return Choice({word.value.casefold(): word for word in plain}, _go_name(plain), plain)
+    if issubclass(plain, Value):
+        return record(plain)
+    return Parsed(TypeAdapter(plain), plain.__name__)
+
+
+def _blank(info: FieldInfo, shape: Shape) -> Any:
+    """The default, or Go's zero value for what a payload requires: the rules judge it."""
+    if not info.is_required():
+        return info.get_default(call_default_factory=True)
+    match shape:
+        case Text():
+            return ""
+        case Record(payload, keys):
+            return payload.model_construct(**{f.attribute: f.blank for f in keys.values()})
+        case ListOf():
+            return ()
+        case Flag():
+            return False
+        case _:
+            return None
+
+
+def _go_name(plain: type) -> str:
+    return _GO_NAMES.get(plain, plain.__name__)

@@ -1,0 +1,1 @@
+"""Drivers: how containers are made, started and stopped."""

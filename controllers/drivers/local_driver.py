@@ -1,0 +1,398 @@
+"""What drivers that start processes of this host have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from anyio import CancelScope
+
+from controllers.drivers.driver import (
+    Adopted,
+    DriverError,
+    Preparation,
+    PreparationError,
+    RunnerError,
+    StopError,
+)
+from controllers.drivers.run_directory import RunDirectory, RunState, run_directories
+from controllers.drivers.task import Means, RunningTask
+from controllers.oci.entrypoint import look_for, without_dots
+from controllers.oci.environment import process_environment
+from controllers.oci.environment_file import EnvironmentFileError, parse_environment_file
+from controllers.oci.go_errors import os_error_text
+from controllers.oci.inside import Missing, View
+from controllers.output.console import Console, Show
+from controllers.output.descriptor_store import DescriptorStore
+from controllers.output.logs import Logs
+from controllers.output.output import Output
+from controllers.paths import Paths
+from controllers.processes.instance_lock import only_one
+from controllers.processes.processes import Process
+from controllers.processes.reaper import Reaper
+from controllers.processes.session import NO_SESSION, kill_members
+from cosi.errors import Unsupported
+from resources.container_spec import ContainerSpec
+from resources.go_text import quote
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_log: Final = logging.getLogger("cosi.containers")
+
+_THREADS: Final = 4
+_ENVIRONMENT_FILE_LIMIT: Final = 1024 * 1024
+"""Bytes that are read of one; no process could be given more."""
+
+
+@dataclass
+class LocalPreparation:
+    """What was prepared for one service; made by `prepare`, filled by `create_runner`."""
+
+    id: str
+    container: ContainerSpec
+    notes: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    failure: Exception | None = None
+    """Why `create_runner` is to fail, where `prepare` has found that out already."""
+    obstacle: str = ""
+    """What keeps its program from being executed, if that is known."""
+
+
+class LocalDriver(ABC):
+    """Runs containers as processes of this host, and takes them over from its earlier life.
+
+    Everything that blocks is done in a few threads; everything that must not be left half done is
+    shielded from cancellation, and takes milliseconds.
+    """
+
+    requires: tuple[str, ...] = ()
+    debug = False
+    """Whether every service's output is shown on the console (Talos: machine config `debug`)."""
+
+    def __init__(
+        self, paths: Paths, *, console: Show | None = None, environment: tuple[str, ...] = ()
+    ) -> None:
+        """`console` shows the output of `logToConsole`; `environment` is the machine's."""
+        self.paths = paths
+        self.logs = Logs(paths, _log.warning)
+        self._environment = environment
+        self._console = Console(console)
+        self._threads: ThreadPoolExecutor | None = None
+        self.reaper = Reaper()
+        self._store = DescriptorStore.of(os.environ)
+        self._tasks: dict[str, RunningTask] = {}
+        self._unjudged: dict[str, str] = {}
+        self._undone: dict[str, str] = {}
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Of the driver, which is what its containers remember it by."""
+        ...
+
+    @property
+    def left(self) -> Mapping[str, str]:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        return {**self._undone, **self._unjudged}
+
+    async def clear_away(self) -> None:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        for id in tuple(self._unjudged):
+            with contextlib.suppress(PreparationError):
+                await self.make_room(id)
+        # Whose taking away was given up, or failed before it came to the container itself.
+        for id, task in self._tasks.items():
+            self._undone.setdefault(id, f"process {task.pid} is still looked after")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """See :class:`~controllers.drivers.driver.Driver`.
+
+        Raises :class:`DriverError` if another program uses the directory; leaving lets go of what
+        runs.
+        """
+        # Ours alone, as long as we are open: a start that had to make a thread would wait for it.
+        threads = ThreadPoolExecutor(_THREADS, "cosi-containers")
+        alone = only_one(self.paths.run, self.paths.beneath)
+        with alone, self.reaper.working(), threads as self._threads:
+            async with self.logs.reading(), self._console:
+                try:
+                    yield
+                finally:
+                    for task in self._tasks.values():
+                        task.abandon()
+                    self._tasks.clear()
+        self._tidy_up()
+
+    async def adopt(self) -> Mapping[str, Adopted]:
+        """See :class:`~controllers.drivers.driver.Driver`; what nobody needs is released."""
+        adopted: dict[str, Adopted] = {}
+        self._unjudged.clear()
+        with CancelScope(shield=True), self.reaper.expecting():
+            for directory in run_directories(self.paths.containers, self.paths.beneath):
+                if found := await self._judge(directory):
+                    adopted[directory.id] = found
+            self._store.forget_all_but({*adopted, *self._unjudged})
+            await self.in_thread(self._release_all_but, adopted)
+        return adopted
+
+    async def forget_service(self, id: str) -> None:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        self.logs.remove(id)
+        await self.in_thread(self.logs.old_files.prune)
+
+    async def forget_all_but(self, ids: Collection[str]) -> None:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        for id in set(self.logs.ids()).difference(ids):
+            self.logs.remove(id)
+        await self.in_thread(self.logs.old_files.find, frozenset(ids))
+        await self.in_thread(self.logs.old_files.prune)
+
+    @abstractmethod
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        ...
+
+    async def create_runner(self, preparation: Preparation) -> None:
+        """See :class:`~controllers.drivers.driver.Driver`; done in a thread."""
+        with failing_as(RunnerError):
+            await self.in_thread(self._create_runner, self.own(preparation))
+
+    @abstractmethod
+    async def create_and_start(self, preparation: Preparation) -> RunningTask:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        ...
+
+    @abstractmethod
+    async def release(self, preparation: Preparation) -> None:
+        """See :class:`~controllers.drivers.driver.Driver`."""
+        ...
+
+    async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do something that blocks; it is always waited for."""
+        work = functools.partial(function, *args, **kwargs)
+        return await whole(asyncio.get_running_loop().run_in_executor(self._threads, work))
+
+    def directory(self, id: str) -> RunDirectory:
+        """Where the container of a service has its files, whether it is there or not."""
+        return RunDirectory(self.paths.container(id), self.paths.beneath)
+
+    def output(self, directory: RunDirectory) -> Output:
+        """Where what will be written there goes."""
+        return Output(directory, self.logs, self._store)
+
+    def resumed_output(self, directory: RunDirectory, pid: int) -> Output | None:
+        """Where what is written there goes, by ``pid`` or others; ``None`` if nothing is left."""
+        fifo = directory.reopen_fifo(pid)
+        if fifo is None:
+            return None
+        return Output(directory, self.logs, self._store, resumed=fifo)
+
+    def own(self, preparation: Preparation) -> LocalPreparation:
+        """The preparation as this driver made it."""
+        if not isinstance(preparation, LocalPreparation):
+            raise Unsupported(f"driver {self.name} has not prepared {preparation.id}")
+        return preparation
+
+    def run(
+        self, preparation: LocalPreparation, process: Process | None, pid: int, output: Output
+    ) -> RunningTask:
+        """Begin to look after a process that is there."""
+        id, container = preparation.id, preparation.container
+        self.reaper.sessions.add(pid)
+        shown = self.debug or container.log_to_console
+        output.begin(self._console if shown else None)
+        task = RunningTask(pid, process, output, self._means(preparation, pid), *preparation.notes)
+        self._tasks[id] = task
+        return task
+
+    @contextmanager
+    def ending(self, id: str, pid: int) -> Generator[None]:
+        """Inside, a container is taken away; what cannot be is remembered in :attr:`left`."""
+        try:
+            yield
+            self._undone.pop(id, None)
+        except StopError as error:
+            self._undone[id] = str(error)
+            raise
+        finally:
+            self._forget(id, pid)
+
+    def _forget(self, id: str, pid: int) -> None:
+        """Look after it no more; its run directory goes."""
+        self._tasks.pop(id, None)
+        # What is a zombie by now would be nobody's afterwards.
+        self.reaper.reap()
+        self.reaper.sessions.discard(pid)
+        self.directory(id).end_run()
+
+    def process_environment(self, container: ContainerSpec) -> tuple[str, ...]:
+        """What the process gets; reads the environment file."""
+        file = container.environment_file
+        variables = _read_environment(Path(file)) if file else {}
+        base = (*self._environment, *container.machine_environment)
+        return tuple(process_environment(base, variables, container.environment))
+
+    def entrypoint(self, container: ContainerSpec, view: View) -> Path | None:
+        """Where the host has it, if that is known; `view` is what the container will see.
+
+        Raises:
+            RunnerError: it is missing, which is said here before a runtime says it in its words.
+        """
+        try:
+            return look_for(container.entrypoint, view)
+        except Missing:
+            path = self.paths.rootfs(container.name) / without_dots(container.entrypoint)
+            text = f"entrypoint {quote(container.entrypoint)} not found: no {path}"
+            raise RunnerError(text) from None
+
+    @abstractmethod
+    def _create_runner(self, preparation: LocalPreparation) -> None:
+        """Do it, in a thread."""
+
+    @abstractmethod
+    def _means(self, preparation: LocalPreparation, pid: int) -> Means: ...
+
+    @abstractmethod
+    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+        """The state, if what an earlier life has left got as far as running, and is of our kind."""
+
+    @abstractmethod
+    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+        """Take away what never ran, or was another driver's; called when its processes are dead."""
+
+    @abstractmethod
+    def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
+        """Undo the preparations of an earlier life that nobody needs any more, in a thread."""
+
+    def _tidy_up(self) -> None:
+        """Leave no empty directory where there was none."""
+        for directory in (self.paths.containers, self.paths.runtime, self.paths.run):
+            self.paths.beneath.remove_empty(directory)
+
+    async def _judge(self, directory: RunDirectory) -> Adopted | None:
+        """Take over what a directory tells of, or take it away; report and leave the impossible.
+
+        Whatever is wrong with one directory, all others are judged and their services start.
+        """
+        try:
+            return await self._take_over(directory)
+        except Exception as error:
+            reason = self._unjudged[directory.id] = _text(error)
+            text = "%s is left as it is, and %s does not start: %s; end its processes and remove it"
+            _log.error(text, directory.path, directory.id, reason)
+            return None
+
+    async def make_room(self, id: str) -> None:
+        """Take away what :meth:`adopt` has left of a service: there are never two of it.
+
+        Raises:
+            PreparationError: that is still not possible.
+        """
+        if id not in self._unjudged:
+            return
+        directory = self.directory(id)
+        try:
+            with CancelScope(shield=True):
+                await self._take_away(directory, directory.read_state())
+        except Exception as error:
+            raise PreparationError(
+                f"{directory.path} is of an earlier run, and cannot be taken away: "
+                f"{_text(error)}; end its processes and remove it"
+            ) from error
+        del self._unjudged[id]
+
+    async def _take_over(self, directory: RunDirectory) -> Adopted | None:
+        written = directory.read_state()
+        state = await self._runs(directory, written) if written else None
+        if state is None:
+            await self._take_away(directory, written)
+            return None
+        spec = state.spec()
+        # Without its specification it can still be watched, and stopped.
+        known = spec or ContainerSpec(name=directory.id.partition("-")[2], entrypoint="?")
+        preparation = LocalPreparation(directory.id, known)
+        output = self.resumed_output(directory, state.pid)
+        if output is None:
+            _log.warning("%s: %s is gone, and what it wrote", directory.id, directory.fifo)
+            output = self.output(directory)
+        task = self.run(preparation, state.process(), state.pid, output)
+        return Adopted(task, preparation, spec.digest if spec else "")
+
+    async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
+        """Kill who still writes there, known or not, and take the rest away.
+
+        A supervisor may be killed when a process is there and its state is not written yet.
+        """
+        # It may have run for a while. What it said is in the pipe, which ends with the last process
+        # that has it open: that must not be the one that is killed.
+        output = self.resumed_output(directory, state.pid if state else 0)
+        try:
+            if state and (process := state.process()):
+                process.signal(signal.SIGKILL)
+                await process.wait()
+                process.close()
+            await kill_members(NO_SESSION, directory.fifo)
+            if output:
+                await output.close()
+        finally:
+            if output:
+                output.abandon()
+        await self._destroy_left_over(directory)
+        try:
+            directory.end_run()
+            directory.remove()
+        except OSError as error:
+            # Nothing of it runs any more, so it is in nobody's way.
+            _log.warning("%s is not removed: %s", directory.path, os_error_text(error))
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return os_error_text(error)
+    return str(error) if isinstance(error, DriverError) else f"{type(error).__name__}: {error}"
+
+
+def _read_environment(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            return parse_environment_file(file.read(_ENVIRONMENT_FILE_LIMIT))
+    except OSError as error:
+        reason = os_error_text(error, "open")
+    except EnvironmentFileError as error:
+        reason = str(error)
+    raise RunnerError(f"failed to parse environment file {quote(str(path))}: {reason}")
+
+
+def with_reason(error: str, preparation: LocalPreparation) -> str:
+    """What a runtime said of a program that it could not execute, and what it means."""
+    return f"{error}: {preparation.obstacle}" if preparation.obstacle else error
+
+
+async def whole(work: Awaitable[R]) -> R:
+    """Wait for something that must not be left half done, whoever is cancelled meanwhile."""
+    results: list[R] = []
+    with CancelScope(shield=True):
+        results.append(await work)
+    return results[0]
+
+
+@contextmanager
+def failing_as(kind: type[DriverError], doing: str = "") -> Generator[None]:
+    """Errors of the operating system, as errors of a driver."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(doing + os_error_text(error)) from error

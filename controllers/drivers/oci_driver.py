@@ -1,0 +1,300 @@
+"""Containers by an OCI runtime: runc, or crun, which takes the same command line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from anyio import CancelScope
+from typing_extensions import override
+
+from controllers.drivers.driver import (
+    Adopted,
+    Preparation,
+    PreparationError,
+    RunnerError,
+    StartError,
+    StopError,
+)
+from controllers.drivers.local_driver import (
+    LocalDriver,
+    LocalPreparation,
+    failing_as,
+    whole,
+    with_reason,
+)
+from controllers.drivers.run_directory import RunDirectory, RunState
+from controllers.drivers.task import Means, RunningTask
+from controllers.oci.cgroups import Cgroups
+from controllers.oci.entrypoint import container_view
+from controllers.oci.executable import IN_ROOTFS, obstacle
+from controllers.oci.go_errors import os_error_text
+from controllers.oci.host_facts import read_host_facts
+from controllers.oci.inside import Mounted
+from controllers.oci.mount_sources import MountSourceError, make_missing_sources
+from controllers.oci.overlay import Overlay, mounted_overlays, mounted_times
+from controllers.oci.runtime import OCIRuntime, RuntimeFailure
+from controllers.oci.spec import Bundle, cgroup_path, notes, oci_spec
+from controllers.output.console import Show
+from controllers.output.output import Output
+from controllers.paths import Paths
+from controllers.processes.processes import Process
+from resources.container_spec import ContainerSpec
+from resources.go_text import quote
+
+_log: Final = logging.getLogger("cosi.containers")
+
+
+class OCIDriver(LocalDriver):
+    """One container for each service, as Talos makes them, without a helper process for each."""
+
+    def __init__(
+        self,
+        program: str,
+        paths: Paths,
+        *,
+        console: Show | None = None,
+        environment: tuple[str, ...] = (),
+    ) -> None:
+        """`program` is the runtime's; raises `OSError` if there is none."""
+        super().__init__(paths, console=console, environment=environment)
+        self._program = program
+        self._runtime = OCIRuntime(program, paths.runtime)
+        self._facts = read_host_facts(self._runtime.version(), paths.tree)
+        self._notes = notes(self._facts)
+        self._cgroups = Cgroups()
+
+    @property
+    @override
+    def name(self) -> str:
+        return self._program
+
+    @override
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        """Mount the writable layer (Talos 1.14: "pre state"), and create the runner.
+
+        Both in one visit to a thread: each is a wait for a processor, on a machine that is busy.
+        """
+        await self.make_room(id)
+        preparation = LocalPreparation(id, container)
+        with failing_as(PreparationError, "openfs failed: "):
+            await self.in_thread(self._prepare, preparation)
+        return preparation
+
+    @override
+    async def create_runner(self, preparation: Preparation) -> None:
+        """Say how that went."""
+        if failure := self.own(preparation).failure:
+            raise failure
+
+    @override
+    async def adopt(self) -> Mapping[str, Adopted]:
+        # One that outlived its supervisor would go on making a container that nobody knows.
+        await self._runtime.finish_commands()
+        return await super().adopt()
+
+    @override
+    async def create_and_start(self, preparation: Preparation) -> RunningTask:
+        return await whole(self._create_and_start(self.own(preparation)))
+
+    @override
+    async def release(self, preparation: Preparation) -> None:
+        with CancelScope(shield=True):
+            with failing_as(StopError, "failed to unmount "):
+                await self.in_thread(self._overlay(preparation.container.name).unmount)
+            with failing_as(StopError, "failed to remove the run directory: "):
+                self.directory(preparation.id).remove()
+
+    @override
+    async def forget_service(self, id: str) -> None:
+        await super().forget_service(id)
+        await self.in_thread(self._forget_layers, id.partition("-")[2])
+
+    def _forget_layers(self, name: str) -> None:
+        try:
+            if mounted_times(self._rootfs(name)) == 0:
+                for layer in self._layers(name):
+                    self.paths.beneath.remove(layer)
+        except OSError as error:
+            _log.warning("a layer of %s is left: %s", name, os_error_text(error))
+
+    def _prepare(self, preparation: LocalPreparation) -> None:
+        note = self._mount(preparation.container)
+        preparation.notes = (*self._notes, note) if note else self._notes
+        try:
+            with failing_as(RunnerError):
+                self._create_runner(preparation)
+        except Exception as error:
+            # Whatever it is: there is a layer now, and it has to be released.
+            preparation.failure = error
+
+    def _create_runner(self, preparation: LocalPreparation) -> None:
+        container = preparation.container
+        rootfs = self._rootfs(container.name)
+        config_files = self.paths.config_files_of(container.name)
+        files = [Mounted(f.mount_path, config_files / f.file_name) for f in container.config_files]
+        view = container_view(rootfs, container.mounts, files)
+        program = self.entrypoint(container, view)
+        try:
+            make_missing_sources(container.mounts, rootfs)
+        except MountSourceError as error:
+            raise RunnerError(str(error)) from error
+        environment = self.process_environment(container)
+        bundle = Bundle(rootfs, config_files, environment)
+        directory = self.directory(preparation.id)
+        directory.make()
+        # What the runtime keeps there has the environment in it.
+        self.paths.beneath.make_private(self.paths.runtime)
+        directory.write_bundle(oci_spec(container, self._facts, bundle))
+        preparation.obstacle = obstacle(container.entrypoint, program, view, IN_ROOTFS)
+
+    async def _create_and_start(self, preparation: LocalPreparation) -> RunningTask:
+        directory = self.directory(preparation.id)
+        failure = f"failed to create task: {quote(directory.id)}: "
+        with failing_as(StartError, failure):
+            output = self.output(directory)
+        with self.reaper.expecting():
+            try:
+                process = await self._run(directory, preparation.container, output)
+            except (RuntimeFailure, OSError) as error:
+                await self._undo(preparation, output)
+                reason = os_error_text(error) if isinstance(error, OSError) else str(error)
+                raise StartError(failure + with_reason(reason, preparation)) from error
+            return self.run(preparation, process, process.pid, output)
+
+    async def _run(
+        self, directory: RunDirectory, container: ContainerSpec, output: Output
+    ) -> Process:
+        """Start the container; what is left of an older one of that name goes first."""
+        await self._runtime.delete(directory.id, directory.runtime_log)
+        directory.forget_pid()
+        # Before it may run, so that the next supervisor knows what it was made from, and after,
+        # so that nobody has to ask the runtime who it is.
+        to_come = RunState.to_come(self.name, container)
+        directory.write_state(to_come)
+        with output.for_container() as fd:
+            pid = await self._runtime.run(directory, fd)
+        process = Process.find(pid)
+        if process is None:
+            raise RuntimeFailure(f"process {pid} is gone, and another process has reaped it")
+        try:
+            directory.write_state(to_come.begun(process))
+        except OSError:
+            # It runs, and the next supervisor could not know it.
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+            raise
+        return process
+
+    async def _undo(self, preparation: LocalPreparation, output: Output) -> None:
+        # What is there was written by the runtime's command, and is said by the error.
+        output.discard()
+        with contextlib.suppress(StopError):
+            await self._destroy(preparation.id, preparation.container.name)
+        self.directory(preparation.id).end_run()
+
+    def _means(self, preparation: LocalPreparation, pid: int) -> Means:
+        id, name = preparation.id, preparation.container.name
+
+        async def destroy() -> None:
+            with self.ending(id, pid):
+                await self._destroy(id, name)
+
+        members, thaw = partial(self._members, name), partial(self._thaw, name)
+        return Means(members, destroy, thaw, preparation.obstacle)
+
+    def _thaw(self, name: str) -> None:
+        self._cgroups.thaw(cgroup_path(name, self._facts))
+
+    def _members(self, name: str) -> Collection[int]:
+        return self._cgroups.processes(cgroup_path(name, self._facts))
+
+    async def _destroy(self, id: str, name: str) -> None:
+        """Take away the container and its cgroup; raises :class:`StopError` for what stays."""
+        problems: list[str] = []
+        try:
+            await self._runtime.delete(id, self.directory(id).runtime_log)
+        except RuntimeFailure as error:
+            problems.append(f"failed to clean up the task: {error}")
+        try:
+            self._cgroups.remove(cgroup_path(name, self._facts))
+        except OSError as error:
+            reason = os_error_text(error)
+            problems.append(f"failed to remove cgroup for Containerd({id}), {reason}")
+        if problems:
+            raise StopError("; ".join(problems))
+
+    def _rootfs(self, name: str) -> Path:
+        """As the runtime wants it and the list of mounts has it: `/usr/local` is a link on some
+        machines.
+        """
+        rootfs = self.paths.rootfs(name)
+        with contextlib.suppress(OSError):  # said by _mount, which is the first to need it
+            return self.paths.beneath.real(rootfs.parent) / name
+        return rootfs
+
+    def _overlay(self, name: str) -> Overlay:
+        upper, work = self.paths.overlay_upper(name), self.paths.overlay_work(name)
+        return Overlay(self._rootfs(name), upper, work)
+
+    def _layers(self, name: str) -> list[Path]:
+        """What there is of the layers of a service."""
+        parts = self.paths.overlay_upper(name).name, self.paths.overlay_work(name).name
+        known = (*parts, *(f"{part}.before" for part in parts))
+        names = self.paths.beneath.names(self.paths.overlays)
+        return [self.paths.overlays / each for each in names if each in known]
+
+    def _mount(self, container: ContainerSpec) -> str:
+        # An error here says which directory it is. A link is none: the runtime takes none either,
+        # and two services with one target would mount over each other.
+        with self.paths.beneath.directory(self.paths.rootfs(container.name)):
+            overlay = self._overlay(container.name)
+        # What lies there is made, moved and emptied by its path: by then nobody else may write
+        # there, and nothing in it is a link.
+        self.paths.beneath.make_private(self.paths.overlays)
+        for layer in self._layers(container.name):
+            self.paths.beneath.refuse_link(layer)
+        return overlay.mount(keep_changes=container.security.writeable_rootfs)
+
+    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+        if state.driver != self.name:
+            return None
+        known = await self._runtime.state(directory.id, directory.runtime_log)
+        if known.status in {"created", "creating"}:
+            return None
+        if state.pid:
+            return state
+        # Its supervisor was killed before it was told who it is.
+        return state.found(known.pid) if known.pid else None
+
+    async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
+        # What is frozen cannot even be killed.
+        self._thaw(directory.id.partition("-")[2])
+        await super()._take_away(directory, state)
+
+    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+        with contextlib.suppress(StopError):
+            await self._destroy(directory.id, directory.id.partition("-")[2])
+
+    def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
+        names = {each.preparation.container.name for each in adopted.values() if each.preparation}
+        names.update(id.partition("-")[2] for id in self.left)
+        kept = {self._rootfs(name) for name in names}
+        ours = self._rootfs("x").parent
+        for rootfs in dict.fromkeys(mounted_overlays()):
+            if rootfs.parent == ours and rootfs not in kept:
+                try:
+                    self._overlay(rootfs.name).unmount()
+                except OSError as error:
+                    _log.warning("failed to unmount %s", os_error_text(error))
+
+    def _tidy_up(self) -> None:
+        super()._tidy_up()
+        parent = cgroup_path("x", self._facts).rpartition("/")[0]
+        self._cgroups.remove_empty(parent)

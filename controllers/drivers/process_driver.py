@@ -1,0 +1,190 @@
+"""Services as plain processes: no isolation and no privileges needed, for laptops and first tries.
+
+The entrypoint is looked for in the service's root filesystem, which is the working directory, so
+that `./hello --config config.ini` finds both; a path that is not there is taken as the host's. A
+script's interpreter is always the host's. All else that a container gives is missing, and said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from typing_extensions import override
+
+from controllers.drivers.driver import (
+    Adopted,
+    Preparation,
+    PreparationError,
+    StartError,
+    StopError,
+)
+from controllers.drivers.local_driver import (
+    LocalDriver,
+    LocalPreparation,
+    failing_as,
+    with_reason,
+)
+from controllers.drivers.run_directory import RunDirectory, RunState
+from controllers.drivers.task import Means, RunningTask
+from controllers.oci.executable import ON_HOST, obstacle
+from controllers.oci.go_errors import os_error_text
+from controllers.oci.inside import Missing, Mounted, View
+from controllers.output.output import Output
+from controllers.processes.processes import Process
+from controllers.processes.session import NO_SESSION, kill_members, members
+from cosi.cli.open_files import limit_before
+from resources.container_spec import ContainerSpec
+from resources.extension_service import Security
+from resources.go_text import quote
+
+
+class ProcessDriver(LocalDriver):
+    """One session of processes for each service."""
+
+    @property
+    @override
+    def name(self) -> str:
+        return "process"
+
+    @override
+    async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
+        await self.make_room(id)
+        with failing_as(PreparationError, "openfs failed: "):
+            # Asks for an error that says which directory it is.
+            next(self.paths.rootfs(container.name).iterdir(), None)
+        return LocalPreparation(id, container, tuple(_notes(container)))
+
+    @override
+    async def create_and_start(self, preparation: Preparation) -> RunningTask:
+        own = self.own(preparation)
+        directory = self.directory(own.id)
+        failure = f"failed to create task: {quote(own.id)}: "
+        with failing_as(StartError, failure):
+            output = self.output(directory)
+        try:
+            process = self._start(own, directory, output)
+        except OSError as error:
+            output.discard()
+            directory.end_run()
+            reason = with_reason(os_error_text(error, "exec"), own)
+            raise StartError(failure + reason) from error
+        return self.run(own, process, process.pid, output)
+
+    @override
+    async def release(self, preparation: Preparation) -> None:
+        with failing_as(StopError, "failed to remove the run directory: "):
+            self.directory(preparation.id).remove()
+
+    def _create_runner(self, preparation: LocalPreparation) -> None:
+        container = preparation.container
+        rootfs = self.paths.rootfs(container.name)
+        self.entrypoint(container, _view(container, rootfs))
+        preparation.environment = self.process_environment(container)
+        program = Path(rootfs, _program(container.entrypoint, rootfs, None))
+        host = View(Path("/"))
+        preparation.obstacle = obstacle(container.entrypoint, program, host, ON_HOST)
+        self.directory(preparation.id).make()
+
+    def _start(
+        self, preparation: LocalPreparation, directory: RunDirectory, output: Output
+    ) -> Process:
+        # Before it runs, so that the next supervisor knows what it was made from.
+        directory.write_state(RunState.to_come(self.name, preparation.container))
+        process = self._spawn(preparation, output)
+        directory.write_state(RunState.of(self.name, process, preparation.container))
+        return process
+
+    def _spawn(self, preparation: LocalPreparation, output: Output) -> Process:
+        container = preparation.container
+        rootfs = self.paths.rootfs(container.name)
+        environment = dict(item.split("=", 1) for item in preparation.environment)
+        program = _program(container.entrypoint, rootfs, environment.get("PATH"))
+        with output.for_container() as fd:
+            child = subprocess.Popen(  # noqa: S603 what the definition says
+                (container.entrypoint, *container.args),
+                executable=program,
+                cwd=rootfs,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=fd,
+                stderr=fd,
+                start_new_session=True,
+            )
+        # Its task waits for it, by pidfd; Popen must not.
+        child.returncode = 0
+        _limit_files(child.pid)
+        process = Process.find(child.pid)
+        if process is None:
+            raise ProcessLookupError(f"process {child.pid} was gone at once")
+        return process
+
+    def _means(self, preparation: LocalPreparation, pid: int) -> Means:
+        fifo = self.directory(preparation.id).fifo
+
+        async def destroy() -> None:
+            with self.ending(preparation.id, pid):
+                await kill_members(pid, fifo)
+
+        return Means(lambda: {stat.pid for stat in members(pid, fifo)}, destroy)
+
+    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+        if state.driver != self.name:
+            return None
+        if state.pid:
+            return state
+        # Its supervisor was killed before it could write down who it is: the leader of a session,
+        # as no other that writes there can have been from the beginning.
+        leaders = [stat.pid for stat in members(NO_SESSION, directory.fifo) if stat.leads]
+        return state.found(leaders[0]) if len(leaders) == 1 else None
+
+    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+        """The processes were all that there is."""
+
+    def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
+        """Nothing is prepared that outlives this process."""
+
+
+def _limit_files(pid: int) -> None:
+    """Give a process the limit of open files that this one had before it has raised its own.
+
+    Not before its program runs, for which there would have to be Python between fork and exec.
+    """
+    if (limits := limit_before()) is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+
+
+def _notes(container: ContainerSpec) -> Iterator[str]:
+    left_out = ["namespaces", "cgroup"]
+    if container.mounts or container.config_files:
+        destinations = [mount.destination for mount in container.mounts]
+        destinations += [file.mount_path for file in container.config_files]
+        left_out.append(f"mounts ({', '.join(destinations)})")
+    if container.security != Security():
+        left_out.append("security options")
+    yield f"Runs as a plain process, without {', '.join(left_out)}"
+
+
+def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
+    """Where the program is: in the root filesystem, else on the host."""
+    if "/" not in entrypoint:
+        return shutil.which(entrypoint, path=search or os.defpath) or entrypoint
+    if not entrypoint.startswith("/"):
+        return entrypoint  # to be found from the working directory: a script sees it
+    try:
+        return str(View(rootfs).find(entrypoint) or entrypoint)
+    except Missing:
+        return entrypoint
+
+
+def _view(container: ContainerSpec, rootfs: Path) -> View:
+    """What a container would see; nothing is mounted, and what would be may be the host's."""
+    mounted = [mount.destination for mount in container.mounts]
+    mounted += [file.mount_path for file in container.config_files]
+    return View(rootfs, map(Mounted, mounted))

@@ -1,0 +1,107 @@
+"""One run of one container, whatever has started it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from controllers.drivers.driver import Exit, StopError
+from controllers.output.output import Output
+from controllers.processes.processes import Process
+from cosi import idle
+
+Members: TypeAlias = Callable[[], Collection[int]]
+"""The processes of a container at this moment, as the host numbers them."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a driver gets at what it has started."""
+
+    members: Members
+    destroy: Callable[[], Awaitable[None]]
+    """Kill what is left and take it away; raises :class:`StopError`."""
+    thaw: Callable[[], None] = lambda: None
+    """Let what is frozen go on; raises `OSError`."""
+    obstacle: str = ""
+    """What keeps its program from being executed, if that is known."""
+
+
+class RunningTask:
+    """A :class:`controllers.drivers.driver.Task` on a process of this host.
+
+    `process` is `None` for a container that ended while nobody was there to see how.
+    """
+
+    def __init__(
+        self, pid: int, process: Process | None, output: Output, means: Means, *notes: str
+    ) -> None:
+        self.pid = pid
+        self.notes = notes
+        self._process = process
+        self._output = output
+        self._means = means
+        self._exit: Exit | None = None
+
+    async def wait(self) -> Exit:
+        """See :class:`~controllers.drivers.driver.Task`; idle meanwhile."""
+        if self._exit is None:
+            code: int | None = None
+            if self._process:
+                with idle():
+                    code = await self._process.wait()
+            last = await self._output.last_log()
+            # runc's word for it; whatever else was written comes from a program that runs.
+            reason = self._means.obstacle if last.startswith("exec ") else ""
+            self._exit = Exit(code, last, reason)
+        return self._exit
+
+    async def signal(self, number: int) -> None:
+        """Signal the container's processes, and those that they start meanwhile."""
+        if self._exit is not None or self._process is None:
+            return
+        signalled: set[int] = set()
+        try:
+            while new := set(self._means.members()) - signalled:
+                # The main one first: a shell whose child ends before it gets the signal itself
+                # takes that for the end of a command, and goes on, or ends without its trap.
+                for pid in sorted(new, key=lambda pid: (pid != self.pid, pid)):
+                    _signal(pid, number)
+                signalled |= new
+            if self.pid not in signalled:
+                self._process.signal(number)
+            if number == signal.SIGKILL:
+                self._thaw()
+        except OSError as error:
+            raise StopError(f"failed to signal process {self.pid}: {error.strerror}") from error
+
+    async def clean_up(self) -> None:
+        """See :class:`~controllers.drivers.driver.Task`; kills it first if it still runs."""
+        if self._process and self._exit is None:
+            await self.signal(signal.SIGKILL)
+            await self._process.wait()
+        # The output first: whoever finds the rest after a kill -9 needs to find none of it again.
+        await self._output.close()
+        await self._means.destroy()
+        if self._process:
+            self._process.close()
+
+    def _thaw(self) -> None:
+        # What somebody has paused does not even die (cgroup v1) before it may go on.
+        with contextlib.suppress(OSError):  # it is gone with its cgroup, as it should be
+            self._means.thaw()
+
+    def abandon(self) -> None:
+        """Let go of it and leave it running; for the end of the driver's own life."""
+        self._output.abandon()
+        if self._process:
+            self._process.close()
+
+
+def _signal(pid: int, number: int) -> None:
+    if process := Process.find(pid):
+        process.signal(number)
+        process.close()

@@ -1,0 +1,62 @@
+"""``machine.MachineService`` and ``inspect.InspectService``, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from controllers.machine_api.dependencies import Dependencies
+from controllers.machine_api.events import Events
+from controllers.machine_api.logs import LogStore, MachineLogs
+from controllers.machine_api.services import Services
+from controllers.machine_api.version import MachineVersion
+from cosi import Graph, State
+from cosi.api.roles import OPERATORS, READERS
+from cosi.api.rpc import Service, Streaming, Unary
+
+
+def machine_services(
+    state: State, logs: LogStore, graph: Callable[[], Graph]
+) -> tuple[Service, Service]:
+    """What to serve beside ``state``; ``graph`` tells who reads and writes what at that moment."""
+    return MachineService(state, logs), InspectService(graph)
+
+
+class MachineService:
+    """Services, their logs and their events. Roles: Talos 1.14, "Roles"."""
+
+    name = "machine.MachineService"
+
+    def __init__(self, state: State, logs: LogStore) -> None:
+        self._services = Services(state)
+        self._logs = MachineLogs(logs)
+        self._events = Events(state)
+        self._version = MachineVersion()
+
+    @property
+    def methods(self) -> Mapping[str, Unary | Streaming]:
+        """What is answered, and who may ask (Talos 1.14, "Roles")."""
+        return {
+            "Version": Unary(self._version.answer, READERS, many_nodes=True),
+            "ServiceList": Unary(self._services.list, READERS, many_nodes=True),
+            "ServiceStart": Unary(self._services.start, OPERATORS, many_nodes=True),
+            "ServiceStop": Unary(self._services.stop, OPERATORS, many_nodes=True),
+            "ServiceRestart": Unary(self._services.restart, OPERATORS, many_nodes=True),
+            "Logs": Streaming(self._logs.read, READERS, many_nodes=True),
+            "LogsContainers": Unary(self._logs.ids, READERS, many_nodes=True),
+            "Events": Streaming(self._events.follow, READERS, many_nodes=True),
+        }
+
+
+class InspectService:
+    """What runs inside of the machine."""
+
+    name = "inspect.InspectService"
+
+    def __init__(self, graph: Callable[[], Graph]) -> None:
+        self._dependencies = Dependencies(graph)
+
+    @property
+    def methods(self) -> Mapping[str, Unary | Streaming]:
+        """What is answered, and who may ask (Talos 1.14, "Roles")."""
+        answer = Unary(self._dependencies.answer, READERS, many_nodes=True)
+        return {"ControllerRuntimeDependencies": answer}

@@ -1,0 +1,223 @@
+"""What happened to services, as a stream that begins in the past and goes on for ever.
+
+The past is what their states remember. Ids are computed from the events themselves, so that a
+client can go on where it stopped (``tail_id``) even after the server was restarted. They sort by
+time, but order is not read from them: two events may be of one microsecond, and a clock may be set
+back. What one service went through is told as its state has it, services side by side by time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import Final
+
+import anyio.lowlevel
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from controllers.machine_api.nodes import metadata_of
+from controllers.machine_api.proto import machine_pb2
+from controllers.machine_api.proto.common_pb2 import Metadata
+from controllers.machine_api.services import health
+from cosi import Resource, State
+from cosi.api.codec import parse
+from cosi.api.rpc import Call
+from cosi.errors import InvalidResource, WatchError
+from cosi.state import Event, EventType, Start, Watch
+from resources.service_state import ServiceEvent, ServicePhase, ServiceState
+
+TYPE_URL: Final = "talos/runtime/machine.ServiceStateEvent"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ID_LENGTH: Final = 20
+_ID_ALPHABET: Final = frozenset("0123456789abcdefghijklmnopqrstuv")
+
+_Action = machine_pb2.ServiceStateEvent
+_ACTIONS: Final = {
+    ServicePhase.INITIALIZED: _Action.INITIALIZED,
+    ServicePhase.PREPARING: _Action.PREPARING,
+    ServicePhase.WAITING: _Action.WAITING,
+    ServicePhase.RUNNING: _Action.RUNNING,
+    ServicePhase.STOPPING: _Action.STOPPING,
+    ServicePhase.FINISHED: _Action.FINISHED,
+    ServicePhase.FAILED: _Action.FAILED,
+    ServicePhase.SKIPPED: _Action.SKIPPED,
+    ServicePhase.STARTING: _Action.STARTING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event of one service."""
+
+    id: str
+    service: str
+    event: ServiceEvent
+
+
+def event_id(service: str, event: ServiceEvent) -> str:
+    """20 characters that sort by time (Talos: an xid); equal for equal events."""
+    seconds, rest = divmod(event.timestamp - _EPOCH, timedelta(seconds=1))
+    moment = int(seconds).to_bytes(4, "big") + rest.microseconds.to_bytes(3, "big")
+    text = f"{service}\0{event.phase}\0{event.text}".encode(errors="surrogatepass")
+    distinct = hashlib.blake2b(text, digest_size=5).digest()
+    return base64.b32hexencode(moment + distinct).decode().rstrip("=").lower()
+
+
+class History:
+    """Tells which events of a service are new. Knows as many as the states remember."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[ServiceEvent]] = {}
+
+    def news(self, service: Resource[ServiceState]) -> list[Happened]:
+        """The events of ``service`` that were not seen before, oldest first."""
+        known = self._known.get(service.id, frozenset())
+        self._known[service.id] = frozenset(service.spec.events)
+        new = (event for event in service.spec.events if event not in known)
+        return [Happened(event_id(service.id, event), service.id, event) for event in new]
+
+    def forget(self, service: str) -> None:
+        """Know nothing of ``service`` any more: all that it says is new again."""
+        self._known.pop(service, None)
+
+
+class Events:
+    """Answers ``Events``."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def follow(self, data: bytes, call: Call) -> None:
+        """Send the past that was asked for, then what happens, until the call ends.
+
+        Raises :class:`~cosi.errors.InvalidResource` for bytes that are no request, and what
+        :func:`tail` does for a past that cannot be had.
+        """
+        request = parse(machine_pb2.EventsRequest, data)
+        wanted = tail(request)
+        answers = metadata_of(call)
+        async with aclosing(self._happening(wanted)) as happening:
+            async for happened in happening:
+                # Nothing here happens on behalf of an actor; who asks for one's hears nothing.
+                if happened is None or not request.with_actor_id:
+                    for metadata in answers:
+                        await call.send(_message(happened, metadata))
+
+    async def _happening(self, wanted: Tail) -> AsyncGenerator[Happened | None]:
+        """``None`` as soon as nothing can be missed any more, what is ``wanted`` of the past, then
+        what happens.
+
+        A client that is too slow for the history of the state is brought up to date from what the
+        states remember, which is longer.
+        """
+        history = History()
+        while True:
+            try:
+                async with self._state.watch(ServiceState, start=Start(contents=True)) as watch:
+                    past = wanted(await _contents(watch, history))
+                    if wanted is not _everything:
+                        wanted = _everything
+                        yield None
+                    for happened in past:
+                        yield happened
+                    async for event in watch:
+                        for happened in _news(event, history):
+                            yield happened
+            except WatchError:
+                continue
+
+
+async def _contents(watch: Watch[ServiceState], history: History) -> list[Happened]:
+    """The past of all services as one; each keeps its own order, whatever the clock said."""
+    services: list[list[Happened]] = []
+    async for event in watch:
+        if event.type is EventType.BOOTSTRAPPED:
+            break
+        services.append(_news(event, history))
+        await anyio.lowlevel.checkpoint()  # a thousand clients may ask for it at one time
+    return list(merge(*services, key=lambda happened: happened.event.timestamp))
+
+
+def _news(event: Event[ServiceState], history: History) -> list[Happened]:
+    if event.type is EventType.DESTROYED:
+        history.forget(event.resource.id)
+    elif event.type in {EventType.CREATED, EventType.UPDATED}:
+        return history.news(event.resource)
+    return []
+
+
+# -- how much of the past -------------------------------------------------------------------------
+
+Tail = Callable[[list[Happened]], Iterable[Happened]]
+
+
+def _everything(past: list[Happened]) -> Iterable[Happened]:
+    return past
+
+
+def tail(request: machine_pb2.EventsRequest, now: Callable[[], datetime] | None = None) -> Tail:
+    """How much of the past is asked for; raises :class:`InvalidResource` if in two ways."""
+    given = {
+        "WithTailEvents": bool(request.tail_events),
+        "WithTailID": bool(request.tail_id),
+        "WithTailDuration": bool(request.tail_seconds),
+    }
+    asked = [name for name, there in given.items() if there]
+    if len(asked) > 1:
+        others = " or ".join(name for name in given if name != asked[0])
+        raise InvalidResource(f"{asked[0]} can't be specified at the same time with {others}")
+    if request.tail_id:
+        return _after(_parsed_id(request.tail_id))
+    if request.tail_seconds:
+        return _since((now or _now)() - timedelta(seconds=request.tail_seconds))
+    return _last(request.tail_events)
+
+
+def _last(count: int) -> Tail:
+    """The last ``count``; all if negative."""
+    return lambda past: past[max(0, len(past) - count) :] if count >= 0 else past
+
+
+def _after(id: str) -> Tail:
+    """What comes after that event; if nobody remembers it, what is later by its id."""
+
+    def rest(past: list[Happened]) -> list[Happened]:
+        places = [place for place, happened in enumerate(past, 1) if happened.id == id]
+        return past[places[-1] :] if places else [one for one in past if one.id > id]
+
+    return rest
+
+
+def _since(moment: datetime) -> Tail:
+    return lambda past: [happened for happened in past if happened.event.timestamp >= moment]
+
+
+def _parsed_id(text: str) -> str:
+    if len(text) != _ID_LENGTH or not set(text) <= _ID_ALPHABET:
+        raise InvalidResource(f"error parsing tail_id: {text!r} is not the id of an event")
+    return text
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _message(happened: Happened | None, metadata: Metadata | None) -> bytes:
+    if happened is None:  # hello: the stream stands
+        return machine_pb2.Event(metadata=metadata, data=AnyMessage()).SerializeToString()
+    event = happened.event
+    running = event.phase is ServicePhase.RUNNING
+    state = machine_pb2.ServiceStateEvent(
+        service=happened.service,
+        action=_ACTIONS[event.phase],
+        message=event.text,
+        health=health(event.healthy if running else None, event.timestamp),
+    )
+    data = AnyMessage(type_url=TYPE_URL, value=state.SerializeToString())
+    event_message = machine_pb2.Event(metadata=metadata, data=data, id=happened.id)
+    return event_message.SerializeToString()

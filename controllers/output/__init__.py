@@ -1,0 +1,1 @@
+"""What services and the supervisor write: pipes, rings, log files, the console."""

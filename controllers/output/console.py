@@ -1,0 +1,107 @@
+"""Copies the output of services that ask for it (`logToConsole`) to the console, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from typing import Final, Self, TypeAlias
+
+from controllers.output.logs import LogReader, ServiceLog
+
+Show: TypeAlias = Callable[[str, str], None]
+"""Shows one line: service id, text without its end. Called in the event loop."""
+
+_log: Final = logging.getLogger("cosi.containers")
+
+LINE_LIMIT: Final = 16 * 1024
+"""Bytes of a line that are shown as one."""
+_LINES_AT_ONCE: Final = 64
+
+
+class Lines:
+    """Cuts a stream into lines, and a line that is too long into pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        """The lines that ``data`` completes, and whole pieces of one that is too long, as text."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            yield from _pieces(line)
+        whole = len(rest) - len(rest) % LINE_LIMIT
+        if whole:
+            yield from _pieces(rest[:whole])
+        self._rest = rest[whole:]
+
+    def flush(self) -> Iterator[str]:
+        """What is left of a last line without an end."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            yield from _pieces(rest)
+
+
+def _pieces(line: bytes) -> Iterator[str]:
+    for start in range(0, max(1, len(line)), LINE_LIMIT):
+        yield line[start : start + LINE_LIMIT].decode(errors="replace")
+
+
+async def copy_to_console(id: str, reader: LogReader, show: Show) -> None:
+    """Show what `reader` brings until it ends; what it was too slow for is counted and said."""
+    lines = Lines()
+    missed = 0
+    async for data in reader:
+        if reader.missed > missed:
+            show(id, f"... {reader.missed - missed} bytes of output are not shown here")
+            missed = reader.missed
+        for number, line in enumerate(lines.feed(data), start=1):
+            show(id, line)
+            if number % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    for line in lines.flush():
+        show(id, line)
+
+
+class Console:
+    """The copying tasks of services, one at a time for each, within `async with`.
+
+    They are no task group, as errors of whoever is inside must not come out wrapped in one.
+    """
+
+    def __init__(self, show: Show | None) -> None:
+        self._show = show
+        self._copying: dict[str, tuple[LogReader, asyncio.Task[None]]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [task for _, task in self._copying.values()]
+        self._copying.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def begin(self, id: str, log: ServiceLog) -> None:
+        """Show everything that the service writes from now on, if there is a console."""
+        if not self._show:
+            return
+        reader = log.follow()
+        self._copying[id] = reader, asyncio.create_task(self._copy(id, log, reader, self._show))
+
+    async def end(self, id: str) -> None:
+        """Show the rest of what was written, and stop; idempotent."""
+        if copying := self._copying.pop(id, None):
+            reader, task = copying
+            reader.finish()
+            await task
+
+    async def _copy(self, id: str, log: ServiceLog, reader: LogReader, show: Show) -> None:
+        try:
+            await copy_to_console(id, reader, show)
+        except Exception:  # of whoever shows it; the service runs on, and its log is kept
+            _log.exception("output of %s is not shown any more", id)
+        finally:
+            log.leave(reader)

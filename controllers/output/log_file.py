@@ -1,0 +1,168 @@
+"""The persistent log of one service: every byte that it wrote, the last 5 to 10 MiB of them.
+
+Output goes from the FIFO to the file *in the kernel* (splice(2)) and is read back from there. So
+there is no moment at which the only copy of a line is in a supervisor that may be killed: what was
+not written is still in the FIFO, and the next supervisor finds it there.
+
+Others may put the file away too. What counts is the path: whoever renames or removes the file
+(logrotate) has the file, and the next byte goes to a new one; a file that is truncated
+(logrotate's `copytruncate`) is written on from its beginning.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from controllers.host.beneath import Beneath, refuse_irregular
+from controllers.oci.go_errors import os_error_text
+
+ROTATE_AT: Final = 5 * 1024 * 1024
+"""Bytes after which a file is put away (Talos 1.14), at the next end of a line."""
+_ROTATE_ANYWAY: Final = 6 * 1024 * 1024
+
+_MODE: Final = 0o640
+
+
+class LogFile:
+    """One file and one older generation of it (`.1`).
+
+    A file that cannot be written (no such directory, disk full, a link where it should be) stops
+    nothing: output is then taken without it, `lost` counts what is not in the file, and `report` is
+    called when that begins and ends.
+    """
+
+    def __init__(self, path: Path, report: Callable[[str], None], beneath: Beneath) -> None:
+        self._path = path
+        self._report = report
+        self._beneath = beneath
+        self._fd = -1
+        self.lost = 0
+        """Bytes that are missing in the file since it could be written last."""
+
+    def move(self, fifo: int, limit: int) -> bytes:
+        """Take up to `limit` bytes from a non-blocking FIFO, write them, and return them.
+
+        Raises:
+            BlockingIOError: there is nothing in the FIFO.
+        """
+        try:
+            data = self._splice(fifo, limit)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            data = os.read(fifo, limit)
+            self._write(data, error)
+        else:
+            self._written(data)
+        return data
+
+    def tail(self, count: int) -> bytes:
+        """The last bytes of the file, as far as it can be read."""
+        try:
+            descriptor = self._beneath.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            return b""
+        with os.fdopen(descriptor, "rb") as file:
+            size = os.fstat(descriptor).st_size
+            file.seek(max(0, size - count))
+            return file.read(count)
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when there is something to write."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _splice(self, fifo: int, limit: int) -> bytes:
+        end, before = self._end()
+        count = os.splice(fifo, self._fd, limit, offset_dst=end)
+        return self._read_back(end, before, count)
+
+    def _write(self, data: bytes, error: OSError) -> None:
+        """After an error of splice(2): write in the plain way, where only that is possible."""
+        written = 0
+        try:
+            if error.errno != errno.EINVAL:
+                raise error
+            end, before = self._end()
+            written = os.pwrite(self._fd, data, end)
+            self._read_back(end, before, written)
+        except OSError as reason:
+            self._miss(len(data) - written, reason)
+        else:
+            self._written(data)
+
+    def _end(self) -> tuple[int, bytes]:
+        """Where to write, and the byte before: somebody may have truncated or removed the file.
+
+        For the same reason O_APPEND would be right, but splice(2) refuses it.
+        """
+        if self._fd >= 0 and not self._is_there():
+            self.close()
+        if self._fd < 0:
+            self._open()
+        end = os.fstat(self._fd).st_size
+        before = os.pread(self._fd, 1, end - 1) if end else b""
+        return (end, before) if before else (0, b"")
+
+    def _read_back(self, end: int, before: bytes, count: int) -> bytes:
+        """What was written at `end`.
+
+        If the file was truncated after we had asked for its end, zeros stand before it, and no
+        longer the byte that was there: then it is moved to the beginning.
+        """
+        found = os.pread(self._fd, len(before) + count, end - len(before))
+        data = found[len(before) :]
+        if found[: len(before)] != before:
+            os.pwrite(self._fd, data, 0)
+            os.ftruncate(self._fd, len(data))
+        return data
+
+    def _open(self) -> None:
+        self._beneath.make_directory(self._path.parent)
+        descriptor = self._beneath.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, _MODE)
+        try:
+            refuse_irregular(descriptor, self._path)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._fd = descriptor
+
+    def _is_there(self) -> bool:
+        """Whether the file that is open is still the one that the path means."""
+        try:
+            # One call, for each portion. Whatever the path leads to, it is only compared.
+            return os.path.samestat(self._path.lstat(), os.fstat(self._fd))
+        except OSError:
+            return False
+
+    def _written(self, data: bytes) -> None:
+        if self.lost:
+            self._report(f"{self._path} can be written again, {self.lost} bytes are missing in it")
+            self.lost = 0
+        size = os.fstat(self._fd).st_size
+        if size >= _ROTATE_ANYWAY or (size >= ROTATE_AT and data.endswith(b"\n")):
+            self._rotate()
+
+    def _rotate(self) -> None:
+        try:
+            # Whoever has renamed it meanwhile has put it away already.
+            if self._is_there():
+                self._beneath.rename(self._path, self._path.with_name(f"{self._path.name}.1"))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._report(f"{self._path} cannot be rotated, it is emptied: {os_error_text(error)}")
+            os.ftruncate(self._fd, 0)
+        self.close()
+
+    def _miss(self, count: int, error: OSError) -> None:
+        if not self.lost:
+            kept = "output is kept in memory only"
+            self._report(f"{self._path} cannot be written, {kept}: {os_error_text(error)}")
+        self.lost += count
+        self.close()

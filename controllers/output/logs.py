@@ -1,0 +1,277 @@
+"""The output of services: taken from their FIFOs by one thread, kept, and given to readers.
+
+A thread, not the event loop, because writing a file may block for as long as a disk likes. It takes
+one portion from every FIFO that has something, then looks again: who writes much waits for
+himself. Readers are cursors into the ring of a service, and wait in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from typing import Final
+
+from anyio import CapacityLimiter, to_thread
+
+from controllers.output.log_file import LogFile
+from controllers.output.old_log_files import OldLogFiles
+from controllers.output.ring import Ring
+from controllers.paths import Paths
+from cosi import NotFound
+from resources.go_text import quote
+
+CAPACITY: Final = 1024 * 1024
+"""Bytes kept in memory for each service (Talos 1.14)."""
+PORTION: Final = 64 * 1024
+"""Bytes taken from one FIFO before the others have their turn; also what a FIFO holds."""
+
+_DRAIN_LIMIT: Final = 16 * PORTION
+_DRAINING_AT_ONCE: Final = 4
+
+
+class ServiceLog:
+    """What one service has written, through all of its runs."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+        self._ring = Ring(CAPACITY)
+        self._taking = threading.Lock()
+        self._lock = threading.Lock()
+        self._readers: set[LogReader] = set()
+
+    @property
+    def end(self) -> int:
+        """The number of bytes that were written so far."""
+        return self._ring.end
+
+    def take(self, fifo: int) -> int:
+        """Move one portion from a FIFO to the file and the ring; return how much it was.
+
+        Called in any thread; blocks as long as the disk does. 0 if the FIFO is empty.
+        """
+        with self._taking:
+            try:
+                data = self._file.move(fifo, PORTION)
+            except BlockingIOError:
+                return 0
+            self.remember(data)
+        return len(data)
+
+    def drain(self, fifo: int) -> None:
+        """Take all that is in a FIFO, within reason: its writer may be one that never stops."""
+        taken = 0
+        while taken < _DRAIN_LIMIT and (count := self.take(fifo)):
+            taken += count
+
+    def resume(self) -> None:
+        """Remember the end of what an earlier life has written, in a life that begins."""
+        if self.end == 0 and (end := self._file.tail(PORTION)):
+            self.remember(end)
+
+    def remember(self, data: bytes) -> None:
+        """Keep something in memory only."""
+        with self._lock:
+            self._ring.append(data)
+            readers = tuple(self._readers)
+        for reader in readers:
+            reader.wake()
+
+    def tail(self, since: int, count: int) -> bytes:
+        """The last `count` bytes of what was written from the position `since` on."""
+        with self._lock:
+            return self._ring.tail(min(count, self._ring.end - since))
+
+    @contextlib.contextmanager
+    def reader(self, *, lines: int = -1, follow: bool = False) -> Generator[LogReader]:
+        """Read from the last `lines` lines on, or all that is there if negative.
+
+        `follow`: go on with what is yet to come. To be called in an asyncio loop.
+        """
+        reader = self.follow(lines)
+        if not follow:
+            reader.finish()
+        try:
+            yield reader
+        finally:
+            self.leave(reader)
+
+    def follow(self, lines: int = 0) -> LogReader:
+        """As :meth:`reader`, for a scope that is not a block; then call :meth:`leave`."""
+        with self._lock:
+            start = self._ring.start if lines < 0 else self._ring.line_start(lines)
+            reader = LogReader(self, start)
+            self._readers.add(reader)
+        return reader
+
+    def leave(self, reader: LogReader) -> None:
+        """Let a reader go; idempotent."""
+        with self._lock:
+            self._readers.discard(reader)
+
+    def read(self, position: int) -> tuple[int, bytes]:
+        """Some bytes from `position` on, or from the oldest that there is, and where that was."""
+        with self._lock:
+            position = max(position, self._ring.start)
+            return position, self._ring.read(position)
+
+    def finish(self, fifo: int) -> None:
+        """Take all that is in the FIFO of a run that is over, and let go of the file."""
+        try:
+            self.drain(fifo)
+        finally:
+            self.forget_file()
+
+    def end_readers(self) -> None:
+        """Let all readers end where the log ends now; to be called in the event loop."""
+        with self._lock:
+            readers = tuple(self._readers)
+        for reader in readers:
+            reader.finish()
+
+    def forget_file(self) -> None:
+        """Close the file; it is opened again when there is something to write."""
+        with self._taking:
+            self._file.close()
+
+
+class LogReader(AsyncIterator[bytes]):
+    """A cursor into a log; pieces are not cut at the ends of lines."""
+
+    def __init__(self, log: ServiceLog, position: int) -> None:
+        self._log = log
+        self._position = position
+        self._end: int | None = None
+        self._more = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.missed = 0
+        """Bytes that the reader was too slow for, and has skipped."""
+
+    async def __anext__(self) -> bytes:
+        while True:
+            self._more.clear()
+            if piece := self._next():
+                return piece
+            if self._end is not None and self._position >= self._end:
+                raise StopAsyncIteration
+            await self._more.wait()
+
+    def _next(self) -> bytes:
+        position, piece = self._log.read(self._position)
+        self.missed += position - self._position
+        if self._end is not None:
+            piece = piece[: max(0, self._end - position)]
+        self._position = position + len(piece)
+        return piece
+
+    def finish(self) -> None:
+        """Let it end where the log ends now."""
+        self._end = self._log.end
+        self._more.set()
+
+    def wake(self) -> None:
+        """Say, in any thread, that there is more."""
+        if not self._more.is_set():
+            # The loop may be closed already while the reading thread is still at work.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._more.set)
+
+
+class Logs:
+    """The logs of all services, and the thread that fills them."""
+
+    def __init__(self, paths: Paths, report: Callable[[str], None]) -> None:
+        self._paths = paths
+        self._report = report
+        self.old_files = OldLogFiles(paths, report)
+        self._logs: dict[str, ServiceLog] = {}
+        self._fifos: dict[int, ServiceLog] = {}
+        self._epoll: select.epoll | None = None
+        self._limiter: CapacityLimiter | None = None
+
+    def ids(self) -> Iterator[str]:
+        """The services of which there is a log."""
+        return iter(sorted(self._logs))
+
+    def get(self, id: str) -> ServiceLog:
+        """The log of a service; raises `NotFound` before its first run (Talos 1.14)."""
+        try:
+            return self._logs[id]
+        except KeyError:
+            raise NotFound(f"log {quote(id)} was not registered") from None
+
+    def register(self, id: str) -> ServiceLog:
+        """The log of a service, made if there is none."""
+        if id not in self._logs:
+            self.old_files.take_back(id)
+            file = LogFile(self._paths.log(id), self._report, self._paths.beneath)
+            self._logs[id] = ServiceLog(file)
+        return self._logs[id]
+
+    def remove(self, id: str) -> None:
+        """Forget what a service has written, as nobody wants it any more; idempotent.
+
+        Its files become old ones, see :class:`OldLogFiles`. To be called in the event loop.
+        """
+        if log := self._logs.pop(id, None):
+            log.end_readers()
+            self.old_files.add(id)
+
+    def attach(self, fifo: int, log: ServiceLog) -> None:
+        """Begin to read a non-blocking FIFO."""
+        self._fifos[fifo] = log
+        if self._epoll:
+            self._epoll.register(fifo, select.EPOLLIN)
+
+    def detach(self, fifo: int) -> None:
+        """Read it no more; to be called before it is closed. Idempotent."""
+        if self._fifos.pop(fifo, None) and self._epoll:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fifo)
+
+    async def drain(self, fifo: int, log: ServiceLog) -> None:
+        """Take now what is in a FIFO."""
+        await to_thread.run_sync(log.drain, fifo, limiter=self._limiter)
+
+    async def finish(self, fifo: int, log: ServiceLog) -> None:
+        """As :meth:`drain`, for the end of a run: its log needs no descriptor between runs."""
+        await to_thread.run_sync(log.finish, fifo, limiter=self._limiter)
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncGenerator[None]:
+        """The time in which FIFOs are read."""
+        self._limiter = CapacityLimiter(_DRAINING_AT_ONCE)
+        stop = os.eventfd(0)
+        self._epoll = select.epoll()
+        for fd in (stop, *self._fifos):
+            self._epoll.register(fd, select.EPOLLIN)
+        thread = threading.Thread(target=self._run, args=(self._epoll, stop), name="cosi-logs")
+        thread.start()
+        try:
+            yield
+        finally:
+            os.eventfd_write(stop, 1)
+            await to_thread.run_sync(thread.join)
+            self._epoll.close()
+            self._epoll = None
+            os.close(stop)
+            for log in self._logs.values():
+                log.forget_file()
+
+    def _run(self, epoll: select.epoll, stop: int) -> None:
+        while True:
+            for fd, _ in epoll.poll():
+                if fd == stop:
+                    return
+                if log := self._fifos.get(fd):
+                    self._take(log, fd)
+
+    def _take(self, log: ServiceLog, fd: int) -> None:
+        try:
+            log.take(fd)
+        except OSError as error:
+            self.detach(fd)
+            self._report(f"output cannot be read any more: {error}")

@@ -1,0 +1,1 @@
+"""Processes of this machine: spawning, reaping, sessions, locks."""

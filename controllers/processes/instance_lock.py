@@ -1,0 +1,69 @@
+"""One supervisor for one tree: two would start every service twice."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from controllers.drivers.driver import DriverError
+from controllers.host.beneath import Beneath
+from controllers.oci.go_errors import os_error_text
+
+# The lock below is a process's: it does not keep out a second driver in the same one.
+_here: Final[set[Path]] = set()
+
+
+@contextmanager
+def only_one(directory: Path, beneath: Beneath) -> Generator[None]:
+    """Hold the lock of a run directory, which the kernel lifts when its holder dies.
+
+    `beneath` is the way to it.
+
+    Raises:
+        DriverError: somebody else holds it, or the directory cannot be used.
+    """
+    file = directory / "lock"
+    if file in _here:
+        raise _held(file)
+    try:
+        beneath.make_directory(directory)
+        lock = _lock(file, beneath)
+    except BlockingIOError:
+        raise _held(file) from None
+    except OSError as error:
+        raise DriverError(f"run directory cannot be used: {os_error_text(error)}") from error
+    _here.add(file)
+    try:
+        yield
+    finally:
+        _here.discard(file)
+        with contextlib.suppress(OSError):  # it is gone, with or without its directory
+            beneath.remove(file)
+        os.close(lock)
+
+
+def _held(file: Path) -> DriverError:
+    return DriverError(f"another supervisor holds {file}: stop it first")
+
+
+def _lock(file: Path, beneath: Beneath) -> int:
+    while True:
+        lock = beneath.open(file, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
+        try:
+            # This one is the supervisor's alone, and tells whether it lives.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # This one is inherited by what it spawns, up to its execve: whoever waits for it
+            # finds all that a killed supervisor had begun, and nothing is still to come.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            os.close(lock)
+            raise
+        # Its last holder has removed it between our two calls: what is locked is nobody's file.
+        if os.fstat(lock).st_nlink:
+            return lock
+        os.close(lock)

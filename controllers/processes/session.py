@@ -1,0 +1,62 @@
+"""Which processes belong to a run, when there is no cgroup and no namespace to say it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from controllers.drivers.driver import StopError
+from controllers.output.fifo import was_named
+from controllers.processes.processes import Process, Stat, all_processes
+
+NO_SESSION: Final = -1
+
+File: TypeAlias = tuple[int, int]
+
+_PASSES: Final = 100
+"""How often those who are left are looked for; each pass kills all that the one before missed."""
+
+
+def members(session: int, fifo: Path) -> Iterator[Stat]:
+    """The living processes of a session, and those that left it but still write to the FIFO.
+
+    Give :data:`NO_SESSION` if it is not known. Who has left both is a daemon of the host.
+    """
+    output = _file(fifo)
+    for stat in all_processes():
+        if stat.dead or stat.pid == os.getpid():
+            continue
+        if stat.session == session or _writes_to(stat.pid, output, fifo):
+            yield stat
+
+
+def _writes_to(pid: int, file: File | None, fifo: Path) -> bool:
+    outputs = [f"/proc/{pid}/fd/{number}" for number in (1, 2)]
+    if file is not None and any(_file(output) == file for output in outputs):
+        return True
+    return any(was_named(output, fifo) for output in outputs)
+
+
+def _file(path: str | Path) -> File | None:
+    """What a path leads to, as far as it can be seen."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 one that is asked for thousands of times
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+async def kill_members(session: int, fifo: Path) -> None:
+    """Kill them and wait for them, until there is none; raises :class:`StopError`."""
+    for _ in range(_PASSES):
+        found = [Process.find(stat.pid, stat.start_time) for stat in members(session, fifo)]
+        if not found:
+            return
+        for process in filter(None, found):
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            process.close()
+    raise StopError(f"failed to kill the processes of session {session}: there are always more")

@@ -1,0 +1,1 @@
+"""Supervises containers: one task for each service, and what outlives the supervisor."""

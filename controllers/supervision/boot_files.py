@@ -1,0 +1,76 @@
+"""Small JSON files in one directory that count until the machine boots again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from controllers.host.beneath import Beneath
+from controllers.oci.go_errors import os_error_text
+from controllers.processes.processes import boot_id
+
+_log = logging.getLogger(__name__)
+
+_SUFFIX: Final = ".json"
+
+
+class BootFiles:
+    """One file for each name, which is no path: the caller sees to that.
+
+    The directory is made when it is needed. Every method raises ``OSError``.
+    """
+
+    def __init__(
+        self, directory: Path, beneath: Beneath, boot: Callable[[], str] = boot_id
+    ) -> None:
+        """`beneath` is the way to it: no link below its root is one."""
+        self._directory = directory
+        self._beneath = beneath
+        self._boot = boot
+
+    def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every name with its fields; what is of another boot, or damaged, is removed."""
+        boot = self._boot()
+        for name in self._beneath.names(self._directory):
+            if name.startswith(".") or not name.endswith(_SUFFIX):
+                continue
+            if (fields := self._parse(self._directory / name, boot)) is not None:
+                yield name.removesuffix(_SUFFIX), fields
+            else:
+                self._discard(self._directory / name)
+
+    def write(self, name: str, fields: Mapping[str, object]) -> None:
+        """Make a file hold these, whole or not at all, whoever is killed meanwhile."""
+        self._beneath.make_private(self._directory)
+        content = json.dumps({"boot_id": self._boot(), **fields}).encode()
+        self._beneath.write(self._file(name), content, by=self._directory / f".{name}")
+
+    def remove(self, name: str) -> None:
+        """Take a file away; a missing one is none."""
+        self._beneath.remove_file(self._file(name))
+
+    def remove_directory(self) -> None:
+        """Take the directory away if nothing is in it."""
+        self._beneath.remove_empty(self._directory)
+
+    def _discard(self, file: Path) -> None:
+        """Take away what does not count; one that cannot be removed keeps nothing else from being
+        read.
+        """
+        try:
+            self._beneath.remove_file(file)
+        except OSError as error:
+            _log.warning("%s does not count, and cannot be removed: %s", file, os_error_text(error))
+
+    def _file(self, name: str) -> Path:
+        return self._directory / f"{name}{_SUFFIX}"
+
+    def _parse(self, file: Path, boot: str) -> dict[str, Any] | None:
+        try:
+            fields: dict[str, Any] = json.loads(self._beneath.read(file))
+            return fields if fields.pop("boot_id") == boot else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None

@@ -1,0 +1,128 @@
+"""What supervisors remember of their services, for the next ones of the same boot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from controllers.host.beneath import Beneath
+from controllers.lifecycle.memory import Memory
+from controllers.oci.go_errors import os_error_text
+from controllers.processes.processes import boot_id
+from controllers.supervision.boot_files import BootFiles
+from resources.service_state import ServicePhase
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Memories:
+    """By service id, as long as this object lives."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Memory] = {}
+
+    def recall(self) -> None:
+        """Begin with what earlier lives have kept; nobody else keeps anything from now on."""
+
+    def find(self, id: str) -> Memory | None:
+        """What is known of one service; ``None`` if nothing is."""
+        return self._known.get(id)
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The services that a person has stopped."""
+        return frozenset(id for id, memory in self._known.items() if memory.held)
+
+    def keep(self, id: str, memory: Memory | None) -> bool:
+        """Remember this and nothing else of one service; ``None``: nothing.
+
+        Returns whether it outlives this process, where it is to; if not, :meth:`write` it later.
+        """
+        if memory is None:
+            self._known.pop(id, None)
+        else:
+            self._known[id] = memory
+        return True
+
+    def write(self, id: str) -> None:
+        """Let what is known of one service outlive this process; raises ``OSError``."""
+
+    def keep_only(self, ids: Collection[str]) -> None:
+        """Forget all services but these."""
+        for id in sorted(set(self._known).difference(ids)):
+            self.keep(id, None)
+
+
+class LastingMemories(Memories):
+    """One file for each service, in a directory that is made when it is needed.
+
+    They end with the boot, as everything does that Talos knows of a service. One that cannot be
+    written is a line in the log, is still known in this life, and may be written later.
+    """
+
+    def __init__(
+        self, directory: Path, beneath: Beneath, boot: Callable[[], str] = boot_id
+    ) -> None:
+        super().__init__()
+        self._files = BootFiles(directory, beneath, boot)
+
+    @override
+    def recall(self) -> None:
+        with self._complaining("services"):
+            self._known = dict(self._read())
+
+    @override
+    def keep(self, id: str, memory: Memory | None) -> bool:
+        super().keep(id, memory)
+        with self._complaining(id):
+            self.write(id)
+            return True
+        return False
+
+    @override
+    def write(self, id: str) -> None:
+        if memory := self._known.get(id):
+            at = memory.at.isoformat() if memory.at else None
+            self._files.write(id, asdict(memory) | {"at": at})
+        else:
+            self._files.remove(id)
+
+    @override
+    def keep_only(self, ids: Collection[str]) -> None:
+        super().keep_only(ids)
+        # Without anything in it, it is in the way of whoever cleans up.
+        with self._complaining("services"):
+            self._files.remove_directory()
+
+    def _read(self) -> Iterator[tuple[str, Memory]]:
+        for id, fields in self._files.read():
+            if memory := _parse(fields):
+                yield id, memory
+            else:
+                with self._complaining(id):
+                    self._files.remove(id)
+
+    @contextmanager
+    def _complaining(self, what: str) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            text = "%s: what became of it may be forgotten: %s"
+            _log.warning(text, what, os_error_text(error))
+
+
+def _parse(fields: dict[str, Any]) -> Memory | None:
+    """What a file says, unless it is of another version of this program."""
+    try:
+        fields["phase"] = ServicePhase(fields["phase"])
+        fields["at"] = datetime.fromisoformat(fields["at"]) if fields["at"] else None
+        return Memory(**fields)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

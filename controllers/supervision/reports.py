@@ -1,0 +1,125 @@
+"""What is published of services: each report is written in the end, whichever write fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+
+from cosi import CosiError, OwnerConflict, TaskSet, Writer, exponential, idle
+from cosi.controller._backoff import Delays
+from resources.service_state import ServiceState
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Reports:
+    """Writes the states of services through ``states``, by service id.
+
+    *Guarantees.* One writer for each id, and the latest report is what is stored at rest. A write
+    that the store refuses is repeated with a growing delay; one that another owner or a finalizer
+    stands in the way of is repeated when there is :meth:`news` of that state. Then ``written(id)``
+    is called.
+    """
+
+    def __init__(self, states: Writer[ServiceState], written: Callable[[str], object]) -> None:
+        self._states = states
+        self._written = written
+        self._wanted: dict[str, ServiceState | None] = {}
+        """What is not written yet: a state, or ``None`` where there is to be none."""
+        self._news: dict[str, anyio.Event] = {}
+        self._awaited: set[str] = set()  # what a second caller has left to the first
+        self._late: TaskSet[None] = TaskSet(self._catch_up, ended=self._caught_up)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """The time in which reports are written."""
+        async with self._late:
+            yield
+
+    async def publish(self, id: str, state: ServiceState | None) -> bool:
+        """Write what became of a service; ``None``: there is nothing to say of it any more.
+
+        Returns whether that is stored now. It never raises an error of the store: a service lives,
+        whether that can be written or not.
+        """
+        under_way = id in self._wanted
+        self._wanted[id] = state
+        if under_way:
+            self._awaited.add(id)
+            self.news(id)
+            return False
+        try:
+            if await self._write(id):
+                if id in self._awaited:
+                    self._caught_up(id)
+                return True
+        except CosiError as error:
+            _log.warning("%s: its state cannot be written: %s", id, error)
+        except BaseException:
+            del self._wanted[id]
+            raise
+        self._late.start(id, None)
+        return False
+
+    def news(self, id: str) -> None:
+        """Take note that the stored state of a service has changed, or gone."""
+        if event := self._news.get(id):
+            event.set()
+
+    async def prune(self, owner: str, keep: Callable[[str], object]) -> None:
+        """Take away what ``owner`` has published of services that ``keep`` does not know."""
+        delays = Delays(exponential)
+        while True:
+            try:
+                states = await self._states.list()
+            except CosiError as error:
+                _log.warning("states of services that are gone cannot be listed: %s", error)
+                with idle():
+                    await anyio.sleep(delays.next())
+            else:
+                break
+        for state in states:
+            if state.owner == owner and not keep(state.id):
+                await self.publish(state.id, None)
+
+    async def _write(self, id: str) -> bool:
+        """Write until what is wanted is stored; ``False`` if a finalizer or an owner forbids it."""
+        while True:
+            wanted = self._wanted[id]
+            done = await (self._remove(id) if wanted is None else self._apply(id, wanted))
+            if self._wanted[id] is wanted:
+                if done:
+                    del self._wanted[id]
+                return done
+
+    async def _apply(self, id: str, state: ServiceState) -> bool:
+        return not (await self._states.apply(id, state)).tearing_down
+
+    async def _remove(self, id: str) -> bool:
+        try:
+            return await self._states.remove(id)
+        except OwnerConflict:
+            return True  # nothing of ours is there
+
+    async def _catch_up(self, id: str, _: None) -> None:
+        """Write what could not be written; what the store raises is repeated by the task set."""
+        while id in self._wanted:
+            # Made before the write: what happens during it counts.
+            news = self._news[id] = anyio.Event()
+            try:
+                if await self._write(id):
+                    return
+            except OwnerConflict:
+                pass
+            with idle():
+                await news.wait()
+
+    def _caught_up(self, id: str) -> None:
+        self._news.pop(id, None)
+        self._awaited.discard(id)
+        self._late.drop(id)
+        self._written(id)

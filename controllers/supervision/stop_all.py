@@ -1,0 +1,59 @@
+"""Stops what an earlier supervisor has left running, without a runtime and its controllers.
+
+For the end of a supervisor that never came to take it over: it was told to stop before, or it
+failed. Nobody knows then who depends on whom, so all are stopped at once.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Final
+
+import anyio
+
+from controllers.drivers.driver import Adopted, Driver, DriverError
+from controllers.supervision.supervisor import CLEAN_UP_SECONDS, GRACE_SECONDS
+
+
+async def stop_all(driver: Driver) -> dict[str, str]:
+    """Stop every container that `driver` finds, whoever is cancelled meanwhile.
+
+    Returns what could not be stopped, or known, by service id, and why; "" stands for all.
+    """
+    stopping = _Stopping()
+    with anyio.CancelScope(shield=True):
+        try:
+            async with driver.open():
+                found = await driver.adopt()
+                async with anyio.create_task_group() as tasks:
+                    for id, adopted in found.items():
+                        tasks.start_soon(stopping.stop, driver, id, adopted)
+                await driver.clear_away()
+                stopping.left.update(driver.left)
+        except (DriverError, OSError) as error:
+            stopping.left[""] = str(error)
+    return stopping.left
+
+
+class _Stopping:
+    """Several stops at once, and what came of them."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, str] = {}
+
+    async def stop(self, driver: Driver, id: str, adopted: Adopted) -> None:
+        with anyio.move_on_after(_LONGEST) as scope:
+            try:
+                await adopted.task.signal(signal.SIGTERM)
+                with anyio.move_on_after(GRACE_SECONDS):
+                    await adopted.task.wait()
+                await adopted.task.clean_up()  # which kills it if it still runs
+                if adopted.preparation:
+                    await driver.release(adopted.preparation)
+            except DriverError as error:
+                self.left[id] = str(error)
+        if scope.cancelled_caught:
+            self.left[id] = f"it did not end within {_LONGEST:g} s"
+
+
+_LONGEST: Final = GRACE_SECONDS + CLEAN_UP_SECONDS

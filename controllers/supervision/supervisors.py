@@ -1,0 +1,154 @@
+"""All supervisors of one runner: begun one by one, ended together and in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+
+from controllers.lifecycle.dependency_graph import DependencyGraph
+from controllers.lifecycle.stop_order import StopOrder
+from controllers.supervision.supervisor import GRACE_SECONDS, Supervisor
+from cosi import TaskSet
+from resources.go_text import quote
+
+UNDO_SECONDS: Final = 5.0
+"""Of the time to stop: for what was killed to be gone and taken away, before it is named."""
+
+_log = logging.getLogger(__name__)
+
+
+class Fleet:
+    """The services that are supervised now, by service id.
+
+    ``live(id, supervisor)`` is the life of one; ``ended(id)`` is called when it is over and the
+    supervisor gone from here.
+    """
+
+    def __init__(
+        self,
+        live: Callable[[str, Supervisor], Awaitable[None]],
+        ended: Callable[[str], object],
+    ) -> None:
+        self.graph = DependencyGraph()
+        """Who depends on whom, as the gates say."""
+        self._members: dict[str, Supervisor] = {}
+        self._tasks: TaskSet[Supervisor] = TaskSet(live, ended=self._forget)
+        self._ended = ended
+        self._just_ended: list[str] = []
+        self._killed: list[str] = []
+        self._somebody_ended = anyio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """The time in which supervisors live; leaving it ends those that are left, at once."""
+        async with self._tasks:
+            yield
+
+    def __iter__(self) -> Iterator[Supervisor]:
+        return iter(tuple(self._members.values()))
+
+    def find(self, id: str) -> Supervisor | None:
+        """The supervisor of a service, if it has one."""
+        return self._members.get(id)
+
+    def begin(self, supervisor: Supervisor) -> None:
+        """Take one in and let it live; raises ``RuntimeError`` outside of :meth:`running`."""
+        self._tasks.start(supervisor.id, supervisor)  # refused when the time of all is over
+        self._members[supervisor.id] = supervisor
+
+    def note_needs(self, supervisor: Supervisor) -> None:
+        """Learn from the gate of one what it depends on."""
+        self.graph.set(supervisor.id, supervisor.needs)
+
+    def living_dependents(self, id: str) -> tuple[Supervisor, ...]:
+        """Those that are not down and depend on ``id``, directly or not; never ``id`` itself."""
+        ids = sorted(self.graph.all_dependents([id]) - {id})
+        found = [self._members[other] for other in ids if other in self._members]
+        return tuple(member for member in found if not member.life.at_rest)
+
+    def _forget(self, id: str) -> None:
+        member = self._members.pop(id, None)
+        if member is not None and member.life.killed:
+            self._killed.append(id)
+        self._tasks.drop(id)
+        self.graph.remove(id)
+        self._just_ended.append(id)
+        self._somebody_ended.set()
+        self._ended(id)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    async def stop(self, seconds: float) -> dict[str, str]:
+        """Stop every service, dependents first, within ``seconds`` (Talos 1.14: "Shutdown").
+
+        In time for the last ones to be stopped politely, those that still wait for their dependents
+        are told to stop all the same; then what still runs is killed, and at the end of the time
+        what is still there, or hangs in being taken away, is left. Whoever that concerned is named
+        in the log. Returns what was left, by service id, and what was being done for it.
+        """
+        order = StopOrder({member.id: member.needs for member in self})
+        self._just_ended.clear()
+        living = {member.id for member in self if not member.life.at_rest}
+        self._killed.clear()
+        deadline = anyio.current_time() + seconds
+        kill_at = deadline - UNDO_SECONDS
+        with anyio.move_on_at(kill_at - GRACE_SECONDS):
+            await self._stop_in(order)
+        self._stop_out_of(order)
+        with anyio.move_on_at(kill_at):
+            await self._empty()
+        for member in self:
+            member.kill()
+        left = await self._leave_at(deadline)
+        self._killed += [member.id for member in self if member.life.killed]
+        if killed := sorted(living.intersection(self._killed)):
+            _log.warning("had to be killed: %s", ", ".join(killed))
+        return left
+
+    async def leave(self) -> None:
+        """End, and let running containers run; what is being started or stopped is undone first."""
+        for member in self:
+            member.leave()
+        await self._leave_at(anyio.current_time() + GRACE_SECONDS + UNDO_SECONDS)
+
+    async def _leave_at(self, deadline: float) -> dict[str, str]:
+        with anyio.move_on_at(deadline):
+            await self._empty()
+        left = {member.id: f"it is still there ({member.doing})" for member in self}
+        for member in self:
+            _log.error("%s is still there (%s); it is left alone", member.id, member.doing)
+            member.give_up()
+        return left
+
+    async def _stop_in(self, order: StopOrder) -> None:
+        while self._members:
+            for id in order.next():
+                if member := self.find(id):
+                    member.stop_for_good()
+                else:
+                    order.ended(id)
+            if not self._just_ended:
+                await self._next_end()
+            while self._just_ended:
+                order.ended(self._just_ended.pop())
+
+    def _stop_out_of(self, order: StopOrder) -> None:
+        for id in order.waiting:
+            if member := self.find(id):
+                still = ", ".join(
+                    f'service {quote(other)} to be "down"' for other in order.holds_back(id)
+                )
+                _log.warning("gave up on %s while stopping %s", still, quote(id))
+                member.stop_for_good()
+
+    async def _empty(self) -> None:
+        while self._members:
+            await self._next_end()
+
+    async def _next_end(self) -> None:
+        self._somebody_ended = anyio.Event()
+        await self._somebody_ended.wait()

@@ -1,0 +1,119 @@
+"""What `cosi run` serves beside running: the state, and what its applications add, on a socket."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosi.cli.application import Application, CannotStart
+from cosi.errors import CosiError, InvalidResource
+from cosi.resource._types import EVERY_TYPE
+from cosi.runtime._runtime import Runtime
+from cosi.state._meta import Namespace, register_defaults, register_namespace, register_types
+from cosi.state._state import State
+
+if TYPE_CHECKING:
+    from cosi.api.server import Listener
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where to listen.
+
+    ``socket_asked_for`` tells whether a person named the socket: then it must be possible, while
+    the usual place may be one that this user cannot write.
+    """
+
+    socket: Path
+    socket_asked_for: bool = False
+    address: str | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+
+
+async def register_known_types(state: State) -> None:
+    """Say in ``state`` which types and namespaces this program knows, for `cosi get rd`."""
+    await register_defaults(state)
+    for payload in EVERY_TYPE:
+        try:
+            await register_types(state, payload)
+        except InvalidResource as error:
+            _log.warning("%s; it has no aliases and no columns", error)
+        namespace = payload.__cosi__.default_namespace
+        if await state.find(Namespace, namespace) is None:
+            await register_namespace(state, namespace, "")
+
+
+@asynccontextmanager
+async def serving(
+    runtime: Runtime, applications: Sequence[Application], where: Listening
+) -> AsyncGenerator[None]:
+    """Serve inside the block; raises :class:`~cosi.cli.application.CannotStart`.
+
+    Without gRPC nothing is served, and that is said once.
+    """
+    try:
+        from cosi.api.server import serve
+    except ImportError as error:
+        if where.socket_asked_for or where.address:
+            raise CannotStart(f"{error}; serving needs `pip install 'cosi[grpc]'`") from error
+        _log.warning("%s: nothing is served; `pip install 'cosi[grpc]'` to have it", error)
+        yield
+        return
+    # Made before anything runs: a service reads the runtime whenever it is asked.
+    services = [one for app in applications if app.services for one in app.services(runtime)]
+    listeners = _listeners(where)
+    async with AsyncExitStack() as stack:
+        try:
+            server = serve(runtime.state, *listeners, services=services)
+            addresses = await stack.enter_async_context(server)
+        except (CosiError, OSError) as error:
+            raise CannotStart(str(error)) from error
+        for address in addresses:
+            _log.info("serving on %s", address)
+        yield
+
+
+def _listeners(where: Listening) -> list[Listener]:
+    from cosi.api.server import TLSListener, UnixListener
+
+    listeners: list[Listener] = []
+    if where.socket_asked_for or _writable(where.socket):
+        listeners.append(UnixListener(where.socket))
+    if where.address and where.certificate and where.key:
+        listeners.append(TLSListener(where.address, where.certificate, where.key, where.client_ca))
+    return listeners
+
+
+def _writable(socket: Path) -> bool:
+    """Whether the usual socket can be made; what stands in the way is said."""
+    try:
+        socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = socket.with_name(f".{socket.name}.probe")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        _log.warning("not served on %s: %s; say --socket PATH", socket, error.strerror)
+        return False
+    return True
+
+
+def check(where: Listening) -> None:
+    """Raise :class:`click.UsageError` for options that do not go together."""
+    import click
+
+    tls: tuple[Any, ...] = (where.certificate, where.key)
+    if where.address and not all(tls):
+        raise click.UsageError(
+            "--listen needs --tls-cert and --tls-key: there is no plaintext TCP; "
+            "`cosi gen config DIR` makes both"
+        )
+    if not where.address and any((*tls, where.client_ca)):
+        raise click.UsageError("--tls-cert, --tls-key and --client-ca are for --listen")

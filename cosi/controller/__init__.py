@@ -1,0 +1,1 @@
+"""What a controller is: declarations, handles, and the three sizes of controller."""

@@ -1,0 +1,142 @@
+"""Keeps resources from being destroyed until what belongs to them is gone, or takes that away.
+
+::
+
+    runtime.register(
+        cleanup(
+            Machine,
+            without(Lease, of=leases_of),               # wait until nobody has one any more
+            removing(Disk, of=disks_of, owners=("Disks",)),  # and then remove these
+            name="MachineCleanup",
+        )
+    )
+
+The handlers are asked in order when a guarded resource is torn down; the finalizer is lifted when
+all are content. COSI: *cleanup*, with *HasNoOutputs*, *RemoveOutputs* and *Combine*.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from cosi.controller._declarations import Mapped, Output, StrongInput
+from cosi.controller._qcontroller import QController
+from cosi.controller._requeue import Requeue, Skip
+from cosi.errors import FinalizerConflict, NotFound, RegistrationError
+from cosi.resource._envelope import Kind, KindLike, Resource, S, kind_of
+from cosi.state._query import Query
+from cosi.state._state import State
+
+Of = Callable[[Resource[Any]], Query]
+"""From a guarded resource to the query that finds what belongs to it."""
+
+
+class Handler(ABC):
+    """One condition for letting go of a guarded resource."""
+
+    writes = False
+
+    def __init__(self, kind: Kind[Any], of: Of) -> None:
+        self.kind = kind
+        self.of = of
+
+    async def content(self, state: State, guarded: Resource[Any]) -> bool:
+        """Whether ``guarded`` may go, as far as this one is concerned; does its part towards it."""
+        belonging = await state.list(self.kind, self.of(guarded))
+        return all([await self.settled(state, resource) for resource in belonging])
+
+    @abstractmethod
+    async def settled(self, state: State, resource: Resource[Any]) -> bool:
+        """Whether ``resource`` is no longer in the way."""
+
+
+class _Without(Handler):
+    async def settled(self, state: State, resource: Resource[Any]) -> bool:
+        return False
+
+
+class _Removing(Handler):
+    writes = True
+
+    def __init__(self, kind: Kind[Any], of: Of, owners: tuple[str, ...]) -> None:
+        super().__init__(kind, of)
+        self.owners = frozenset({"", *owners})
+
+    async def settled(self, state: State, resource: Resource[Any]) -> bool:
+        owner = resource.owner
+        if owner not in self.owners:
+            return True  # somebody else's, and so their affair
+        try:
+            if await state.teardown(self.kind, resource.id, owner=owner):
+                await state.destroy(self.kind, resource.id, owner=owner)
+                return True
+        except NotFound:
+            return True
+        except FinalizerConflict:
+            pass  # held between the two; its release wakes us
+        return False
+
+
+def without(kind: KindLike[S], *, of: Of) -> Handler:
+    """Content once nothing of ``kind`` matches."""
+    return _Without(kind_of(kind), of)
+
+
+def removing(kind: KindLike[S], *, of: Of, owners: tuple[str, ...] = ()) -> Handler:
+    """Removes what matches and is unowned, or owned by one of ``owners``; content once it is gone.
+
+    What anybody else owns is left alone, and not waited for.
+    """
+    return _Removing(kind_of(kind), of, owners)
+
+
+class Cleanup(QController[Any]):
+    """Guards its primaries with its finalizer until every handler is content."""
+
+    handlers: ClassVar[tuple[Handler, ...]] = ()
+
+    def __init__(self) -> None:
+        self._leaving: dict[str, None] = {}
+
+    def leaving(self, changed: Resource[Any]) -> tuple[str, ...]:
+        """The guarded resources that wait for something to change."""
+        return tuple(self._leaving)
+
+    async def reconcile(self, resource: Resource[Any], /) -> Requeue | None:
+        """Nothing to do: the framework has placed the finalizer."""
+        self._leaving.pop(resource.id, None)
+        return None
+
+    async def finalize(self, resource: Resource[Any], /) -> Requeue | None:
+        """Ask the handlers, in order; the first that is not content is waited for.
+
+        Raises :class:`~cosi.Skip` for it: a change of what it looks at is the next pass.
+        """
+        # Before looking, so that a change while we look is not missed.
+        self._leaving[resource.id] = None
+        for handler in self.handlers:
+            if not await handler.content(self._seat.state, resource):
+                raise Skip(f"{resource.pointer} is waited for by {handler.kind}")
+        del self._leaving[resource.id]
+        return None
+
+
+def cleanup(guarded: KindLike[S], *handlers: Handler, name: str) -> Cleanup:
+    """A controller that holds every ``guarded`` resource until the handlers are content.
+
+    Raises :class:`~cosi.errors.RegistrationError` without handlers, or without a name: it is the
+    finalizer, and two of one name would lift each other's.
+    """
+    if not handlers or not name:
+        raise RegistrationError("cleanup needs a name, and something to clean up")
+    declared: dict[str, Any] = {"name": name, "handlers": handlers}
+    declared["primary"] = StrongInput(guarded)
+    for kind in dict.fromkeys(handler.kind for handler in handlers):
+        number = len(declared)
+        declared[f"input{number}"] = Mapped(kind, by=Cleanup.leaving)
+        if any(handler.writes for handler in handlers if handler.kind == kind):
+            declared[f"output{number}"] = Output(kind, shared=True)
+    made: type[Cleanup] = type(name, (Cleanup,), declared)
+    return made()

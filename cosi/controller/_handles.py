@@ -1,0 +1,393 @@
+"""The only way from a controller to the state: what a declared input or output becomes when bound.
+
+A :class:`Reader` reads, a :class:`StrongReader` may also hold what it reads, a :class:`Writer` owns
+what it writes. There is no cache between them and the state: every read is what COSI calls an
+*uncached* read, so a controller always sees its own writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Collection, Container, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic
+
+import anyio
+from typing_extensions import override
+
+from cosi.errors import (
+    AccessDenied,
+    AlreadyExists,
+    Conflict,
+    FinalizerConflict,
+    InvalidResource,
+    NotFound,
+    OwnerConflict,
+    PhaseConflict,
+    RegistrationError,
+    VersionConflict,
+)
+from cosi.resource._envelope import Kind, KindLike, Resource, S, kind_of
+from cosi.resource._frozen import EMPTY
+from cosi.resource._metadata import Metadata, texts
+from cosi.resource._payload import Spec
+from cosi.state._query import EVERYTHING, Query
+
+if TYPE_CHECKING:
+    from cosi.runtime._adapter import Seat
+
+_ATTEMPTS = 16
+
+
+class Reader(Generic[S]):
+    """Reads one kind; bound to the ids of its declaration, if that names any.
+
+    *Errors.* Before its controller is registered, reading and writing raise
+    :class:`~cosi.errors.RegistrationError`; what takes an ``id`` raises ``TypeError`` if none is
+    said and none is known. Beside that they raise what the state does.
+    """
+
+    writes = False
+
+    def __init__(self, name: str, kind: Kind[S], ids: frozenset[str] | None) -> None:
+        self._name = name
+        self._seat: Seat | None = None
+        self._ids = ids
+        self._point_at(kind)
+
+    def _point_at(self, kind: Kind[S]) -> None:
+        self.kind = kind
+        payload = kind.payload
+        default = issubclass(payload, Spec) and kind_of(payload) == kind
+        self.key: KindLike[S] = payload if default else kind
+        """The same for a state, which finds a class faster than the hash of a Kind."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: ``<class of the controller>.<attribute>``."""
+        return self._name
+
+    @property
+    def ids(self) -> frozenset[str] | None:
+        """The ids it is bound to; ``None`` is all of the kind."""
+        return self._ids
+
+    def bind(self, seat: Seat | None) -> None:
+        """Belong to a seat in a runtime; the runtime does this at registration."""
+        self._seat = seat
+
+    def _bound(self) -> Seat:
+        if self._seat is None:
+            raise RegistrationError(
+                f"{self._name} is not bound: register the controller with a runtime first"
+            )
+        return self._seat
+
+    def _one(self, id: str | None) -> str:
+        if self._ids is None:
+            if id is None:
+                raise TypeError(f"{self._name} reads all of {self.kind}: say which id")
+            return id
+        if id is None and len(self._ids) == 1:
+            return next(iter(self._ids))
+        if id is None or id not in self._ids:
+            raise AccessDenied(
+                f'{self._name} may read {sorted(self._ids)} of {self.kind} only, not "{id}"',
+                self.kind.pointer(id or ""),
+            )
+        return id
+
+    async def get(self, id: str | None = None) -> Resource[S]:
+        """Return the resource; ``id`` may be left out where the input names one.
+
+        Raises :class:`~cosi.errors.NotFound`; :class:`~cosi.errors.AccessDenied` for an id outside
+        of the declaration.
+        """
+        seat = self._bound()
+        seat.statistics.reads += 1
+        return await seat.state.get(self.key, self._one(id))
+
+    async def find(self, id: str | None = None) -> Resource[S] | None:
+        """Return the resource, or ``None``; otherwise as :meth:`get`."""
+        seat = self._bound()
+        seat.statistics.reads += 1
+        return await seat.state.find(self.key, self._one(id))
+
+    async def list(self, where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
+        """Return all that match, sorted by id; only the bound ones where the input names ids."""
+        seat = self._bound()
+        seat.statistics.reads += 1
+        found = await seat.state.list(self.key, where)
+        ids = self._ids
+        return found if ids is None else tuple(each for each in found if each.id in ids)
+
+    def until_teardown(self, id: str) -> AbstractAsyncContextManager[anyio.CancelScope]:
+        """A cancel scope that ends with the resource: ``async with jobs.until_teardown(id)``."""
+        return self._bound().state.until_teardown(self.key, self._one(id))
+
+    def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
+        """Point the input at other ids (``None``: all), and, or, at another namespace.
+
+        It may be called before registration (in ``__init__``) and at any time later; then the
+        controller is woken once the new target is followed, and what it left wakes it no more.
+        This is COSI's ``UpdateInputs``, one input at a time and never half done; the *types* are
+        fixed by the class. Raises :class:`~cosi.errors.RegistrationError` on a queue's primary.
+        """
+        if self._seat is not None:
+            self._seat.may_aim(self)
+        self._ids = None if ids is None else frozenset(ids)
+        if namespace is not None:
+            self._point_at(kind_of(self.kind, namespace))
+        if self._seat is not None:
+            self._seat.reaim(self)
+
+
+class StrongReader(Reader[S]):
+    """Reads, and may keep what it reads from being destroyed."""
+
+    async def hold(self, id: str | None = None) -> Resource[S]:
+        """Put this controller's finalizer on the resource: it cannot be destroyed until released.
+
+        Raises :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.PhaseConflict` if the
+        resource is being torn down already: whoever does that has seen who holds it.
+        """
+        seat = self._bound()
+        await seat.before_write()
+        return await seat.state.add_finalizer(self.key, self._one(id), seat.name)
+
+    async def release(self, id: str | None = None) -> None:
+        """Take the finalizer away again; a resource that is gone is released."""
+        seat = self._bound()
+        await seat.before_write()
+        try:
+            await seat.state.remove_finalizer(self.key, self._one(id), seat.name)
+        except NotFound:
+            return
+
+
+class Writer(Reader[S]):
+    """Owns resources of one type, and is told when those that it removes have drained."""
+
+    writes = True
+
+    async def apply(
+        self,
+        id: str,
+        spec: S,
+        *,
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Resource[S]:
+        """Make it so: create, update, or leave alone what equals it; return what is stored.
+
+        ``labels`` and ``annotations`` of ``None`` stay as they are; a mapping replaces them.
+
+        An output that is being torn down has to go before it can come back. If somebody still
+        holds it, it is left alone and returned (``.tearing_down``), and the controller is woken
+        when it is free; then the same ``apply`` replaces it.
+
+        Raises :class:`~cosi.errors.OwnerConflict` if somebody else owns it,
+        :class:`~cosi.errors.InvalidResource` for a payload of another class, and the last
+        :class:`~cosi.errors.Conflict` if 16 attempts have met a faster writer.
+        """
+        seat = self._bound()
+        if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+            raise InvalidResource(
+                f"{self._name} takes {self.kind.payload.__name__}, not {type(spec).__name__}",
+                self.kind.pointer(id),
+            )
+        conflict: Conflict | None = None
+        for _ in range(_ATTEMPTS):
+            seat.statistics.reads += 1
+            current = await seat.state.find(self.key, id)
+            try:
+                if current is None:
+                    return await self._create(seat, id, spec, labels, annotations)
+                self._check_owner(seat, current)
+                if not current.tearing_down:
+                    return await self._update(seat, current, spec, labels, annotations)
+            except (AlreadyExists, VersionConflict, PhaseConflict, NotFound) as error:
+                # Somebody was faster; the next attempt starts from what they made of it.
+                conflict = error if isinstance(error, Conflict) else None
+                continue
+            if not await self._destroy(seat, current):
+                return current
+        raise conflict or VersionConflict(
+            f"{self.kind.pointer(id)} changes faster than it can be written", self.kind.pointer(id)
+        )
+
+    async def _create(
+        self,
+        seat: Seat,
+        id: str,
+        spec: S,
+        labels: Mapping[str, str] | None,
+        annotations: Mapping[str, str] | None,
+    ) -> Resource[S]:
+        # Not Resource.new: the kind is known here, and the state looks at the name.
+        metadata = Metadata(
+            self.kind.namespace,
+            self.kind.type,
+            id,
+            labels=texts(labels) if labels else EMPTY,
+            annotations=texts(annotations) if annotations else EMPTY,
+        )
+        await seat.before_write()
+        return await seat.state.create(Resource(metadata, spec), owner=seat.name)
+
+    async def _update(
+        self,
+        seat: Seat,
+        current: Resource[S],
+        spec: S,
+        labels: Mapping[str, str] | None,
+        annotations: Mapping[str, str] | None,
+    ) -> Resource[S]:
+        changes: dict[str, Any] = {}
+        if labels is not None and labels != current.metadata.labels:
+            changes["labels"] = texts(labels)
+        if annotations is not None and annotations != current.metadata.annotations:
+            changes["annotations"] = texts(annotations)
+        if not changes and (current.spec is spec or current.spec == spec):
+            return current
+        await seat.before_write()
+        return await seat.state.update(current.evolve(spec=spec, **changes), owner=seat.name)
+
+    async def modify(
+        self,
+        id: str,
+        change: Callable[[Resource[S]], Resource[S]],
+        *,
+        default: S | None = None,
+    ) -> Resource[S]:
+        """Read, ``change``, write, again if somebody was faster; return what is stored.
+
+        For the rare output part of which must survive; otherwise :meth:`apply`. Without a
+        ``default`` payload a missing resource is :class:`~cosi.errors.NotFound`. Raises as
+        :meth:`State.modify <cosi.State.modify>`.
+        """
+        seat = self._bound()
+        seat.statistics.reads += 1
+        await seat.before_write()
+        return await seat.state.modify(self.key, id, change, default=default, owner=seat.name)
+
+    async def remove(self, id: str) -> bool:
+        """Take it away; return whether it is gone.
+
+        If somebody still holds it, it stays, torn down, and the controller is woken when it is
+        free; then the same ``remove`` ends it. A missing one is gone. Raises
+        :class:`~cosi.errors.OwnerConflict` if somebody else owns it.
+        """
+        seat = self._bound()
+        seat.statistics.reads += 1
+        current = await seat.state.find(self.key, id)
+        if current is None:
+            return True
+        self._check_owner(seat, current)
+        return await self._destroy(seat, current)
+
+    async def prune(self, *, keep: Container[str]) -> None:
+        """Remove every output of this controller whose id is not in ``keep``.
+
+        What others own is left alone, also of a shared type.
+        """
+        seat = self._bound()
+        for resource in await self.list():
+            if resource.owner == seat.name and resource.id not in keep:
+                await self._destroy(seat, resource)
+
+    def track(self) -> AbstractAsyncContextManager[Tracked[S]]:
+        """Make what is applied inside, through the view that it yields, all that there is.
+
+        ::
+
+            async with self.gates.track() as gates:
+                await gates.apply(...)
+
+        What is not applied inside is removed at the end: torn down, and destroyed as soon as nobody
+        holds it (COSI destroys directly, and fails on finalizers; differences: COSI 12). If the
+        block raises, nothing is removed. It is a *view*: tasks of the same controller may write
+        through the output meanwhile.
+        """
+        return self._track()
+
+    @asynccontextmanager
+    async def _track(self) -> AsyncGenerator[Tracked[S]]:
+        view = Tracked(self)
+        yield view
+        await self.prune(keep=view.touched)
+
+    def within(self, namespace: str) -> Writer[S]:
+        """The same output in another namespace; an output grants writes in every one."""
+        seat = self._bound()
+        view: Writer[S] = Writer(self._name, kind_of(self.kind, namespace), None)
+        view.bind(seat)
+        seat.follow_output(view)
+        return view
+
+    def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
+        """Write to another namespace from now on; what is in the old one stays, and stays ours.
+
+        Raises ``TypeError`` for ``ids``: an output has none.
+        """
+        if ids is not None:
+            raise TypeError(f"{self._name} is an output: it may write any id")
+        super().aim(namespace=namespace)
+
+    def _check_owner(self, seat: Seat, resource: Resource[S]) -> None:
+        if resource.owner != seat.name:
+            raise OwnerConflict(
+                f'resource {resource} is owned by "{resource.owner}", not by "{seat.name}"',
+                resource.pointer,
+            )
+
+    async def _destroy(self, seat: Seat, resource: Resource[S]) -> bool:
+        """Tear down and destroy; ``False`` if somebody holds it: the controller will be told."""
+        try:
+            ready = not resource.finalizers
+            with seat.destroying(self.kind, resource.id):
+                if not resource.tearing_down:
+                    await seat.before_write()
+                    ready = await seat.state.teardown(self.key, resource.id, owner=seat.name)
+                if ready:
+                    await seat.before_write()
+                    await seat.state.destroy(self.key, resource.id, owner=seat.name)
+                    return True
+        except NotFound:
+            return True
+        except FinalizerConflict:
+            pass
+        seat.draining(resource.pointer)
+        return False
+
+
+class Tracked(Writer[S]):
+    """A view of an output that remembers what was applied through it."""
+
+    def __init__(self, output: Writer[S]) -> None:
+        super().__init__(output._name, output.kind, output.ids)
+        self.bind(output._bound())
+        self.touched: set[str] = set()
+
+    @override
+    async def apply(
+        self,
+        id: str,
+        spec: S,
+        *,
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Resource[S]:
+        # Also if it fails: what could not be written is still wanted.
+        self.touched.add(id)
+        return await super().apply(id, spec, labels=labels, annotations=annotations)
+
+    @override
+    async def modify(
+        self,
+        id: str,
+        change: Callable[[Resource[S]], Resource[S]],
+        *,
+        default: S | None = None,
+    ) -> Resource[S]:
+        self.touched.add(id)
+        return await super().modify(id, change, default=default)

@@ -1,0 +1,54 @@
+"""Why a controller was woken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from cosi.resource._envelope import Resource
+from cosi.state._watch import Event, EventType
+
+
+class What(StrEnum):
+    """What happened."""
+
+    STARTED = "started"
+    """The controller begins: look at everything."""
+    RESTARTED = "restarted"
+    """The last pass failed; what had woken it is told again."""
+    CREATED = "created"
+    UPDATED = "updated"
+    DESTROYED = "destroyed"
+    AIMED = "aimed"
+    """An input was pointed at something else."""
+    TIMER = "timer"
+    """``wake_after``, a requeue, or a retry is due."""
+    CALLED = "called"
+    """``wake()`` was called."""
+
+
+_OF_EVENT = {
+    EventType.CREATED: What.CREATED,
+    EventType.UPDATED: What.UPDATED,
+    EventType.DESTROYED: What.DESTROYED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason: what happened, and to which version of which resource, if to any.
+
+    Several changes of one resource between two passes are one cause, with the last version.
+    """
+
+    what: What
+    resource: Resource[Any] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.resource}" if self.resource is not None else str(self.what)
+
+
+def cause_of(event: Event[Any]) -> Cause:
+    """The cause that a change is."""
+    return Cause(_OF_EVENT[event.type], event.resource)

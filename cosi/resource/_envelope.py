@@ -1,0 +1,313 @@
+"""Resources are values: a frozen payload in a frozen envelope.
+
+A payload class says what a thing is::
+
+    class ServiceGate(Spec, type="ServiceGates.runtime.talos.dev"):
+        waiting_for: tuple[str, ...] = ()
+
+and the state hands out ``Resource[ServiceGate]``: ``.id``, ``.spec``, ``.metadata``. Nothing is
+ever copied; what a reader gets *is* what is stored, and cannot be used to change it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar, cast
+
+from cosi.errors import InvalidResource
+from cosi.resource._fields import Envelope
+from cosi.resource._frozen import EMPTY, FrozenMap
+from cosi.resource._metadata import Metadata, Phase, Version, format_version, names, texts
+from cosi.resource._payload import AnySpec, Spec, TypeInfo, Value
+
+__all__ = [
+    "AnySpec",
+    "Kind",
+    "KindLike",
+    "Pointer",
+    "Resource",
+    "S",
+    "S_co",
+    "Spec",
+    "Tombstone",
+    "TypeInfo",
+    "Value",
+    "check_name",
+    "kind_of",
+]
+
+S = TypeVar("S", bound="Spec | AnySpec")
+S_co = TypeVar("S_co", bound="Spec | AnySpec", covariant=True)
+_PayloadClass = type[S_co]  # inside Kind and Resource, ``type`` is a field
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[S_co]):
+    """A type in a namespace, and the class of its payload: what is listed and watched."""
+
+    namespace: str
+    type: str
+    payload: _PayloadClass[S_co]
+
+    def pointer(self, id: str) -> Pointer:
+        """The address of one resource of this kind."""
+        return Pointer(self.namespace, self.type, id)
+
+    def __str__(self) -> str:
+        return f"{self.type}({self.namespace})"
+
+
+KindLike = type[S] | Kind[S]
+"""A payload class (its default namespace is meant) or a :class:`Kind`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The address of a resource; it need not exist."""
+
+    namespace: str
+    type: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.type}({self.namespace}/{self.id})"
+
+
+def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
+    """The :class:`Kind` of a payload class, in ``namespace`` or the class's default one.
+
+    Raises ``TypeError`` for :class:`AnySpec`, which has no type of its own, and for what is no
+    payload class.
+    """
+    if isinstance(kind, Kind):
+        return kind if namespace is None else Kind(namespace, kind.type, kind.payload)
+    if not isinstance(kind, type) or not issubclass(kind, Spec):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        raise _no_kind(kind)
+    if namespace is None:
+        return cast("Kind[S]", _default_kind(kind))
+    return cast("Kind[S]", Kind(namespace, kind.__cosi__.type, kind))
+
+
+def _no_kind(given: object) -> TypeError:
+    if given is AnySpec:
+        return TypeError("AnySpec has no type of its own; say Kind(namespace, type, AnySpec)")
+    if isinstance(given, type):
+        return TypeError(f"{given.__name__} is no payload class: it does not derive from Spec")
+    return TypeError(
+        f"{given!r} is no kind: give a payload class, or Kind(namespace, type, AnySpec)"
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _default_kind(payload: type[Spec]) -> Kind[Any]:
+    """Kept, as every resource that is made asks for it."""
+    return Kind(payload.__cosi__.default_namespace, payload.__cosi__.type, payload)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_name(metadata: Metadata) -> None:
+    """Raise :class:`InvalidResource` if a part of the address is no text, or holds a control
+    character.
+
+    COSI takes any text; a line break in an id breaks tables, logs and file names of everybody who
+    trusts it, so it is refused where a resource is made and where it is stored. So is a number or a
+    path for an id: among texts it could not be sorted, and nobody could list the kind any more.
+    """
+    try:
+        if (metadata.namespace + metadata.type + metadata.id).isprintable():
+            return  # nearly always, and at a tenth of the cost: every write comes here twice
+    except TypeError:
+        pass  # said below
+    for part in ("namespace", "type", "id"):
+        text: object = getattr(metadata, part)
+        problem = "" if isinstance(text, str) else f"it is a {type(text).__name__}, not text"
+        if problem or _CONTROL.search(str(text)):
+            raise InvalidResource(
+                f"{text!r} is not a resource {part}: {problem or 'it holds a control character'}",
+                Pointer(metadata.namespace, metadata.type, metadata.id),
+            )
+
+
+def _checked(changes: dict[str, Any]) -> dict[str, Any]:
+    if "finalizers" in changes:
+        changes["finalizers"] = names(changes["finalizers"])
+    for name in ("labels", "annotations"):
+        if name in changes:
+            changes[name] = texts(changes[name])
+    return changes
+
+
+class Resource(Envelope, Generic[S_co]):
+    """One resource: metadata and payload, both values.
+
+    Equality is COSI's: metadata without timestamps, and the payload.
+    """
+
+    __slots__ = ()
+
+    metadata: Metadata
+    spec: S_co
+
+    if typing.TYPE_CHECKING:
+
+        def __new__(cls, metadata: Metadata, spec: S_co) -> Self:
+            """Both, as they are; :meth:`new` looks at what it is given."""
+            ...
+
+    @classmethod
+    def new(
+        cls,
+        id: str,
+        spec: S,
+        *,
+        kind: Kind[Any] | None = None,
+        namespace: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+        finalizers: tuple[str, ...] = (),
+    ) -> Resource[S]:
+        """A resource that no state has seen yet: version undefined, no owner, running.
+
+        ``kind`` is needed only for an :class:`AnySpec`, which does not know its own type.
+        Raises :class:`InvalidResource` if the address holds a control character, or labels,
+        annotations or finalizers are no texts.
+        """
+        where = kind or kind_of(type(spec))
+        metadata = Metadata(
+            namespace or where.namespace,
+            where.type,
+            id,
+            labels=texts(labels) if labels else EMPTY,
+            annotations=texts(annotations) if annotations else EMPTY,
+            finalizers=names(finalizers) if finalizers else (),
+        )
+        check_name(metadata)
+        return Resource(metadata, spec)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a resource is a value; use evolve({name}=...) to make the next one")
+
+    @property
+    def id(self) -> str:
+        """What tells it from others of its kind; any text without control characters."""
+        return self.metadata.id
+
+    @property
+    def namespace(self) -> str:
+        """Where it lives; with the type it is the :class:`Kind`."""
+        return self.metadata.namespace
+
+    @property
+    def type(self) -> str:
+        """The full name of its type, ``ServiceGates.runtime.talos.dev``."""
+        return self.metadata.type
+
+    @property
+    def version(self) -> Version:
+        """1 when it was stored first, one more at every update; ``None`` before that."""
+        return self.metadata.version
+
+    @property
+    def owner(self) -> str:
+        """The controller whose it is; ``""`` is nobody's, and people's."""
+        return self.metadata.owner
+
+    @property
+    def labels(self) -> FrozenMap[str, str]:
+        """What queries select by."""
+        return self.metadata.labels
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        """Who holds it, in the order in which they came; without any it can be destroyed."""
+        return self.metadata.finalizers
+
+    @property
+    def tearing_down(self) -> bool:
+        """Whether it is going away: its holders are to let go, and nothing takes that back."""
+        return self.metadata.phase is Phase.TEARING_DOWN
+
+    @property
+    def pointer(self) -> Pointer:
+        """Its address as a value."""
+        return Pointer(self.metadata.namespace, self.metadata.type, self.metadata.id)
+
+    def evolve(self, *, spec: Any = None, **changes: Any) -> Resource[S_co]:
+        """The same resource with another payload and, or, other metadata fields.
+
+        Raises ``AttributeError`` for a field that metadata does not have, and
+        :class:`InvalidResource` for labels, annotations or finalizers that are no texts.
+        """
+        metadata = self.metadata.evolve(**_checked(changes)) if changes else self.metadata
+        return Resource(metadata, self.spec if spec is None else spec)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Resource):
+            return NotImplemented
+        same: bool = _same(self, other)  # pyright: ignore[reportUnknownArgumentType]
+        return same
+
+    def __hash__(self) -> int:
+        return hash(self.metadata)
+
+    def __str__(self) -> str:
+        return str(self.metadata)
+
+    def __repr__(self) -> str:
+        return f"<Resource {self.metadata}>"
+
+    def __copy__(self) -> Resource[S_co]:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Resource[S_co]:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.metadata, self.spec))
+
+
+def _same(one: Resource[Any], other: Resource[Any]) -> bool:
+    return one.metadata == other.metadata and (
+        one.spec is other.spec or bool(one.spec == other.spec)
+    )
+
+
+class Tombstone(Resource[Any]):
+    """Where a resource was, or is not yet: an address and a version, no payload."""
+
+    __slots__ = ()
+
+    def __new__(cls, pointer: Pointer, version: Version = None) -> Self:
+        """Of an address, in the version of a kind that it had last."""
+        metadata = Metadata(pointer.namespace, pointer.type, pointer.id, version)
+        return Envelope.__new__(cls, metadata, None)
+
+    if not typing.TYPE_CHECKING:
+
+        @property
+        def spec(self) -> Any:
+            """Raises :class:`InvalidResource`: there is none."""
+            raise InvalidResource("tombstone doesn't contain spec", self.pointer)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tombstone):
+            return NotImplemented
+        return self.metadata == other.metadata
+
+    def __hash__(self) -> int:
+        return hash(self.metadata)
+
+    def __str__(self) -> str:
+        m = self.metadata
+        return f"Tombstone({m.type}({m.namespace}/{m.id}@{format_version(m.version)}))"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Tombstone, (self.pointer, self.metadata.version))

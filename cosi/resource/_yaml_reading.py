@@ -1,0 +1,202 @@
+"""YAML documents as nodes that know their line and column.
+
+The scalars are those of YAML 1.2 (``yes`` and ``2026-11-22`` are text), mappings have no key twice,
+and a document cannot expand to more than it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final, TypeVar
+
+import yaml
+from pydantic import ValidationError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from cosi.errors import InvalidResource
+from cosi.resource._payload import Spec
+from cosi.resource._unknowns import ANY_TYPE, Unknown, without_unknown
+
+P = TypeVar("P", bound=Spec)
+
+_MAX_NODES: Final = 100_000
+_MAX_DEPTH: Final = 100
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]  # in C where there is C
+    """The safe loader with YAML 1.2's idea of what is not text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+
+def _integer(loader: Any, node: ScalarNode) -> int:
+    text = str(node.value)
+    return int(text, 0 if text[:2] in {"0o", "0x"} else 10)  # 010 is ten
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_SCALARS: Final = (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("merge", r"<<", "<"),
+)
+_not_text: Final = re.compile("|".join(pattern for _, pattern, _ in _SCALARS)).fullmatch
+for _tag, _pattern, _first in _SCALARS:
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
+def is_text(scalar: str) -> bool:
+    """Whether ``scalar``, without quotes, is read as the text that it is."""
+    return _not_text(scalar) is None
+
+
+def root_of(text: str) -> Node | None:
+    """The root of the only document of ``text``; ``None`` if there is none, or it is no YAML.
+
+    Its tags are those of YAML 1.1, which PyYAML writes by.
+    """
+    try:
+        node: Node | None = yaml.compose(text, Loader=_SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    return node
+
+
+def documents(text: str, source: str) -> Iterator[Document]:
+    """The documents of ``text`` that are not empty; raises :class:`InvalidResource`."""
+    try:
+        loader = _Loader(text)
+        while loader.check_node():
+            root = loader.get_node()
+            if root is not None and not _is_null(root):
+                yield Document(text, source, root, loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
+        raise InvalidResource(f"{place}: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        raise InvalidResource(f"{source}: {error}") from error
+    except RecursionError as error:
+        raise InvalidResource(f"{source}: nested too deeply") from error
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+class Document:
+    """One document: its nodes, where they are, and what they mean."""
+
+    def __init__(self, text: str, source: str, root: Node, loader: Any) -> None:
+        self.root = root
+        self._text = text
+        self._source = source
+        self._loader = loader
+        self._check(root)
+
+    def error(self, node: Node, problem: str) -> InvalidResource:
+        """``source:line:column: problem``, both counted from 1."""
+        mark = node.start_mark
+        return InvalidResource(f"{self._source}:{mark.line + 1}:{mark.column + 1}: {problem}")
+
+    def mapping(self, node: Node, expected: str) -> dict[str, Node]:
+        """The entries of a mapping, by their keys' text; raises :meth:`error` if it is none."""
+        if not isinstance(node, MappingNode):
+            raise self.error(node, f"expected {expected}")
+        return {self.scalar(key, "a key"): value for key, value in node.value}
+
+    def sequence(self, node: Node, expected: str) -> list[Node]:
+        """The items of a sequence; raises :meth:`error` if it is none."""
+        if not isinstance(node, SequenceNode):
+            raise self.error(node, f"expected {expected}")
+        return list(node.value)
+
+    def scalar(self, node: Node, expected: str) -> str:
+        """The text of a scalar, whatever it looks like; raises :meth:`error` if it is none."""
+        if not isinstance(node, ScalarNode):
+            raise self.error(node, f"expected {expected}")
+        return str(node.value)
+
+    def text_of(self, node: Node) -> str:
+        """``node`` as it was written, moved to the left margin."""
+        start, end = node.start_mark, node.end_mark
+        lines = self._text[start.index : end.index].rstrip().split("\n")
+        margin = " " * start.column
+        return "\n".join([lines[0], *(line.removeprefix(margin) for line in lines[1:])]) + "\n"
+
+    def value(self, node: Node) -> Any:
+        """``node`` as plain Python data; raises :meth:`error` where that cannot be."""
+        try:
+            return self._loader.construct_document(node)
+        except yaml.MarkedYAMLError as error:
+            raise self.error(node, str(error.problem)) from error
+        except ValueError as error:
+            raise self.error(node, str(error)) from error
+
+    def validated(self, payload: type[P], node: Node, name: str, unknown: Unknown = ANY_TYPE) -> P:
+        """``node`` as a payload; an error names the place of what is wrong."""
+        value = self.value(node)
+        while True:
+            try:
+                return payload.model_validate(value)
+            except ValidationError as error:
+                if unknown.fields and without_unknown(value, error):
+                    continue
+                first = error.errors(include_url=False)[0]
+                path = ".".join([name, *map(str, first["loc"])])
+                place = self._find(node, first["loc"], first["type"] == "extra_forbidden")
+                raise self.error(
+                    place, f"{path}: {unknown.field_problem(payload, first)}"
+                ) from error
+
+    def _find(self, node: Node, path: tuple[int | str, ...], at_key: bool) -> Node:
+        """The node at ``path``, or the last one on the way that exists."""
+        found = node
+        for step in path:
+            if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+                found = node = node.value[step]
+            elif isinstance(node, MappingNode):
+                for key, value in node.value:
+                    if key.value == str(step):
+                        found, node = key if at_key else value, value
+        return found
+
+    def _check(self, root: Node) -> None:
+        """Refuse duplicate keys, and documents that expand without bound."""
+        sizes: dict[int, int] = {}
+
+        def size(node: Node, depth: int) -> int:
+            if id(node) in sizes:
+                return sizes[id(node)]
+            if depth > _MAX_DEPTH:
+                raise self.error(node, "nested too deeply")
+            sizes[id(node)] = _MAX_NODES  # an alias to what encloses it has no end
+            total = 1 + sum(size(child, depth + 1) for child in self._children(node))
+            if total > _MAX_NODES:
+                raise self.error(node, f"expands to more than {_MAX_NODES} values")
+            sizes[id(node)] = total
+            return total
+
+        size(root, 0)
+
+    def _children(self, node: Node) -> Iterator[Node]:
+        if isinstance(node, MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                name = self.scalar(key, "a key")
+                if name in seen:
+                    raise self.error(key, f"duplicate key {name!r}")
+                seen.add(name)
+                yield value
+        elif isinstance(node, SequenceNode):
+            yield from node.value

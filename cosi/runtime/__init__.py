@@ -1,0 +1,1 @@
+"""What runs controllers: adapters, queues, informers, and the runtime itself."""

@@ -1,0 +1,30 @@
+"""What went wrong with a controller, kept for whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cosi.resource._envelope import Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed pass: of which controller, on which resource (keyed ones), and why.
+
+    ``retry_seconds`` is the delay before the next try; ``attempt`` counts from 1, for the
+    controller or for the key, and begins again after a success.
+
+    An input or output that the state refuses to be watched is one too, without a pass: ``error`` is
+    an :class:`~cosi.errors.AccessDenied` or :class:`~cosi.errors.Unsupported` which names it, and
+    says what can be done; what the state said is its ``__cause__``.
+    """
+
+    controller: str
+    error: BaseException
+    attempt: int
+    retry_seconds: float
+    resource: Pointer | None = None
+
+    def __str__(self) -> str:
+        where = f" on {self.resource}" if self.resource else ""
+        return f'controller "{self.controller}" failed{where}: {self.error!r}'

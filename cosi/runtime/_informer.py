@@ -1,0 +1,363 @@
+"""What changes in one kind, told to everyone in a runtime who asked.
+
+Two ways to the same promise: every change after the feed has opened reaches every listener, or, if
+changes were missed, their sum does (*resync*). A state in this process calls us (no task, no
+stream, no copy in between); any other is watched by one task for each kind, which resumes from its
+bookmark, and lists again where that is not possible.
+
+A state that cannot be reached may come back, and is waited for. One that *refuses* has answered: it
+is asked again, at growing intervals, but everyone who listens is told, and nobody waits for it.
+
+In COSI one watch that overruns stops the whole runtime (differences: COSI 1), one that is refused
+ends it before it has begun, and a watch stays open when its last reader has gone (differences:
+COSI 9).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+
+from cosi._aio.cancellation import outcome_of
+from cosi.controller._backoff import Backoff, Delays
+from cosi.errors import AccessDenied, CosiError, Unsupported, WatchError
+from cosi.resource._envelope import Kind, Resource
+from cosi.state._state import State
+from cosi.state._watch import Event, EventType, Start, Watch
+
+Listener = Callable[[Event[Any]], None]
+
+REFUSALS: Final = (AccessDenied, Unsupported)
+"""What a state answers that could be asked, and will say the same until somebody changes it."""
+
+_log = logging.getLogger("cosi.feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a kind cannot be followed, and when the state is asked again, by the loop's clock."""
+
+    error: CosiError
+    at_seconds: float
+
+
+Refused = Callable[[Refusal | None], None]
+"""Told that the state refuses, at every attempt; ``None``: it does no longer."""
+
+
+class Feed:
+    """The listeners of one kind."""
+
+    def __init__(self, kind: Kind[Any]) -> None:
+        self.kind = kind
+        self.opened = anyio.Event()
+        self.resyncs = 0
+        self.refusal: Refusal | None = None  # while it lasts
+        self._refused: tuple[Refused, ...] = ()
+        self._everyone: tuple[Listener, ...] = ()
+        self._by_id: dict[str, tuple[Listener, ...]] = {}
+        self._when_open: list[Callable[[], None]] = []
+
+    def when_open(self, call: Callable[[], None]) -> None:
+        """Call ``call`` once the feed has opened."""
+        self._when_open.append(call)
+
+    def when_refused(self, call: Refused) -> None:
+        """Call ``call`` whenever the state refuses; at once if it does now."""
+        self._refused = (*self._refused, call)
+        if self.refusal is not None:
+            call(self.refusal)
+
+    def forget(self, call: Refused) -> None:
+        """Do not call it again."""
+        self._refused = tuple(each for each in self._refused if each is not call)
+
+    def _tell_refusal(self, refusal: Refusal | None) -> None:
+        self.refusal = refusal
+        for call in self._refused:
+            call(refusal)
+
+    @property
+    def used(self) -> bool:
+        """Whether anyone still listens."""
+        return bool(self._everyone or self._by_id)
+
+    def listen(self, listener: Listener, ids: frozenset[str] | None) -> None:
+        """Tell ``listener`` about these ids, or about all."""
+        if ids is None:
+            self._everyone = (*self._everyone, listener)
+            return
+        for id in ids:
+            self._by_id[id] = (*self._by_id.get(id, ()), listener)
+
+    def leave(self, listener: Listener, ids: frozenset[str] | None) -> None:
+        """Tell it no longer; ``ids`` as it came."""
+        if ids is None:
+            self._everyone = tuple(each for each in self._everyone if each != listener)
+            return
+        for id in ids:
+            remaining = tuple(each for each in self._by_id[id] if each != listener)
+            if remaining:
+                self._by_id[id] = remaining
+            else:
+                del self._by_id[id]
+
+    def deliver(self, event: Event[Any]) -> None:
+        """Tell everyone whom it concerns; never raises, never waits."""
+        for listener in self._everyone:
+            listener(event)
+        if self._by_id:
+            for listener in self._by_id.get(event.resource.metadata.id, ()):
+                listener(event)
+
+    async def current(self) -> bool:
+        """Whether everything committed so far was delivered; if not, wait for something to be.
+
+        While the state refuses, nothing can be delivered: it is as current as it can be.
+        """
+        return True
+
+    def close(self) -> None:
+        """End it; nobody listens any more."""
+
+
+class SubscribedFeed(Feed):
+    """A feed from a state in the same process: exact, and free."""
+
+    def __init__(self, kind: Kind[Any]) -> None:
+        super().__init__(kind)
+        self.stop: Callable[[], None] = lambda: None
+
+    def close(self) -> None:
+        self.stop()
+
+
+class WatchedFeed(Feed):
+    """A feed from a state that has to be watched; it keeps what it saw, to tell what it missed."""
+
+    def __init__(self, kind: Kind[Any], state: State, backoff: Backoff) -> None:
+        super().__init__(kind)
+        self._state = state
+        self._delays = Delays(backoff)
+        self._list_delays = Delays(backoff)
+        self._known: dict[str, Resource[Any]] = {}
+        self._bookmark: bytes | None = None
+        self._moved = anyio.Event()
+        self._resting = False  # refused, and the next attempt is not yet due
+        self._scope = anyio.CancelScope()
+
+    def close(self) -> None:
+        self._scope.cancel()
+        self._moved.set()  # who waits for news of a feed that ends gets none
+
+    async def run(self) -> None:
+        """Follow the kind until closed; no failure of a watch ends it."""
+        with self._scope:
+            while True:
+                error = await outcome_of(self._follow())
+                if isinstance(error, REFUSALS):
+                    await self._rest_after(error)
+                elif isinstance(error, WatchError):
+                    self._resync_after(error)
+                elif error is not None:  # whatever a remote state raises, it may come back
+                    await self._wait_after(error)
+
+    def _resync_after(self, error: WatchError) -> None:
+        self.resyncs += 1
+        self._bookmark = None
+        _log.warning("watch of %s is listed again: %s", self.kind, error)
+
+    async def _rest_after(self, refusal: CosiError) -> None:
+        delay = self._delays.next()
+        self._tell_refusal(Refusal(refusal, anyio.current_time() + delay))
+        self._resting = True
+        self._move()
+        try:
+            await anyio.sleep(delay)
+        finally:
+            self._resting = False
+
+    async def _wait_after(self, error: BaseException) -> None:
+        delay = self._delays.next()
+        _log.warning("watch of %s failed, next try in %.1f s: %r", self.kind, delay, error)
+        await anyio.sleep(delay)
+
+    async def _follow(self) -> None:
+        contents = self._bookmark is None
+        start = Start(contents=contents, bookmark=self._bookmark, progress=True)
+        async with self._state.watch(self.kind, start=start) as watch:
+            while True:
+                if contents:
+                    events = await self._missed(watch)
+                    contents = False
+                else:
+                    events = list(await watch.batch())
+                self._bookmark = watch.bookmark
+                self._delays.reset()
+                self._tell(events)
+
+    async def _missed(self, watch: Watch[Any]) -> list[Event[Any]]:
+        """Read the contents; return what happened since we last knew, deletions included."""
+        there: dict[str, Resource[Any]] = {}
+        rest: list[Event[Any]] = []
+        complete = False
+        while not complete:
+            for event in await watch.batch():
+                if event.type is EventType.BOOTSTRAPPED:
+                    complete = True
+                elif complete:
+                    rest.append(event)
+                else:
+                    there[event.resource.id] = event.resource
+        if not self.opened.is_set():  # whoever waits for the opening lists for himself
+            self._known = there
+            return rest
+        return [*_difference(self._known, there), *rest]
+
+    def _tell(self, events: list[Event[Any]]) -> None:
+        if self.refusal is not None:
+            self._tell_refusal(None)
+        for event in events:
+            if event.type is EventType.DESTROYED:
+                self._known.pop(event.resource.id, None)
+            elif event.type in {EventType.CREATED, EventType.UPDATED}:
+                self._known[event.resource.id] = event.resource
+            else:
+                continue
+            self.deliver(event)
+        if not self.opened.is_set():
+            self.opened.set()
+            for call in self._when_open:
+                call()
+        self._move()
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = anyio.Event()
+
+    async def current(self) -> bool:
+        if self._resting:
+            return True
+        moved = self._moved
+        try:
+            if self.opened.is_set() and await self._has_all():
+                return True
+        except Exception as error:  # as with a watch: whatever a remote state raises
+            await self._away(error, moved)
+        else:
+            await moved.wait()
+        return self.refusal is not None  # asked again, and refused again
+
+    async def _has_all(self) -> bool:
+        try:
+            listed = await self._state.list(self.kind)
+        except REFUSALS:  # nobody in this runtime may know more than what was told
+            return True
+        self._list_delays.reset()
+        return len(listed) == len(self._known) and all(
+            _same(self._known.get(resource.id), resource) for resource in listed
+        )
+
+    async def _away(self, error: Exception, moved: anyio.Event) -> None:
+        """Wait until the watch has news of the state, or it is time to ask again."""
+        delay = self._list_delays.next()
+        text = "list of %s failed, asked again in at most %.1f s: %r"
+        _log.warning(text, self.kind, delay, error)
+        with anyio.move_on_after(delay):
+            await moved.wait()
+
+
+def _same(known: Resource[Any] | None, other: Resource[Any]) -> bool:
+    """Whether it is the same version of the same incarnation."""
+    return known is other or (
+        known is not None
+        and known.version == other.version
+        and known.metadata.created == other.metadata.created
+    )
+
+
+def _difference(
+    before: dict[str, Resource[Any]], after: dict[str, Resource[Any]]
+) -> list[Event[Any]]:
+    gone = [
+        Event(EventType.DESTROYED, resource) for id, resource in before.items() if id not in after
+    ]
+    changed = [
+        Event(
+            EventType.UPDATED if resource.id in before else EventType.CREATED,
+            resource,
+            before.get(resource.id),
+        )
+        for resource in after.values()
+        if not _same(before.get(resource.id), resource)
+    ]
+    return gone + changed
+
+
+class Feeds:
+    """The feeds of one runtime: one for each kind that anybody listens to."""
+
+    def __init__(self, state: State, backoff: Backoff) -> None:
+        self._state = state
+        self._backoff = backoff
+        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    def open(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Begin: from now on, listening opens a feed at once; its tasks run in ``tasks``."""
+        self._tasks = tasks
+
+    def close(self) -> None:
+        """End every feed."""
+        for feed in self._feeds.values():
+            feed.close()
+        self._feeds.clear()
+
+    def listen(self, kind: Kind[Any], listener: Listener, ids: frozenset[str] | None) -> Feed:
+        """Tell ``listener`` about ``kind``, from when the returned feed has opened."""
+        key = (kind.namespace, kind.type)
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = self._new(kind)
+        feed.listen(listener, ids)
+        return feed
+
+    def leave(self, feed: Feed, listener: Listener, ids: frozenset[str] | None) -> None:
+        """Listen no longer; the last one closes the feed."""
+        feed.leave(listener, ids)
+        key = (feed.kind.namespace, feed.kind.type)
+        if not feed.used and self._feeds.pop(key, None) is not None:
+            feed.close()
+
+    def _new(self, kind: Kind[Any]) -> Feed:
+        if self._tasks is None:
+            raise RuntimeError("feeds are opened by a running runtime")
+        subscribed = SubscribedFeed(kind)
+        try:
+            stop = self._state.subscribe(kind, subscribed.deliver)
+        except Exception as error:  # the watch will meet it too, and knows how to go on
+            _log.debug("no subscription to %s: %r", kind, error)
+            stop = None
+        if stop is not None:
+            subscribed.stop = stop
+            subscribed.opened.set()
+            return subscribed
+        watched = WatchedFeed(kind, self._state, self._backoff)
+        self._tasks.start_soon(watched.run, name=f"watch {kind}")
+        return watched
+
+    @property
+    def resyncs(self) -> int:
+        """How often a watch had to be listed again."""
+        return sum(feed.resyncs for feed in self._feeds.values())
+
+    async def current(self) -> bool:
+        """Whether every change committed so far was delivered."""
+        for feed in tuple(self._feeds.values()):
+            if not await feed.current():
+                return False
+        return True

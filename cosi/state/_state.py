@@ -1,0 +1,242 @@
+"""The state: where resources live, and every way to read, change and follow them.
+
+``State`` has six primitive operations, which a store implements, and everything else built from
+them (COSI: ``CoreState`` and ``WrapCore``). Its methods are async because some states really wait
+(gRPC, a database); the in-memory one never does.
+
+What is built from the primitives is described here and worked out in
+``cosi/state/_operations.py``; a state that knows a faster way may override it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+
+from cosi.errors import NotFound
+from cosi.resource._envelope import Kind, KindLike, Resource, S
+from cosi.resource._metadata import Phase, Uid
+from cosi.state import _operations as operations
+from cosi.state._query import EVERYTHING, Query
+from cosi.state._watch import NOW, Event, EventType, Start, Watch
+
+
+class State(ABC):
+    """Resources, addressed by kind and id."""
+
+    # -- the six primitives -------------------------------------------------------------------
+
+    @abstractmethod
+    async def get(self, kind: KindLike[S], id: str) -> Resource[S]:
+        """Return the resource; raises :class:`~cosi.errors.NotFound`."""
+
+    @abstractmethod
+    async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
+        """Return all that match, sorted by id; an unknown kind is an empty one."""
+
+    @abstractmethod
+    async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
+        """Store a new resource and return it as stored: version 1, ``owner`` set.
+
+        Raises :class:`~cosi.errors.AlreadyExists`; :class:`~cosi.errors.OwnerConflict` if the
+        resource names another owner already; :class:`~cosi.errors.InvalidResource` if its address
+        holds a control character.
+        """
+
+    @abstractmethod
+    async def update(
+        self,
+        resource: Resource[S],
+        *,
+        owner: str = "",
+        expected_phase: Phase | None = Phase.RUNNING,
+    ) -> Resource[S]:
+        """Replace what is stored, if it is still the version that ``resource`` was made from.
+
+        ``expected_phase=None`` accepts any. Checked in this order: exists, owner, version (and
+        uid), phase. Raises :class:`~cosi.errors.NotFound`, :class:`~cosi.errors.OwnerConflict`,
+        :class:`~cosi.errors.VersionConflict`, :class:`~cosi.errors.PhaseConflict`; the last one
+        also if what is being torn down should run again.
+        """
+
+    @abstractmethod
+    async def destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
+        """Remove the resource at once.
+
+        Raises :class:`~cosi.errors.NotFound`, :class:`~cosi.errors.OwnerConflict`,
+        :class:`~cosi.errors.FinalizerConflict`.
+        """
+
+    @abstractmethod
+    def watch(
+        self,
+        kind: KindLike[S],
+        id: str | None = None,
+        *,
+        where: Query = EVERYTHING,
+        start: Start = NOW,
+    ) -> Watch[S]:
+        """Follow one resource (``id``) or a kind; see :class:`~cosi.state.Watch`.
+
+        Watching one id begins with its current state (``CREATED``, or ``DESTROYED`` with a
+        tombstone) unless ``start`` says otherwise. Raises :class:`~cosi.errors.Unsupported`, here
+        or when the watch is entered, for an ``id`` together with ``where``, and for a ``start``
+        whose parts exclude each other.
+        """
+
+    # -- what an in-process state can do better -----------------------------------------------
+
+    def subscribe(
+        self, kind: Kind[S], notify: Callable[[Event[S]], None]
+    ) -> Callable[[], None] | None:
+        """Call ``notify`` synchronously at every change of ``kind``; return how to stop that.
+
+        ``None`` means that this state cannot (it is remote): watch instead. ``notify`` must not
+        raise, wait, or touch the state. It is how controllers in the same process are woken:
+        no task, no stream and no copy in between.
+        """
+        return None
+
+    # -- built from the primitives ------------------------------------------------------------
+
+    async def find(self, kind: KindLike[S], id: str) -> Resource[S] | None:
+        """Return the resource, or ``None``."""
+        try:
+            return await self.get(kind, id)
+        except NotFound:
+            return None
+
+    async def apply(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
+        """Make it so: create, update, or leave alone what equals it; return what is stored.
+
+        Payload, labels and annotations are those of ``resource``. Finalizers belong to others:
+        those of ``resource`` are used only when it is created. Raises
+        :class:`~cosi.errors.OwnerConflict`, :class:`~cosi.errors.PhaseConflict` while the stored
+        one is being torn down, and as :meth:`create` and :meth:`update_with_conflicts` do.
+        """
+        return await operations.apply(self, resource, owner)
+
+    async def update_with_conflicts(
+        self,
+        kind: KindLike[S],
+        id: str,
+        change: Callable[[Resource[S]], Resource[S]],
+        *,
+        owner: str = "",
+        expected_phase: Phase | None = Phase.RUNNING,
+    ) -> Resource[S]:
+        """Read, ``change``, update; again if somebody was faster; return what is stored.
+
+        ``change`` gets what is stored and returns what should be; it may be called several times.
+        If it returns an equal resource nothing is written. What it raises is raised here. There are
+        50 attempts at most, with growing pauses of up to 0.3 seconds between them; the last
+        :class:`~cosi.errors.VersionConflict` is raised when none succeeded. A ``change`` that does
+        not return what it was given, evolved, is an :class:`~cosi.errors.InvalidResource`.
+        Otherwise raises as :meth:`get` and :meth:`update`.
+        """
+        return await operations.update_with_conflicts(
+            self, kind, id, change, owner=owner, expected_phase=expected_phase
+        )
+
+    async def modify(
+        self,
+        kind: KindLike[S],
+        id: str,
+        change: Callable[[Resource[S]], Resource[S]],
+        *,
+        default: S | None = None,
+        owner: str = "",
+        expected_phase: Phase | None = Phase.RUNNING,
+    ) -> Resource[S]:
+        """:meth:`update_with_conflicts`, or create from ``default`` if there is none.
+
+        ``change`` is applied to ``default`` too. Without ``default`` a missing resource is
+        :class:`~cosi.errors.NotFound`. Losing a race to create it is not an error: the winner's
+        is changed instead (in COSI it is). Otherwise raises as those two do.
+        """
+        return await operations.modify(
+            self, kind, id, change, default, owner=owner, expected_phase=expected_phase
+        )
+
+    async def watch_for(
+        self,
+        kind: KindLike[S],
+        id: str,
+        condition: Callable[[Resource[S]], bool] | None = None,
+        *,
+        events: tuple[EventType, ...] = (),
+        phases: tuple[Phase, ...] = (),
+        finalizers_empty: bool = False,
+    ) -> Resource[S]:
+        """Wait until the resource is as described, and return it; all that is given must hold.
+
+        Without ``events`` it must exist, so ``watch_for(kind, id)`` waits for it to appear. With
+        ``events=(EventType.DESTROYED,)`` it waits for its end, and returns its last state, or a
+        tombstone if there was none to begin with. ``condition`` and ``phases`` are never asked of
+        a tombstone. Raises :class:`~cosi.errors.WatchError` when the watch fails.
+        """
+        wanted = operations.Wanted(condition, events, phases, finalizers_empty)
+        return await operations.watch_for(self, kind, id, wanted)
+
+    async def teardown(self, kind: KindLike[S], id: str, *, owner: str = "") -> bool:
+        """Mark the resource as going away; return whether nobody holds it any more.
+
+        Asking twice, or at the same time as somebody else, is no error. Raises
+        :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.OwnerConflict` whatever the phase.
+        """
+        return not (await operations.teardown(self, kind, id, owner)).finalizers
+
+    async def teardown_and_destroy(self, kind: KindLike[S], id: str, *, owner: str = "") -> None:
+        """Tear down, wait until nobody holds it, destroy.
+
+        If somebody else destroys it meanwhile, that is success. Raises
+        :class:`~cosi.errors.NotFound` if it does not exist in the beginning,
+        :class:`~cosi.errors.OwnerConflict`, and :class:`~cosi.errors.WatchError` when it can no
+        longer be followed.
+        """
+        await operations.teardown_and_destroy(self, kind, id, owner)
+
+    async def add_finalizer(
+        self,
+        kind: KindLike[S],
+        id: str,
+        *names: str,
+        expected_phase: Phase | None = Phase.RUNNING,
+    ) -> Resource[S]:
+        """Hold the resource: it cannot be destroyed until the finalizers are removed.
+
+        Whose resource it is does not matter. One that is being torn down cannot be held any more
+        (:class:`~cosi.errors.PhaseConflict`): whoever tears it down may have seen that nobody
+        holds it. ``expected_phase=None`` does it nevertheless, as COSI does. Names that are there
+        already are no change, in any phase. Raises :class:`~cosi.errors.NotFound`.
+        """
+        return await operations.add_finalizer(self, kind, id, names, expected_phase)
+
+    async def remove_finalizer(
+        self, kind: KindLike[S], id: str, *names: str, uid: Uid | None = None
+    ) -> Resource[S]:
+        """Let go of the resource, in any phase; names that are not there are no change.
+
+        Raises :class:`~cosi.errors.NotFound`. With ``uid`` only that incarnation is meant: if the
+        resource was destroyed and created again since, that is NotFound too, and the new one stays
+        as it is.
+        """
+        return await operations.remove_finalizer(self, kind, id, names, uid)
+
+    def until_teardown(
+        self, kind: KindLike[S], id: str
+    ) -> AbstractAsyncContextManager[anyio.CancelScope]:
+        """A cancel scope that ends with the resource (COSI: ``ContextWithTeardown``).
+
+        ::
+
+            async with state.until_teardown(ServiceGate, id) as scope:
+                ...  # cancelled as soon as the gate is being torn down, destroyed, or not there
+
+        ``scope.cancelled_caught`` tells whether that happened. Raises
+        :class:`~cosi.errors.WatchError` when the resource can no longer be followed.
+        """
+        return operations.until_teardown(self, kind, id)

@@ -1,0 +1,153 @@
+"""What happened to one kind: a bounded log that watches read with cursors, and its bookmarks."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from cosi.errors import InvalidBookmark, Overrun
+from cosi.resource._envelope import Kind, Resource
+from cosi.state._watch import Event, EventType
+
+# A bookmark of another process, or of a store that is gone, must not be taken for one of ours.
+_COOKIE: Final = os.urandom(8)
+_BOOKMARK: Final = struct.Struct(">8sq")
+_bookmark: Final = _BOOKMARK.pack
+# An Event without the function that NamedTuple puts before it.
+_new_event: Final = cast("Callable[[type[Event[Any]], tuple[Any, ...]], Event[Any]]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class HistorySize:
+    """How many events a kind remembers for watchers that are slow, late, or come back.
+
+    A history starts with room for ``initial`` events and doubles whenever it is full, up to
+    ``maximum``. ``gap`` is how many of the oldest events a bookmark or a tail may not rely on: they
+    are about to be forgotten. COSI's defaults (100, 100, 5); with one of ``initial`` and
+    ``maximum`` given the other one follows, ``gap`` is 5 % of the maximum unless given. Raises
+    ``ValueError`` unless 1 <= ``initial`` <= ``maximum`` and 0 <= ``gap`` < ``maximum``.
+    """
+
+    initial: int
+    maximum: int
+    gap: int
+
+    def __init__(
+        self, initial: int | None = None, maximum: int | None = None, gap: int | None = None
+    ) -> None:
+        if maximum is None:
+            maximum = max(100, initial or 0)
+        if initial is None:
+            initial = min(100, maximum)
+        if gap is None:
+            gap = maximum // 20
+        if not (1 <= initial <= maximum and 0 <= gap < maximum):
+            raise ValueError(
+                f"history of {initial} to {maximum} events with a gap of {gap}: "
+                "need 1 <= initial <= maximum and 0 <= gap < maximum"
+            )
+        object.__setattr__(self, "initial", initial)
+        object.__setattr__(self, "maximum", maximum)
+        object.__setattr__(self, "gap", gap)
+
+
+class Log:
+    """Events with consecutive positions; the oldest are forgotten."""
+
+    __slots__ = ("_base", "_events")
+
+    def __init__(self) -> None:
+        self._events: list[Event[Any]] = []
+        self._base = 0
+
+    @property
+    def end(self) -> int:
+        """The position that the next event will have."""
+        return self._base + len(self._events)
+
+    def append(self, event: Event[Any], capacity: int) -> None:
+        """Add ``event`` and forget all but about ``capacity`` of the latest."""
+        events = self._events
+        events.append(event)
+        if len(events) > 2 * capacity:  # in slices: dropping one at a time would cost O(n) each
+            surplus = len(events) - capacity
+            del events[:surplus]
+            self._base += surplus
+
+    def since(self, position: int) -> list[Event[Any]]:
+        """The events from ``position`` on; the caller knows that they are still there."""
+        return self._events[position - self._base :]
+
+    def at(self, position: int) -> Event[Any]:
+        """The event at ``position``; the caller knows that it is still there."""
+        return self._events[position - self._base]
+
+
+class History(Log):
+    """The log of a kind, which also knows its bookmarks."""
+
+    __slots__ = ("_size", "capacity", "kind")
+
+    def __init__(self, kind: Kind[Any], size: HistorySize) -> None:
+        super().__init__()
+        self.kind = kind
+        self.capacity = size.initial
+        self._size = size
+
+    def record(
+        self, type: EventType, resource: Resource[Any], old: Resource[Any] | None = None
+    ) -> Event[Any]:
+        """Append an event, and return it with its bookmark."""
+        # `end`, `bookmark` and `append` are written out: every write comes here.
+        events = self._events
+        position = self._base + len(events)
+        # Only while it is filled for the first time: afterwards nobody could tell what was lost.
+        if position == self.capacity < self._size.maximum:
+            self.capacity = min(2 * self.capacity, self._size.maximum)
+        event = _new_event(Event, (type, resource, old, _bookmark(_COOKIE, position)))
+        if len(events) < 2 * self.capacity:
+            events.append(event)
+        else:
+            self.append(event, self.capacity)
+        return event
+
+    def bookmark(self, position: int) -> bytes:
+        """The bookmark of the event at ``position``; -1 is *before the first event*."""
+        return _bookmark(_COOKIE, position)
+
+    def resume(self, bookmark: bytes) -> int:
+        """The position right after the event that carried ``bookmark``.
+
+        Raises :class:`InvalidBookmark` for one that is malformed, expired or in the future.
+        """
+        position = position_of(bookmark)
+        oldest = max(-1, self.end - self.capacity + self._size.gap)
+        if oldest <= position < self.end or position == self.end - 1:
+            return position + 1
+        why = "has expired" if position < oldest else "is in the future"
+        raise InvalidBookmark(f"invalid watch bookmark: it {why} ({self.kind})")
+
+    def tail(self, count: int) -> int:
+        """The position of the ``count``-th latest event, or of the oldest that is safe to read."""
+        reach = max(0, self.capacity - self._size.gap)
+        return max(0, self.end - min(count, reach))
+
+    def overrun(self, end: int, position: int) -> Overrun:
+        """What a reader is told that fell behind."""
+        return Overrun(
+            f'buffer overrun: namespace "{self.kind.namespace}" type "{self.kind.type}", '
+            f"write pos {end}, pos {position}, capacity {self.capacity}",
+            self.kind.pointer(""),
+        )
+
+
+def position_of(bookmark: bytes) -> int:
+    """Read a bookmark of this process; raises :class:`InvalidBookmark`."""
+    if len(bookmark) != _BOOKMARK.size:
+        raise InvalidBookmark("invalid watch bookmark: it is not 16 bytes long")
+    if bookmark[:8] != _COOKIE:
+        raise InvalidBookmark("invalid watch bookmark: it is of another process")
+    return int.from_bytes(bookmark[8:], "big", signed=True)
