@@ -18,18 +18,20 @@ from controllers.config_files import ConfigFilesController
 from controllers.container import ContainerController
 from controllers.dependency import DependencyController
 from controllers.drivers.choose import RuntimeUnavailable, choose_driver
-from controllers.drivers.driver import Driver, DriverError
+from controllers.drivers.driver import Driver
 from controllers.drivers.local_driver import LocalDriver
+from controllers.machine_api.rejections import (
+    services_and_rejections,
+)
 from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController
 from controllers.paths import Paths
 from controllers.probes import ProbeController
-from controllers.processes.instance_lock import only_one
-from controllers.rejections import services_and_rejections
+from controllers.processes.instance_lock import LockError, instance_lock
 from controllers.requests import RequestsController, restore_requests
 from controllers.runner import OnExit, RunnerController
 from controllers.service_files import ServiceFilesController
-from controllers.supervision.checkpoints import LastingMemories
+from controllers.supervision.checkpoints import CheckpointFiles
 from controllers.time_status import TimePolicy, TimeStatusController
 from cosi import Runtime, State
 from cosi.cli.application import Application, CannotStart
@@ -66,7 +68,7 @@ def extension_services(
         ContainerController(awaits_environment=True),
         RequestsController(paths),
         RunnerController(
-            driver, on_exit=on_exit, memories=LastingMemories(paths.services, paths.beneath)
+            driver, on_exit=on_exit, checkpoints=CheckpointFiles(paths.services, paths.beneath)
         ),
     ]
 
@@ -98,9 +100,9 @@ def application(
     except RuntimeUnavailable as error:
         raise CannotStart(f"--runtime {runtime}: {error}") from error
     try:
-        with only_one(paths.run, paths.beneath):
+        with instance_lock(paths.run, paths.beneath):
             pass  # the driver takes it when it is opened
-    except DriverError as error:
+    except LockError as error:
         raise CannotStart(f"--root {root}: {error}") from error
     driver.debug = once  # whoever looks once wants to see everything
     controllers = extension_services(

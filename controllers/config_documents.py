@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -25,18 +26,20 @@ from controllers.definitions.decoder import in_order
 from controllers.definitions.machine_config import Variables, merged
 from controllers.definitions.service import unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
-from controllers.definitions.shares import Share, shares
+from controllers.definitions.shares import FileShare, shares
 from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
-from cosi import Controller, Input, Output, OwnerConflict, Wakeups, What, Writer
-from cosi.resource._envelope import S
+from cosi import Controller, Input, Output, OwnerConflict, Reason, Spec, Wakeups, Writer
 from resources.config_source_status import ConfigSourceStatus
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.probe_spec import ProbeSpec
-from resources.service_file_status import Severity
+from resources.problem import (
+    Severity,
+)
 
+S = TypeVar("S", bound=Spec)
 log = logging.getLogger(__name__)
 
 
@@ -89,7 +92,7 @@ class ConfigDocumentsController(Controller):
 
     @override
     async def reconcile(self) -> None:
-        if any(cause.what in {What.STARTED, What.RESTARTED} for cause in self.woken_by):
+        if any(cause.reason in {Reason.STARTED, Reason.RESTARTED} for cause in self.woken_by):
             self._told.update(self._paths.values())
         told, self._told = self._told, set()
         for name, path in self._paths.items():
@@ -113,7 +116,7 @@ class ConfigDocumentsController(Controller):
             return frozenset()
         return frozenset(service.id for service in await self.services.list())
 
-    async def _write(self, counted: Mapping[str, Share]) -> None:
+    async def _write(self, counted: Mapping[str, FileShare]) -> None:
         async with self.configs.track() as configs, self.probes.track() as probes:
             for share in counted.values():
                 for service, config in share.configs.items():
@@ -121,7 +124,7 @@ class ConfigDocumentsController(Controller):
                 for id, probe in share.probes.items():
                     await _apply_unless_given(probes, id, probe)
 
-    async def _write_environment(self, counted: Mapping[str, Share]) -> None:
+    async def _write_environment(self, counted: Mapping[str, FileShare]) -> None:
         """Last of all: a controller that waits for the environment finds the rest written, too."""
         layers: dict[str, Variables] = {}
         for share in counted.values():
@@ -159,7 +162,7 @@ def _reading(path: Path) -> ConfigReading:
         return ConfigReading(problems=unreadable(failure(path, error)).problems)
 
 
-def _status(source: _Source, share: Share) -> ConfigSourceStatus:
+def _status(source: _Source, share: FileShare) -> ConfigSourceStatus:
     rejected = share.without(source.good)
     if source.now.message:
         rejected |= source.now.names | source.good.configs.keys()

@@ -16,7 +16,10 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
-from controllers.output.config_directory import ConfigDirectory, is_directory_name
+from controllers.files.config_directory import (
+    ConfigDirectory,
+    is_directory_name,
+)
 from controllers.paths import Paths
 from cosi import Output, QController, Resource, Skip, StrongInput, format_version
 from resources.extension_service_config import ExtensionServiceConfig

@@ -9,7 +9,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from cosi import EVERY, Mapped, Output, QController, Resource, Spec, StrongInput, format_version
-from resources.container_spec import ConfigFile, ContainerSpec
+from resources.container_spec import ContainerSpec, MountedConfigFile
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
 from resources.extension_service_config import ExtensionServiceConfig
@@ -85,11 +85,11 @@ def _left_of(base: Iterable[str], environment: Iterable[str]) -> tuple[str, ...]
     return tuple(item for item in base if item.partition("=")[0] not in own)
 
 
-def _config_files(config: ExtensionServiceConfig) -> tuple[ConfigFile, ...]:
+def _config_files(config: ExtensionServiceConfig) -> tuple[MountedConfigFile, ...]:
     # Of two files for one mount path the last one counts.
     by_path = {file.mount_path: file for file in config.files}
     return tuple(
-        ConfigFile(
+        MountedConfigFile(
             mount_path=path,
             file_name=config.file_names[path],
             sha256=hashlib.sha256(file.content.encode()).hexdigest(),

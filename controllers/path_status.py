@@ -18,7 +18,7 @@ from controllers.host.paths import InotifyPaths, PathReader
 from controllers.host.reader import FIRST_LOOK_SECONDS, keep_following
 from controllers.host.walk import Presence
 from controllers.host.yielding import Yielding
-from cosi import Cause, Controller, Input, Output, Resource, Wakeups, What
+from cosi import Cause, Controller, Input, Output, Reason, Resource, Wakeups
 from resources.extension_service import ExtensionServiceSpec
 from resources.path_status import PathStatus
 
@@ -29,7 +29,7 @@ def waited_for(service: ExtensionServiceSpec) -> frozenset[str]:
     return frozenset((paths | {service.container.environment_file}) - {""})
 
 
-class Wishes:
+class WantedPaths:
     """Who waits for which paths."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class PathStatusController(Controller):
         """The reader of the real host, from its root directory, is made where none is given."""
         self._reader = paths or InotifyPaths()
         self._output = Yielding(self.paths)
-        self._wishes = Wishes()
+        self._wanted_paths = WantedPaths()
         self._news: dict[str, Presence] = {}
         self._going: set[str] = set()  # what is to be taken away, and was held when it was tried
         self._failure: Presence | None = None
@@ -97,7 +97,7 @@ class PathStatusController(Controller):
     def _failed(self, reason: str) -> None:
         """Without a reader nothing is known of any path."""
         failure = Presence(present=False, error=f"paths cannot be watched: {reason}")
-        self._told(dict.fromkeys(self._wishes.paths(), failure))
+        self._told(dict.fromkeys(self._wanted_paths.paths(), failure))
         self._failure = failure
 
     def _answer(self, paths: Set[str]) -> None:
@@ -110,7 +110,7 @@ class PathStatusController(Controller):
         for cause in self.woken_by:
             await self._heed(cause)
         for path in sorted(self._going):
-            if path in self._wishes or await self._output.remove(path):
+            if path in self._wanted_paths or await self._output.remove(path):
                 self._going.discard(path)
         # Whoever asks for a path is not settled before there is an answer; a file system that
         # gives none is waited for once.
@@ -122,28 +122,28 @@ class PathStatusController(Controller):
                 del self._news[path]
 
     async def _heed(self, cause: Cause) -> None:
-        if cause.what in {What.STARTED, What.RESTARTED}:
+        if cause.reason in {Reason.STARTED, Reason.RESTARTED}:
             await self._heed_all()
         if cause.resource is None:
             return
-        gone = cause.what is What.DESTROYED
+        gone = cause.reason is Reason.DESTROYED
         if cause.resource.metadata.type == self.services.kind.type:
             paths = frozenset[str]() if gone else _paths(cause.resource)
             self._wish(cause.resource.id, paths)
-        elif gone and cause.resource.id in self._wishes:
+        elif gone and cause.resource.id in self._wanted_paths:
             self._want(cause.resource.id)
 
     async def _heed_all(self) -> None:
         """Begin anew: also with what an earlier life of this program has left behind."""
         services = {service.id: _paths(service) for service in await self.services.list()}
-        for service in sorted({*self._wishes.services(), *services}):
+        for service in sorted({*self._wanted_paths.services(), *services}):
             self._wish(service, services.get(service, frozenset[str]()))
         left = [each.id for each in await self.paths.list() if each.owner == self.name]
-        self._going.update(path for path in left if path not in self._wishes)
+        self._going.update(path for path in left if path not in self._wanted_paths)
 
     def _wish(self, service: str, paths: frozenset[str]) -> None:
-        for path in sorted(self._wishes.set(service, paths)):
-            if path in self._wishes:
+        for path in sorted(self._wanted_paths.set(service, paths)):
+            if path in self._wanted_paths:
                 self._want(path)
             else:
                 self._forget(path)
@@ -163,7 +163,7 @@ class PathStatusController(Controller):
         self._going.add(path)
 
     async def _write(self, path: str, presence: Presence) -> bool:
-        if path not in self._wishes:
+        if path not in self._wanted_paths:
             return True
         status = PathStatus(present=presence.present, error=presence.error)
         return await self._output.apply(path, status)

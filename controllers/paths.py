@@ -12,7 +12,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from controllers.host.beneath import Beneath
+from controllers.files.beneath import (
+    Beneath,
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Paths:
 
     @property
     def services(self) -> Path:
-        """What is remembered of services that do not run; see `controllers/lifecycle/memory.py`."""
+        """Checkpoints of services; see `controllers/lifecycle/checkpoint.py`."""
         return self.run / "services"
 
     @property

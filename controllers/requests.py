@@ -14,11 +14,13 @@ from typing import Final
 from pydantic import ValidationError
 from typing_extensions import override
 
-from controllers.oci.go_errors import os_error_text
 from controllers.paths import Paths
 from controllers.supervision.boot_files import BootFiles
 from cosi import Controller, Input, Resource, State
 from resources.extension_service import SERVICE_PREFIX, name_mistakes
+from resources.go_format import (
+    os_error_text,
+)
 from resources.service_request import Desired, ServiceRequest
 
 _log: Final = logging.getLogger(__name__)

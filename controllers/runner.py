@@ -12,15 +12,19 @@ import anyio
 from typing_extensions import override
 
 from controllers.drivers.driver import Adopted, Driver
-from controllers.lifecycle.memory import Memory
-from controllers.supervision.checkpoints import Memories
+from controllers.lifecycle.checkpoint import (
+    Checkpoint,
+)
+from controllers.supervision.checkpoints import Checkpoints
 from controllers.supervision.reports import Reports
 from controllers.supervision.stop_all import stop_all
 from controllers.supervision.supervisor import Clock, Supervisor, utc_now
-from controllers.supervision.supervisors import Fleet
+from controllers.supervision.supervisors import SupervisorSet
 from cosi import Mapped, Output, QController, Requeue, Resource, StrongInput, TaskSet, idle
 from resources.container_spec import ContainerSpec
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 from resources.service_gate import ServiceGate
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import ServiceState
@@ -71,14 +75,14 @@ class RunnerController(QController[ContainerSpec]):
         on_exit: OnExit = OnExit.STOP,
         stop_seconds: float = STOP_SECONDS,
         clock: Clock = utc_now,
-        memories: Memories | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.driver = driver
         self.on_exit = on_exit
         self.stop_seconds = stop_seconds
         self._clock = clock
-        self._memories = memories or Memories()
-        self._fleet = Fleet(self._live, self._ended)
+        self._checkpoints = checkpoints or Checkpoints()
+        self._supervisors = SupervisorSet(self._live, self._ended)
         self._reports = Reports(self.states, self.wake)
         self._ready = False
         self._unclaimed: set[str] = set()
@@ -101,28 +105,28 @@ class RunnerController(QController[ContainerSpec]):
             return LATER
         asked, look_again = self._dependents_first(supervisor, request.spec if request else None)
         supervisor.update(container.spec, gate.spec if gate else None, asked)
-        self._fleet.note_needs(supervisor)
+        self._supervisors.note_needs(supervisor)
         return look_again
 
     @override
     async def finalize(self, container: Resource[ContainerSpec]) -> Requeue | None:
         if not self._ready:
             return LATER
-        if supervisor := self._fleet.find(container.id):
+        if supervisor := self._supervisors.find(container.id):
             self._unclaimed.discard(container.id)
-            supervisor.update(None, supervisor.life.wish.gate, supervisor.requested)
+            supervisor.update(None, supervisor.life.desired.gate, supervisor.requested)
             return LATER  # until it has ended
         self._provider_stops.pop(container.id, None)
         return None if await self._forget(container.id) else LATER
 
     async def _supervisor(self, id: str) -> Supervisor | None:
         """The one of a service; ``None`` while it is not known what runs already."""
-        fleet = self._fleet
-        history = None if fleet.find(id) else await self._history_of(id)
+        supervisors = self._supervisors
+        history = None if supervisors.find(id) else await self._history_of(id)
         # The background may have failed while that was read, and have begun anew.
-        if not self._ready or self._fleet is not fleet:
+        if not self._ready or self._supervisors is not supervisors:
             return None
-        supervisor = fleet.find(id)
+        supervisor = supervisors.find(id)
         if supervisor is None:
             supervisor = self._begin(id, history)
             self._claimed_at = anyio.current_time()
@@ -147,9 +151,9 @@ class RunnerController(QController[ContainerSpec]):
         )
         if adopted:
             supervisor.take_over(adopted)
-        if memory := self._memories.find(id):
-            supervisor.recall(memory)
-        self._fleet.begin(supervisor)
+        if checkpoint := self._checkpoints.find(id):
+            supervisor.restore(checkpoint)
+        self._supervisors.begin(supervisor)
         return supervisor
 
     # -- stopping a provider ----------------------------------------------------------------------
@@ -166,17 +170,17 @@ class RunnerController(QController[ContainerSpec]):
             request is not None
             and request.with_dependents
             and request.desired is Desired.STOP
-            and not supervisor.life.wish.recalled
+            and not supervisor.life.desired.restored
         )
-        if request is None or not asked or request.generation == supervisor.life.wish.request:
+        if request is None or not asked or request.generation == supervisor.life.desired.request:
             self._provider_stops.pop(id, None)
             return request, None
-        living = self._fleet.living_dependents(id)
+        living = self._supervisors.living_dependents(id)
         now = anyio.current_time()
         deadline = self._provider_stops.setdefault(id, now + self.stop_seconds)
         if living and now < deadline:
             for dependent in living:
-                if not self._fleet.living_dependents(dependent.id):
+                if not self._supervisors.living_dependents(dependent.id):
                     dependent.hold()
             return supervisor.requested, Requeue(after=deadline - now)
         for dependent in living:
@@ -215,7 +219,7 @@ class RunnerController(QController[ContainerSpec]):
             return {}
         if self._not_stopped is None:
             self._not_stopped = await stop_all(self.driver)
-            self._memories.recall()
+            self._checkpoints.restore()
             self._forget_all_but_stops()
         return self._not_stopped
 
@@ -229,25 +233,25 @@ class RunnerController(QController[ContainerSpec]):
                     await over.wait()
                     tasks.cancel_scope.cancel()
                 if self.on_exit is OnExit.LEAVE:
-                    await self._fleet.leave()
+                    await self._supervisors.leave()
                 else:
-                    left = await self._fleet.stop(self.stop_seconds)
+                    left = await self._supervisors.stop(self.stop_seconds)
                     await self.driver.clear_away()
                     self._not_stopped = {**self.driver.left, **left}
                     self._forget_all_but_stops()
 
     def _forget_all_but_stops(self) -> None:
         """Next time everything starts, except for what a person has stopped."""
-        self._memories.keep_only(self._memories.held)
+        self._checkpoints.save_only(self._checkpoints.held)
 
     @asynccontextmanager
     async def _supervising(self) -> AsyncGenerator[None]:
-        self._fleet = Fleet(self._live, self._ended)
+        self._supervisors = SupervisorSet(self._live, self._ended)
         self._reports = Reports(self.states, self.wake)
         self._unkept = TaskSet(self._keep, ended=self._kept)
-        async with self._unkept, self._reports.running(), self._fleet.running():
+        async with self._unkept, self._reports.running(), self._supervisors.running():
             try:
-                self._memories.recall()
+                self._checkpoints.restore()
                 await self._take_over(await self.driver.adopt())
                 self._ready = True
                 for container in await self.primary.list():
@@ -276,19 +280,19 @@ class RunnerController(QController[ContainerSpec]):
         while anyio.current_time() < self._claimed_at + CLAIM_SECONDS:  # noqa: ASYNC110  # it moves
             await anyio.sleep_until(self._claimed_at + CLAIM_SECONDS)
         for id in sorted(self._unclaimed):
-            if supervisor := self._fleet.find(id):
+            if supervisor := self._supervisors.find(id):
                 _log.info("%s: nobody defines it any more", id)
                 supervisor.update(None, None, None)
         self._unclaimed.clear()
-        for member in self._fleet:
+        for member in self._supervisors:
             member.claimed()
-        self._memories.keep_only([member.id for member in self._fleet])
-        await self.driver.forget_all_but([member.id for member in self._fleet])
-        await self._reports.prune(self.name, self._fleet.find)
+        self._checkpoints.save_only([member.id for member in self._supervisors])
+        await self.driver.forget_all_but([member.id for member in self._supervisors])
+        await self._reports.prune(self.name, self._supervisors.find)
 
     async def _live(self, id: str, supervisor: Supervisor) -> None:
         await supervisor.run()
-        if supervisor.life.wish.container is None:
+        if supervisor.life.desired.container is None:
             await self._forget(id)
 
     def _ended(self, id: str) -> None:
@@ -297,13 +301,13 @@ class RunnerController(QController[ContainerSpec]):
 
     # -- what outlives a service ------------------------------------------------------------------
 
-    def _remember(self, id: str, memory: Memory | None) -> None:
+    def _remember(self, id: str, checkpoint: Checkpoint | None) -> None:
         """Keep what the next life must know; what cannot be written now is written later."""
-        if not self._memories.keep(id, memory):
+        if not self._checkpoints.save(id, checkpoint):
             self._unkept.start(id, None)
 
     async def _keep(self, id: str, _: None) -> None:
-        self._memories.write(id)
+        self._checkpoints.write(id)
 
     def _kept(self, id: str) -> None:
         self._unkept.drop(id)

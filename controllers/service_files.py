@@ -26,9 +26,14 @@ from controllers.definitions.service import Fault
 from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
 from controllers.paths import Paths
-from cosi import Controller, Output, OwnerConflict, Wakeups, What
+from cosi import Controller, Output, OwnerConflict, Reason, Wakeups
 from resources.extension_service import ExtensionServiceSpec
-from resources.service_file_status import ServiceFileStatus, Severity
+from resources.problem import (
+    Severity,
+)
+from resources.service_file_status import (
+    ServiceFileStatus,
+)
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +83,7 @@ class ServiceFilesController(Controller):
 
     @override
     async def reconcile(self) -> None:
-        first = any(cause.what in {What.STARTED, What.RESTARTED} for cause in self.woken_by)
+        first = any(cause.reason in {Reason.STARTED, Reason.RESTARTED} for cause in self.woken_by)
         if first:
             self._told.add(self._directory)
         await self._look()

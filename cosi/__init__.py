@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from cosi.controller._transforms import transform
     from cosi.controller._wakeup import Cause, Reason
     from cosi.errors import Conflict, CosiError, NotFound, OwnerConflict
-    from cosi.resource._envelope import Kind, KindLike, Pointer, Resource
+    from cosi.resource._envelope import Kind, KindLike, Resource
     from cosi.resource._frozen import FrozenMap
-    from cosi.resource._metadata import Metadata, Phase, Version, format_version
+    from cosi.resource._metadata import Metadata, Version, format_version
     from cosi.resource._payload import AnySpec, Spec, Value
+    from cosi.resource._phase import Phase
+    from cosi.resource._pointer import Pointer
     from cosi.runtime._failure import Failure
     from cosi.runtime._graph import Edge, EdgeType, Graph
     from cosi.runtime._rate_limit import RateLimit
@@ -118,10 +120,12 @@ _HOMES: Final = {
     "cosi.controller._transforms": "transform",
     "cosi.controller._wakeup": "Cause Reason",
     "cosi.errors": "Conflict CosiError NotFound OwnerConflict",
-    "cosi.resource._envelope": "Kind KindLike Pointer Resource",
+    "cosi.resource._envelope": "Kind KindLike Resource",
     "cosi.resource._frozen": "FrozenMap",
-    "cosi.resource._metadata": "Metadata Phase Version format_version",
+    "cosi.resource._metadata": "Metadata Version format_version",
     "cosi.resource._payload": "AnySpec Spec Value",
+    "cosi.resource._phase": "Phase",
+    "cosi.resource._pointer": "Pointer",
     "cosi.runtime._failure": "Failure",
     "cosi.runtime._graph": "Edge EdgeType Graph",
     "cosi.runtime._rate_limit": "RateLimit",

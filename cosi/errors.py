@@ -28,10 +28,7 @@ type filter crashes on a version conflict); here it is one tree and the pointer 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from cosi.resource._envelope import Pointer
+from cosi.resource._pointer import Pointer
 
 
 class CosiError(Exception):

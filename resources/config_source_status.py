@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cosi import Spec
-from resources.service_file_status import Problem
+from resources.problem import (
+    Problem,
+)
 
 
 class ConfigSourceStatus(

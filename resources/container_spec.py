@@ -10,7 +10,7 @@ from cosi import Spec, Value
 from resources.extension_service import Mount, Restart, Security
 
 
-class ConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
+class MountedConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
     """One file of the service's config, as the container sees it."""
 
     mount_path: str
@@ -61,7 +61,7 @@ class ContainerSpec(
     environment_file: str = ""
     """A file on the host, read at every start; "" if there is none."""
     mounts: tuple[Mount, ...] = ()
-    config_files: tuple[ConfigFile, ...] = ()
+    config_files: tuple[MountedConfigFile, ...] = ()
     """Bind-mounted read-only after all ``mounts``."""
     security: Security = Security()
     restart: Restart = Restart.ALWAYS
@@ -99,3 +99,29 @@ class ContainerSpec(
 
 _NOT_OF_THE_CONTAINER: Final = frozenset({"config_version", "needs_config", "depends_digest"})
 """Fields that say when a container may run, and not what it is."""
+
+
+_TMPFS: Final = ("nosuid", "strictatime", "mode=755", "size=65536k")
+_DEFAULTS: Final = (
+    # destination, type, source, options
+    ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
+    ("/dev", "tmpfs", "tmpfs", _TMPFS),
+    (
+        "/dev/pts",
+        "devpts",
+        "devpts",
+        ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+    ),
+    ("/dev/shm", "tmpfs", "shm", ("nosuid", "noexec", "nodev", "mode=1777", "size=65536k")),  # noqa: S108 the container's
+    ("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
+    ("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", "ro")),
+    ("/run", "tmpfs", "tmpfs", _TMPFS),
+    ("/etc/hosts", "bind", "/etc/hosts", ("rbind", "ro")),
+    ("/etc/resolv.conf", "bind", "/etc/resolv.conf", ("rbind", "ro")),
+)
+
+DEFAULT_MOUNTS: Final = tuple(
+    Mount(destination=destination, type=type, source=source, options=options)
+    for destination, type, source, options in _DEFAULTS
+)
+"""What is mounted in every container, before its own mounts."""

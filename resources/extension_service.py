@@ -14,19 +14,18 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
+from typing import Annotated, Final, Self, TypeVar, cast
 
 from pydantic import Field, model_validator
 
 from cosi import Spec, Value
-from resources.go_text import quote, several
+from resources.go_format import (
+    quote,
+    several,
+)
+from resources.problem import Location, Mistake
 
 SERVICE_PREFIX: Final = "ext-"
-
-Location: TypeAlias = tuple[str | int, ...]
-"""Where in a payload: field names and list indexes, ``("depends", 2, "path")``."""
-
-Mistake: TypeAlias = tuple[Location, str]
 
 _NAME = re.compile(r"[-_a-z0-9]+")
 # containerd 2.3, identifiers: what a container may be called, whoever runs it.

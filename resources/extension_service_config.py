@@ -12,7 +12,9 @@ from typing import Final, Self
 from pydantic import model_validator
 
 from cosi import FrozenMap, Spec, Value
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 _LONGEST: Final = 255
 """Bytes of a file name (Linux: ``NAME_MAX``)."""

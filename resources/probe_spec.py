@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -58,3 +59,17 @@ class ProbeSpec(
         if self.interval <= timedelta():
             raise ValueError("the interval of a probe must be positive")
         return self
+
+
+def split_endpoint(endpoint: str) -> tuple[str, int]:
+    """``host:port``, ``[v6]:port``; raises ``ValueError``."""
+    parts = urlsplit(f"//{endpoint}")
+    if not parts.hostname or parts.port is None or parts.netloc != endpoint or "@" in endpoint:
+        raise ValueError(f"address {endpoint}: not host:port")
+    return parts.hostname, parts.port
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc.aio import EOF, AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
-from controllers.commands.event_following import Happened, Show, Tail
+from controllers.commands.event_following import EventLine, Show, Tail
 from controllers.commands.event_text import event_row
 from controllers.commands.service_text import ShownEvent, ShownService
 from controllers.commands.version_text import Version
@@ -96,9 +96,9 @@ class Machine:
         )
         await self._stream(f"{MACHINE}Events", request, lambda data: show(self._event(data)))
 
-    def _event(self, data: bytes) -> Happened:
+    def _event(self, data: bytes) -> EventLine:
         event = machine_pb2.Event.FromString(data)
-        return Happened(event.id, event_row(self._node_of(event), event))
+        return EventLine(event.id, event_row(self._node_of(event), event))
 
     # -- the machine itself -----------------------------------------------------------------------
 

@@ -29,17 +29,17 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventLine:
     """One event; ``row`` is ``None`` if there is nothing to show, as for the greeting."""
 
     id: str
     row: tuple[str, ...] | None
 
 
-Show = Callable[[Happened], None]
+Show = Callable[[EventLine], None]
 
 
-class Events(Protocol):
+class EventSource(Protocol):
     """Where events are read: :class:`controllers.commands.client.Machine`."""
 
     async def events(self, show: Show, tail: Tail) -> None:
@@ -50,11 +50,11 @@ class Events(Protocol):
         ...
 
 
-async def past(machine: Events, tail: Tail, show: Show, quiet_seconds: float) -> None:
+async def past(machine: EventSource, tail: Tail, show: Show, quiet_seconds: float) -> None:
     """Show the past: until nothing has come for so long, for nobody says where it ends."""
     with anyio.move_on_after(ANSWER_SECONDS) as waiting:
 
-        def seen(event: Happened) -> None:
+        def seen(event: EventLine) -> None:
             waiting.deadline = anyio.current_time() + quiet_seconds
             show(event)
 
@@ -64,7 +64,7 @@ async def past(machine: Events, tail: Tail, show: Show, quiet_seconds: float) ->
 class EventFollowing:
     """All events from now on, or from some past one on; none twice."""
 
-    def __init__(self, machine: Events, show: Show) -> None:
+    def __init__(self, machine: EventSource, show: Show) -> None:
         self._machine = machine
         self._show = show
         self._patience = Patience("events")
@@ -89,7 +89,7 @@ class EventFollowing:
                 wanted = Tail(count=-1, actor=tail.actor)
             await self._patience.wait(failure)
 
-    def _seen(self, event: Happened) -> None:
+    def _seen(self, event: EventLine) -> None:
         self._patience.answered()
         self._last = event.id or self._last
         self._show(event)

@@ -10,7 +10,7 @@ import click
 from cosi.cli.connection import Connection, Server, ask_each, connects, follow
 
 if TYPE_CHECKING:
-    from controllers.commands.event_following import Happened, Tail
+    from controllers.commands.event_following import EventLine, Tail
 
 QUIET_SECONDS: Final = 0.5
 """Without --follow: the past is over when nothing has come for so long."""
@@ -70,7 +70,7 @@ def events(
         ask_each(server, lambda connection: _past(connection, wanted), _show)
 
 
-async def _follow(connection: Connection, wanted: Tail, show: Callable[[Happened], None]) -> None:
+async def _follow(connection: Connection, wanted: Tail, show: Callable[[EventLine], None]) -> None:
     from controllers.commands.client import Machine
     from controllers.commands.event_following import EventFollowing
 
@@ -91,7 +91,7 @@ async def _past(connection: Connection, wanted: Tail) -> list[tuple[str, ...]]:
 
     rows: list[tuple[str, ...]] = []
 
-    def keep(event: Happened) -> None:
+    def keep(event: EventLine) -> None:
         if event.row is not None:
             rows.append(event.row)
 
@@ -99,7 +99,7 @@ async def _past(connection: Connection, wanted: Tail) -> list[tuple[str, ...]]:
     return rows
 
 
-def printer() -> Callable[[Happened], None]:
+def printer() -> Callable[[EventLine], None]:
     """One line for each event, at once (talosctl takes two: differences: Talos 19).
 
     The header comes with the first, as talosctl's: only then it is known how wide the columns are.
@@ -110,7 +110,7 @@ def printer() -> Callable[[Happened], None]:
     table = GrowingTable(HEADER)
     begun = False
 
-    def show(event: Happened) -> None:
+    def show(event: EventLine) -> None:
         nonlocal begun
         if event.row is not None:
             click.echo(table.line(event.row) if begun else table.begin([event.row]))

@@ -15,7 +15,7 @@ MEMORY: Final = 4096
 Take = Callable[[bytes], None]
 
 
-class Logs(Protocol):
+class LogSource(Protocol):
     """Where logs are read: :class:`controllers.commands.client.Machine`."""
 
     async def log_ids(self) -> list[str]:
@@ -38,7 +38,7 @@ class LogFollowing:
     does not, being a new one, then all that it has is new.
     """
 
-    def __init__(self, machine: Logs, id: str, take: Take) -> None:
+    def __init__(self, machine: LogSource, id: str, take: Take) -> None:
         self._machine = machine
         self._id = id
         self._take = take

@@ -9,7 +9,7 @@ LONGEST: Final = 64 * 1024
 """A line is held back until it is complete, but not for more bytes than these."""
 
 
-class Lines:
+class LogLines:
     """Gives ``write`` complete lines; ``end`` completes the last one."""
 
     def __init__(self, prefix: str, write: Callable[[bytes], object]) -> None:

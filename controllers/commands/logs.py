@@ -10,7 +10,7 @@ from controllers.commands.suggestions import log_ids
 from cosi.cli.connection import Connection, Server, ask_each, connects, follow
 
 if TYPE_CHECKING:
-    from controllers.commands.log_lines import Lines
+    from controllers.commands.log_lines import LogLines
 
 
 @click.command(
@@ -51,7 +51,7 @@ async def _follow(connection: Connection, id: str, tail: int) -> None:
         lines.end()
 
 
-def _lines(connection: Connection) -> Lines:
-    from controllers.commands.log_lines import Lines
+def _lines(connection: Connection) -> LogLines:
+    from controllers.commands.log_lines import LogLines
 
-    return Lines(f"{connection.node}: ", lambda data: click.echo(data, nl=False))
+    return LogLines(f"{connection.node}: ", lambda data: click.echo(data, nl=False))

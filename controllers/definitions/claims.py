@@ -13,8 +13,16 @@ from dataclasses import dataclass
 
 from controllers.definitions.service import Fault, Reading
 from resources.extension_service import ExtensionServiceSpec
-from resources.go_text import quote
-from resources.service_file_status import Problem, ServiceFileStatus, Severity
+from resources.go_format import (
+    quote,
+)
+from resources.problem import (
+    Problem,
+    Severity,
+)
+from resources.service_file_status import (
+    ServiceFileStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,13 @@ from controllers.definitions.yaml_tree import warning_at
 from controllers.lifecycle.dependency_graph import DependencyGraph
 from controllers.lifecycle.service_names import ServiceNames, around, core, to_be_registered
 from resources.extension_service import ExtensionServiceSpec
-from resources.go_text import quote
-from resources.service_file_status import Problem, Severity
+from resources.go_format import (
+    quote,
+)
+from resources.problem import (
+    Problem,
+    Severity,
+)
 
 TALOS_SERVICES: Final = frozenset(
     {

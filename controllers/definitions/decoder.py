@@ -24,9 +24,9 @@ from controllers.definitions.schema import (
     MapOf,
     Number,
     Parsed,
-    Record,
+    RecordSchema,
     Shape,
-    Text,
+    TextSchema,
     record,
 )
 from controllers.definitions.yaml_tree import (
@@ -39,8 +39,12 @@ from controllers.definitions.yaml_tree import (
     warning_at,
 )
 from cosi import FrozenMap, Value
-from resources.extension_service import Location, Mistake
-from resources.service_file_status import Problem, Severity
+from resources.problem import (
+    Location,
+    Mistake,
+    Problem,
+    Severity,
+)
 
 MAX_STEPS: Final = 50_000
 """How many values one document may spell, aliases written out."""
@@ -100,7 +104,7 @@ def decode(node: Node, payload: type[V], *, strict: bool = False) -> Decoded[V]:
 @dataclass(slots=True)
 class _Decoder:
     strict: bool
-    root: Record = field(default_factory=lambda: record(Value))
+    root: RecordSchema = field(default_factory=lambda: record(Value))
     steps: int = 0
     problems: dict[Problem, None] = field(default_factory=dict[Problem, None])  # an ordered set
     unsaid: list[Severity] = field(default_factory=list[Severity])
@@ -131,18 +135,18 @@ class _Decoder:
         if node.tag == "!!null":
             return NOTHING
         match shape, node:
-            case Record(), Mapping():
+            case RecordSchema(), Mapping():
                 return self._record(node, shape, where)
             case ListOf(), Sequence():
                 return self._list(node, shape, where)
             case MapOf(), Mapping():
                 return self._map(node, shape, where)
-            case (Record() | ListOf() | MapOf(), _) | (_, Sequence() | Mapping()):
+            case (RecordSchema() | ListOf() | MapOf(), _) | (_, Sequence() | Mapping()):
                 return self._wrong_type(node, shape, where)
             case _, Scalar():
                 return self._scalar(node, shape, where)
 
-    def _record(self, node: Mapping, shape: Record, where: Location) -> Any:
+    def _record(self, node: Mapping, shape: RecordSchema, where: Location) -> Any:
         values: dict[str, Any] = {}
         for key, key_node, value_node in self._pairs(node, where):
             known = shape.keys.get(key)
@@ -160,7 +164,7 @@ class _Decoder:
         merged: list[Node] = []
         for key, value in node.pairs:
             if not isinstance(key, Scalar):
-                self._wrong_type(key, Text(), where)
+                self._wrong_type(key, TextSchema(), where)
             elif key.tag == "!!merge":
                 merged.append(value)
             elif key.text in seen:
@@ -206,7 +210,7 @@ class _Decoder:
 
     def _scalar(self, node: Scalar, shape: Shape, where: Location) -> Any:
         match shape:
-            case Text() if (text := _text(node)) is not None:
+            case TextSchema() if (text := _text(node)) is not None:
                 return text
             case Flag() if (flag := _flag(node)) is not None:
                 return flag
@@ -246,7 +250,7 @@ class _Decoder:
         text = f"{printable(node.text)} does not belong to {shape.title} values"
         return self._error(node, where, text, word_hint(node.text, shape))
 
-    def _unknown(self, key: str, node: Scalar, here: Record) -> None:
+    def _unknown(self, key: str, node: Scalar, here: RecordSchema) -> None:
         hint = key_hint(key, here, self.root) if len(self.problems) < MAX_PROBLEMS else ""
         text = f'unknown key "{printable(key)}"'
         if self.strict:
@@ -311,7 +315,7 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
 
 
-def _construct(shape: Record, values: dict[str, Any]) -> Value:
+def _construct(shape: RecordSchema, values: dict[str, Any]) -> Value:
     blanks = {field.attribute: field.blank for field in shape.keys.values()}
     return shape.payload.model_construct(**(blanks | values))
 

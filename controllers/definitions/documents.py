@@ -23,7 +23,9 @@ from controllers.definitions.yaml_tree import (
     error_at,
 )
 from cosi import Value
-from resources.service_file_status import Problem
+from resources.problem import (
+    Problem,
+)
 
 MAIN: Final = ""
 """The kind of the main document, which says none."""

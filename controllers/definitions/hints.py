@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from controllers.definitions.meanings import meant_keys, meant_word
-from controllers.definitions.schema import Choice, ListOf, MapOf, Record, Shape
-from resources.go_text import quote
+from controllers.definitions.schema import Choice, ListOf, MapOf, RecordSchema, Shape
+from resources.go_format import (
+    quote,
+)
 
 _SURE = 0.8
 """How alike a key of another level must be to be suggested; near ones are too many there."""
@@ -46,7 +48,7 @@ def word_hint(word: str, choice: Choice) -> str:
     return listed + suggestion(word, choice.words, [known.value for known in choice.words.values()])
 
 
-def key_hint(key: str, here: Record, root: Record) -> str:
+def key_hint(key: str, here: RecordSchema, root: RecordSchema) -> str:
     """What an unknown key was meant for: another spelling, another level, or another word."""
     folded = key.casefold()
     if known := next((known for known in here.keys if known.casefold() == folded), None):
@@ -61,7 +63,7 @@ def key_hint(key: str, here: Record, root: Record) -> str:
     return suggestion(key, here.keys) or _near_elsewhere(folded, here, root)
 
 
-def _near_elsewhere(folded: str, here: Record, root: Record) -> str:
+def _near_elsewhere(folded: str, here: RecordSchema, root: RecordSchema) -> str:
     known = {key.casefold(): key for _, level in _levels(root) for key in level.keys}
     for near in difflib.get_close_matches(folded, known, n=1, cutoff=_SURE):
         if level := _level(known[near], here, root):
@@ -69,7 +71,7 @@ def _near_elsewhere(folded: str, here: Record, root: Record) -> str:
     return ""
 
 
-def _level(key: str, here: Record, root: Record) -> str:
+def _level(key: str, here: RecordSchema, root: RecordSchema) -> str:
     """The other level that knows ``key``, in words, the outermost first; empty if none does."""
     found = (path for path, level in _levels(root) if level is not here and key in level.keys)
     path = next(found, None)
@@ -80,15 +82,15 @@ def _level(key: str, here: Record, root: Record) -> str:
     return f"in an item of {path[:-2]}" if path.endswith("[]") else f"under {path}"
 
 
-def _levels(root: Record) -> Iterator[tuple[str, Record]]:
+def _levels(root: RecordSchema) -> Iterator[tuple[str, RecordSchema]]:
     """Every record of a document with its path, outermost first; lists end in ``[]``."""
-    open_: list[tuple[str, Record]] = [("", root)]
+    open_: list[tuple[str, RecordSchema]] = [("", root)]
     while open_:
         path, level = open_.pop(0)
         yield path, level
         for key, field in level.keys.items():
             below, inner = _inner(f"{path}.{key}" if path else key, field.shape)
-            if isinstance(inner, Record):
+            if isinstance(inner, RecordSchema):
                 open_.append((below, inner))
 
 

@@ -12,7 +12,9 @@ from typing import Final
 from controllers.definitions.schema import record
 from controllers.definitions.yaml_tree import Mapping, Node, Scalar, UnreadableYAML, documents
 from resources.extension_service import ExtensionServiceSpec
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 API_VERSION: Final = "v1alpha1"
 HEADER: Final = ("apiVersion", "kind")

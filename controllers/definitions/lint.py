@@ -7,8 +7,16 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from controllers.definitions.hints import expects_expansion, unexpanded
-from resources.extension_service import Container, ExtensionServiceSpec, Mistake
-from resources.go_text import quote
+from resources.extension_service import (
+    Container,
+    ExtensionServiceSpec,
+)
+from resources.go_format import (
+    quote,
+)
+from resources.problem import (
+    Mistake,
+)
 
 _SHELLS: Final = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "rc"})
 

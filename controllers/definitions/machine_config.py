@@ -18,9 +18,13 @@ from controllers.definitions.kinds import MACHINE_CONFIG_KEYS, keys
 from controllers.definitions.yaml_tree import Mapping as MappingNode
 from controllers.definitions.yaml_tree import Node, Scalar, UnreadableYAML, warning_at
 from cosi import FrozenMap, Value
-from resources.extension_service import Mistake
-from resources.go_text import quote
-from resources.service_file_status import Problem
+from resources.go_format import (
+    quote,
+)
+from resources.problem import (
+    Mistake,
+    Problem,
+)
 
 ENVIRONMENT_KIND: Final = "EnvironmentConfig"
 MACHINE_ENV: Final = "machine.env"

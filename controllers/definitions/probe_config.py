@@ -13,13 +13,22 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from controllers.definitions.documents import Document
-from controllers.host.probing import split_endpoint, without_credentials
 from cosi import Value
 from resources.duration import Duration
-from resources.extension_service import Mistake
-from resources.go_text import quote
-from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
-from resources.service_file_status import Problem
+from resources.go_format import (
+    quote,
+)
+from resources.probe_spec import (
+    HTTPProbe,
+    ProbeSpec,
+    TCPProbe,
+    split_endpoint,
+    without_credentials,
+)
+from resources.problem import (
+    Mistake,
+    Problem,
+)
 
 
 class ProbeDocument(Value):

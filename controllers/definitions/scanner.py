@@ -11,11 +11,22 @@ from typing import Final
 from controllers.definitions.bounded_read import Stamp, failure, read_bounded, stamp
 from controllers.definitions.decoder import in_order
 from controllers.definitions.service import Reading, read_service, unreadable
-from controllers.oci.entrypoint import container_view, look_for, without_dots
-from controllers.oci.inside import Missing
+from controllers.files.entrypoint import (
+    container_view,
+    look_for,
+    without_dots,
+)
+from controllers.files.inside import (
+    Missing,
+)
 from resources.extension_service import ExtensionServiceSpec
-from resources.go_text import quote
-from resources.service_file_status import Problem, Severity
+from resources.go_format import (
+    quote,
+)
+from resources.problem import (
+    Problem,
+    Severity,
+)
 
 SUFFIX: Final = ".yaml"
 

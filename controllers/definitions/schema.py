@@ -42,7 +42,7 @@ _GO_NAMES: Final[dict[type, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextSchema:
     """Any scalar but a date, as it is spelt."""
 
     name: str = "string"
@@ -102,11 +102,11 @@ class MapOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordSchema:
     """A mapping with known keys; ``keys`` are those of the document."""
 
     payload: type[Value]
-    keys: dict[str, Field]
+    keys: dict[str, FieldSchema]
     name: str
 
 
@@ -118,11 +118,11 @@ class Parsed:
     name: str
 
 
-Shape: TypeAlias = Text | Flag | Number | Choice | ListOf | MapOf | Record | Parsed
+Shape: TypeAlias = TextSchema | Flag | Number | Choice | ListOf | MapOf | RecordSchema | Parsed
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldSchema:
     """One field of a record; ``blank`` is its value where the document says nothing."""
 
     attribute: str
@@ -131,13 +131,13 @@ class Field:
 
 
 @cache  # as many as there are payload classes
-def record(payload: type[Value]) -> Record:
+def record(payload: type[Value]) -> RecordSchema:
     """The shape of a payload class; raises ``TypeError`` if it holds what no document can say."""
     keys = {
-        info.alias or attribute: Field(attribute, shape := _shape(info), _blank(info, shape))
+        info.alias or attribute: FieldSchema(attribute, shape := _shape(info), _blank(info, shape))
         for attribute, info in payload.model_fields.items()
     }
-    return Record(payload, keys, _go_name(payload))
+    return RecordSchema(payload, keys, _go_name(payload))
 
 
 def _shape(info: FieldInfo) -> Shape:
@@ -167,7 +167,7 @@ def _of(annotation: Any) -> Shape:
 
 def _of_class(plain: type[Any]) -> Shape:
     if plain is str:
-        return Text()
+        return TextSchema()
     if plain is bool:
         return Flag()
     if issubclass(plain, StrEnum):
@@ -182,9 +182,9 @@ def _blank(info: FieldInfo, shape: Shape) -> Any:
     if not info.is_required():
         return info.get_default(call_default_factory=True)
     match shape:
-        case Text():
+        case TextSchema():
             return ""
-        case Record(payload, keys):
+        case RecordSchema(payload, keys):
             return payload.model_construct(**{f.attribute: f.blank for f in keys.values()})
         case ListOf():
             return ()

@@ -22,8 +22,13 @@ from controllers.definitions.yaml_tree import (
     warning_at,
 )
 from resources.extension_service import ExtensionServiceSpec, name_mistakes
-from resources.go_text import several
-from resources.service_file_status import Problem, Severity
+from resources.go_format import (
+    several,
+)
+from resources.problem import (
+    Problem,
+    Severity,
+)
 
 _PREFIX: Final = "error unmarshalling extension service config: "
 

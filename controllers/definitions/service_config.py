@@ -14,11 +14,19 @@ from controllers.definitions.machine_config import ENVIRONMENT_KIND, Variables, 
 from controllers.definitions.probe_config import PROBE_KINDS, take_probe
 from controllers.definitions.yaml_tree import Node, warning_at
 from cosi import Value
-from resources.extension_service import Mistake, name_mistakes
+from resources.extension_service import (
+    name_mistakes,
+)
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig, stays_inside
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 from resources.probe_spec import ProbeSpec
-from resources.service_file_status import Problem, Severity
+from resources.problem import (
+    Mistake,
+    Problem,
+    Severity,
+)
 
 KIND: Final = "ExtensionServiceConfig"
 _OURS: Final = (KIND, ENVIRONMENT_KIND, *PROBE_KINDS)

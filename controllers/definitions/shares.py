@@ -14,11 +14,13 @@ from controllers.definitions.service_config import KIND, ConfigReading
 from controllers.definitions.yaml_tree import Node, error_at
 from resources.extension_service_config import ExtensionServiceConfig
 from resources.probe_spec import ProbeSpec
-from resources.service_file_status import Problem
+from resources.problem import (
+    Problem,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class FileShare:
     """What counts of one file, and the errors about the rest."""
 
     configs: Mapping[str, ExtensionServiceConfig]
@@ -31,16 +33,16 @@ class Share:
         return frozenset(reading.configs) - self.configs.keys()
 
 
-def shares(readings: Mapping[str, ConfigReading]) -> dict[str, Share]:
+def shares(readings: Mapping[str, ConfigReading]) -> dict[str, FileShare]:
     """Share out what the files say; of one target's probes, the first counts in silence."""
     taken: dict[str, str] = {}
     probes: dict[str, str] = {}
-    found: dict[str, Share] = {}
+    found: dict[str, FileShare] = {}
     for file, reading in readings.items():
         said = list(_said(reading))
         for document, _ in said:
             taken.setdefault(document, file)
-        found[file] = Share(
+        found[file] = FileShare(
             {k: v for k, v in reading.configs.items() if taken[_of_service(k)] == file},
             {k: v for k, v in reading.probes.items() if probes.setdefault(k, file) == file},
             {k: v for k, v in reading.environment.items() if taken[k] == file},

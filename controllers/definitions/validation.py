@@ -13,7 +13,10 @@ from controllers.definitions.kinds import is_configuration
 from controllers.definitions.scanner import definition_names
 from controllers.definitions.service import Reading, read_service, unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
-from resources.service_file_status import Problem, Severity
+from resources.problem import (
+    Problem,
+    Severity,
+)
 
 
 @dataclass(frozen=True, slots=True)

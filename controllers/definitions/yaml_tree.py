@@ -19,7 +19,10 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from resources.service_file_status import Problem, Severity
+from resources.problem import (
+    Problem,
+    Severity,
+)
 
 MAX_BYTES: Final = 1 << 20
 MAX_NODES: Final = 20_000

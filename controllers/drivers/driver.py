@@ -30,6 +30,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from controllers.lifecycle.stages import Exited
 from cosi import CosiError
 from resources.container_spec import ContainerSpec
 
@@ -60,18 +61,6 @@ class StopError(DriverError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a run ended."""
-
-    code: int | None
-    """128 + n after death by signal n; ``None`` if the container is gone and nobody knows how."""
-    last_log: str = ""
-    """The end of its output, at most 512 bytes of it, unquoted."""
-    reason: str = ""
-    """What kept its program from being executed, if that is known."""
-
-
 class Preparation(Protocol):
     """What a driver has prepared for one service; drivers keep more in it than is seen here."""
 
@@ -99,7 +88,7 @@ class Task(Protocol):
         """What had to be left out (capabilities, the OOM score); one event for each."""
         ...
 
-    async def wait(self) -> Exit:
+    async def wait(self) -> Exited:
         """Wait for the end of the main process. May be cancelled and called again, and returns
         the same at once when it is over. Never raises :class:`DriverError`: a connection that is
         lost is not an exit, and is mended by the driver (differences: race talos@9a521f6).

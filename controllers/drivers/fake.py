@@ -28,12 +28,14 @@ import anyio
 from controllers.drivers.driver import (
     Adopted,
     DriverError,
-    Exit,
     Preparation,
     PreparationError,
     RunnerError,
     StartError,
     StopError,
+)
+from controllers.lifecycle.stages import (
+    Exited,
 )
 from cosi import idle
 from resources.container_spec import ContainerSpec
@@ -82,18 +84,18 @@ class FakeTask:
         self.pid = pid
         self.run = run
         self.notes = run.notes
-        self.ended: Exit | None = None
+        self.ended: Exited | None = None
         self._end = anyio.Event()
-        self._dying = Exit(run.code, run.last_log)  # what it ends with at its deadline
+        self._dying = Exited(run.code, run.last_log)  # what it ends with at its deadline
         self._deadline = None if run.after is None else anyio.current_time() + run.after
 
-    def end(self, exit: Exit) -> None:
+    def end(self, exit: Exited) -> None:
         """Let the run be over, unless it is."""
         if self.ended is None:
             self.ended = exit
             self._end.set()
 
-    async def wait(self) -> Exit:
+    async def wait(self) -> Exited:
         """See :class:`~controllers.drivers.driver.Task`; over at its deadline, if it has one."""
         if self.ended is None and self._deadline is not None:
             with anyio.move_on_at(self._deadline):
@@ -107,14 +109,14 @@ class FakeTask:
         """See :class:`~controllers.drivers.driver.Task`; it ends as the script says."""
         await self._driver.step("signal", self.preparation.id, signal.Signals(number).name)
         if number == signal.SIGKILL or (not self.run.stubborn and not self.run.lingers):
-            self.end(Exit(128 + number))
+            self.end(Exited(128 + number))
         elif not self.run.stubborn:
             self._deadline = anyio.current_time() + self.run.lingers
-            self._dying = Exit(128 + number)
+            self._dying = Exited(128 + number)
 
     async def clean_up(self) -> None:
         """See :class:`~controllers.drivers.driver.Task`; a run that is not over is killed."""
-        self.end(Exit(128 + signal.SIGKILL))
+        self.end(Exited(128 + signal.SIGKILL))
         self._driver.forget(self)
         await self._driver.step("clean_up", self.preparation.id)
 
@@ -165,7 +167,7 @@ class FakeDriver:
 
     def exit(self, id: str, code: int | None = 0, last_log: str = "") -> None:
         """Let the running container of a service end now."""
-        self.tasks[id].end(Exit(code, last_log))
+        self.tasks[id].end(Exited(code, last_log))
 
     @property
     def running(self) -> dict[str, int]:

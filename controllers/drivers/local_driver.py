@@ -11,7 +11,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
@@ -26,25 +26,37 @@ from controllers.drivers.driver import (
     RunnerError,
     StopError,
 )
-from controllers.drivers.run_directory import RunDirectory, RunState, run_directories
-from controllers.drivers.task import Means, RunningTask
-from controllers.oci.entrypoint import look_for, without_dots
+from controllers.drivers.task import RunningTask, RunOps
+from controllers.files.entrypoint import (
+    look_for,
+    without_dots,
+)
+from controllers.files.inside import (
+    ContainerView,
+    Missing,
+)
 from controllers.oci.environment import process_environment
 from controllers.oci.environment_file import EnvironmentFileError, parse_environment_file
-from controllers.oci.go_errors import os_error_text
-from controllers.oci.inside import Missing, View
 from controllers.output.console import Console, Show
 from controllers.output.descriptor_store import DescriptorStore
-from controllers.output.logs import Logs
-from controllers.output.output import Output
+from controllers.output.logs import ServiceLogs
+from controllers.output.output import ServiceOutput
 from controllers.paths import Paths
-from controllers.processes.instance_lock import only_one
+from controllers.processes.instance_lock import LockError, instance_lock
 from controllers.processes.processes import Process
 from controllers.processes.reaper import Reaper
-from controllers.processes.session import NO_SESSION, kill_members
+from controllers.processes.run_directory import (
+    RunDirectory,
+    RunState,
+    run_directories,
+)
+from controllers.processes.session import NO_SESSION, ProcessesRemain, kill_session
 from cosi.errors import Unsupported
 from resources.container_spec import ContainerSpec
-from resources.go_text import quote
+from resources.go_format import (
+    os_error_text,
+    quote,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,7 +98,7 @@ class LocalDriver(ABC):
     ) -> None:
         """`console` shows the output of `logToConsole`; `environment` is the machine's."""
         self.paths = paths
-        self.logs = Logs(paths, _log.warning)
+        self.logs = ServiceLogs(paths, _log.warning)
         self._environment = environment
         self._console = Console(console)
         self._threads: ThreadPoolExecutor | None = None
@@ -125,8 +137,7 @@ class LocalDriver(ABC):
         """
         # Ours alone, as long as we are open: a start that had to make a thread would wait for it.
         threads = ThreadPoolExecutor(_THREADS, "cosi-containers")
-        alone = only_one(self.paths.run, self.paths.beneath)
-        with alone, self.reaper.working(), threads as self._threads:
+        with self._alone(), self.reaper.working(), threads as self._threads:
             async with self.logs.reading(), self._console:
                 try:
                     yield
@@ -135,6 +146,15 @@ class LocalDriver(ABC):
                         task.abandon()
                     self._tasks.clear()
         self._tidy_up()
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        with ExitStack() as held:
+            try:
+                held.enter_context(instance_lock(self.paths.run, self.paths.beneath))
+            except LockError as error:
+                raise DriverError(str(error)) from error
+            yield
 
     async def adopt(self) -> Mapping[str, Adopted]:
         """See :class:`~controllers.drivers.driver.Driver`; what nobody needs is released."""
@@ -189,16 +209,16 @@ class LocalDriver(ABC):
         """Where the container of a service has its files, whether it is there or not."""
         return RunDirectory(self.paths.container(id), self.paths.beneath)
 
-    def output(self, directory: RunDirectory) -> Output:
+    def output(self, directory: RunDirectory) -> ServiceOutput:
         """Where what will be written there goes."""
-        return Output(directory, self.logs, self._store)
+        return ServiceOutput(directory, self.logs, self._store)
 
-    def resumed_output(self, directory: RunDirectory, pid: int) -> Output | None:
+    def resumed_output(self, directory: RunDirectory, pid: int) -> ServiceOutput | None:
         """Where what is written there goes, by ``pid`` or others; ``None`` if nothing is left."""
         fifo = directory.reopen_fifo(pid)
         if fifo is None:
             return None
-        return Output(directory, self.logs, self._store, resumed=fifo)
+        return ServiceOutput(directory, self.logs, self._store, resumed=fifo)
 
     def own(self, preparation: Preparation) -> LocalPreparation:
         """The preparation as this driver made it."""
@@ -207,14 +227,18 @@ class LocalDriver(ABC):
         return preparation
 
     def run(
-        self, preparation: LocalPreparation, process: Process | None, pid: int, output: Output
+        self,
+        preparation: LocalPreparation,
+        process: Process | None,
+        pid: int,
+        output: ServiceOutput,
     ) -> RunningTask:
         """Begin to look after a process that is there."""
         id, container = preparation.id, preparation.container
         self.reaper.sessions.add(pid)
         shown = self.debug or container.log_to_console
         output.begin(self._console if shown else None)
-        task = RunningTask(pid, process, output, self._means(preparation, pid), *preparation.notes)
+        task = RunningTask(pid, process, output, self._ops(preparation, pid), *preparation.notes)
         self._tasks[id] = task
         return task
 
@@ -245,7 +269,7 @@ class LocalDriver(ABC):
         base = (*self._environment, *container.machine_environment)
         return tuple(process_environment(base, variables, container.environment))
 
-    def entrypoint(self, container: ContainerSpec, view: View) -> Path | None:
+    def entrypoint(self, container: ContainerSpec, view: ContainerView) -> Path | None:
         """Where the host has it, if that is known; `view` is what the container will see.
 
         Raises:
@@ -263,7 +287,7 @@ class LocalDriver(ABC):
         """Do it, in a thread."""
 
     @abstractmethod
-    def _means(self, preparation: LocalPreparation, pid: int) -> Means: ...
+    def _ops(self, preparation: LocalPreparation, pid: int) -> RunOps: ...
 
     @abstractmethod
     async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
@@ -344,7 +368,8 @@ class LocalDriver(ABC):
                 process.signal(signal.SIGKILL)
                 await process.wait()
                 process.close()
-            await kill_members(NO_SESSION, directory.fifo)
+            with failing_as(StopError):
+                await kill_session(NO_SESSION, directory.fifo)
             if output:
                 await output.close()
         finally:
@@ -391,8 +416,10 @@ async def whole(work: Awaitable[R]) -> R:
 
 @contextmanager
 def failing_as(kind: type[DriverError], doing: str = "") -> Generator[None]:
-    """Errors of the operating system, as errors of a driver."""
+    """Errors of the operating system, and of its processes, as errors of a driver."""
     try:
         yield
     except OSError as error:
         raise kind(doing + os_error_text(error)) from error
+    except ProcessesRemain as error:
+        raise kind(doing + str(error)) from error

@@ -28,24 +28,33 @@ from controllers.drivers.local_driver import (
     whole,
     with_reason,
 )
-from controllers.drivers.run_directory import RunDirectory, RunState
-from controllers.drivers.task import Means, RunningTask
+from controllers.drivers.task import RunningTask, RunOps
+from controllers.files.entrypoint import (
+    container_view,
+)
+from controllers.files.inside import (
+    Mounted,
+)
 from controllers.oci.cgroups import Cgroups
-from controllers.oci.entrypoint import container_view
 from controllers.oci.executable import IN_ROOTFS, obstacle
-from controllers.oci.go_errors import os_error_text
 from controllers.oci.host_facts import read_host_facts
-from controllers.oci.inside import Mounted
 from controllers.oci.mount_sources import MountSourceError, make_missing_sources
 from controllers.oci.overlay import Overlay, mounted_overlays, mounted_times
 from controllers.oci.runtime import OCIRuntime, RuntimeFailure
 from controllers.oci.spec import Bundle, cgroup_path, notes, oci_spec
 from controllers.output.console import Show
-from controllers.output.output import Output
+from controllers.output.output import ServiceOutput
 from controllers.paths import Paths
 from controllers.processes.processes import Process
+from controllers.processes.run_directory import (
+    RunDirectory,
+    RunState,
+)
 from resources.container_spec import ContainerSpec
-from resources.go_text import quote
+from resources.go_format import (
+    os_error_text,
+    quote,
+)
 
 _log: Final = logging.getLogger("cosi.containers")
 
@@ -168,7 +177,7 @@ class OCIDriver(LocalDriver):
             return self.run(preparation, process, process.pid, output)
 
     async def _run(
-        self, directory: RunDirectory, container: ContainerSpec, output: Output
+        self, directory: RunDirectory, container: ContainerSpec, output: ServiceOutput
     ) -> Process:
         """Start the container; what is left of an older one of that name goes first."""
         await self._runtime.delete(directory.id, directory.runtime_log)
@@ -192,22 +201,22 @@ class OCIDriver(LocalDriver):
             raise
         return process
 
-    async def _undo(self, preparation: LocalPreparation, output: Output) -> None:
+    async def _undo(self, preparation: LocalPreparation, output: ServiceOutput) -> None:
         # What is there was written by the runtime's command, and is said by the error.
         output.discard()
         with contextlib.suppress(StopError):
             await self._destroy(preparation.id, preparation.container.name)
         self.directory(preparation.id).end_run()
 
-    def _means(self, preparation: LocalPreparation, pid: int) -> Means:
+    def _ops(self, preparation: LocalPreparation, pid: int) -> RunOps:
         id, name = preparation.id, preparation.container.name
 
         async def destroy() -> None:
             with self.ending(id, pid):
                 await self._destroy(id, name)
 
-        members, thaw = partial(self._members, name), partial(self._thaw, name)
-        return Means(members, destroy, thaw, preparation.obstacle)
+        session_members, thaw = partial(self._members, name), partial(self._thaw, name)
+        return RunOps(session_members, destroy, thaw, preparation.obstacle)
 
     def _thaw(self, name: str) -> None:
         self._cgroups.thaw(cgroup_path(name, self._facts))

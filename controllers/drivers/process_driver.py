@@ -30,18 +30,27 @@ from controllers.drivers.local_driver import (
     failing_as,
     with_reason,
 )
-from controllers.drivers.run_directory import RunDirectory, RunState
-from controllers.drivers.task import Means, RunningTask
+from controllers.drivers.task import RunningTask, RunOps
+from controllers.files.inside import (
+    ContainerView,
+    Missing,
+    Mounted,
+)
 from controllers.oci.executable import ON_HOST, obstacle
-from controllers.oci.go_errors import os_error_text
-from controllers.oci.inside import Missing, Mounted, View
-from controllers.output.output import Output
+from controllers.output.output import ServiceOutput
 from controllers.processes.processes import Process
-from controllers.processes.session import NO_SESSION, kill_members, members
-from cosi.cli.open_files import limit_before
+from controllers.processes.run_directory import (
+    RunDirectory,
+    RunState,
+)
+from controllers.processes.session import NO_SESSION, kill_session, session_members
+from cosi.api.open_files import limit_before
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Security
-from resources.go_text import quote
+from resources.go_format import (
+    os_error_text,
+    quote,
+)
 
 
 class ProcessDriver(LocalDriver):
@@ -87,12 +96,12 @@ class ProcessDriver(LocalDriver):
         self.entrypoint(container, _view(container, rootfs))
         preparation.environment = self.process_environment(container)
         program = Path(rootfs, _program(container.entrypoint, rootfs, None))
-        host = View(Path("/"))
+        host = ContainerView(Path("/"))
         preparation.obstacle = obstacle(container.entrypoint, program, host, ON_HOST)
         self.directory(preparation.id).make()
 
     def _start(
-        self, preparation: LocalPreparation, directory: RunDirectory, output: Output
+        self, preparation: LocalPreparation, directory: RunDirectory, output: ServiceOutput
     ) -> Process:
         # Before it runs, so that the next supervisor knows what it was made from.
         directory.write_state(RunState.to_come(self.name, preparation.container))
@@ -100,7 +109,7 @@ class ProcessDriver(LocalDriver):
         directory.write_state(RunState.of(self.name, process, preparation.container))
         return process
 
-    def _spawn(self, preparation: LocalPreparation, output: Output) -> Process:
+    def _spawn(self, preparation: LocalPreparation, output: ServiceOutput) -> Process:
         container = preparation.container
         rootfs = self.paths.rootfs(container.name)
         environment = dict(item.split("=", 1) for item in preparation.environment)
@@ -124,14 +133,14 @@ class ProcessDriver(LocalDriver):
             raise ProcessLookupError(f"process {child.pid} was gone at once")
         return process
 
-    def _means(self, preparation: LocalPreparation, pid: int) -> Means:
+    def _ops(self, preparation: LocalPreparation, pid: int) -> RunOps:
         fifo = self.directory(preparation.id).fifo
 
         async def destroy() -> None:
-            with self.ending(preparation.id, pid):
-                await kill_members(pid, fifo)
+            with self.ending(preparation.id, pid), failing_as(StopError):
+                await kill_session(pid, fifo)
 
-        return Means(lambda: {stat.pid for stat in members(pid, fifo)}, destroy)
+        return RunOps(lambda: {stat.pid for stat in session_members(pid, fifo)}, destroy)
 
     async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
         if state.driver != self.name:
@@ -140,7 +149,7 @@ class ProcessDriver(LocalDriver):
             return state
         # Its supervisor was killed before it could write down who it is: the leader of a session,
         # as no other that writes there can have been from the beginning.
-        leaders = [stat.pid for stat in members(NO_SESSION, directory.fifo) if stat.leads]
+        leaders = [stat.pid for stat in session_members(NO_SESSION, directory.fifo) if stat.leads]
         return state.found(leaders[0]) if len(leaders) == 1 else None
 
     async def _destroy_left_over(self, directory: RunDirectory) -> None:
@@ -178,13 +187,13 @@ def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
     if not entrypoint.startswith("/"):
         return entrypoint  # to be found from the working directory: a script sees it
     try:
-        return str(View(rootfs).find(entrypoint) or entrypoint)
+        return str(ContainerView(rootfs).find(entrypoint) or entrypoint)
     except Missing:
         return entrypoint
 
 
-def _view(container: ContainerSpec, rootfs: Path) -> View:
+def _view(container: ContainerSpec, rootfs: Path) -> ContainerView:
     """What a container would see; nothing is mounted, and what would be may be the host's."""
     mounted = [mount.destination for mount in container.mounts]
     mounted += [file.mount_path for file in container.config_files]
-    return View(rootfs, map(Mounted, mounted))
+    return ContainerView(rootfs, map(Mounted, mounted))

@@ -8,8 +8,13 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from controllers.drivers.driver import Exit, StopError
-from controllers.output.output import Output
+from controllers.drivers.driver import (
+    StopError,
+)
+from controllers.lifecycle.stages import (
+    Exited,
+)
+from controllers.output.output import ServiceOutput
 from controllers.processes.processes import Process
 from cosi import idle
 
@@ -18,10 +23,10 @@ Members: TypeAlias = Callable[[], Collection[int]]
 
 
 @dataclass(frozen=True)
-class Means:
+class RunOps:
     """How a driver gets at what it has started."""
 
-    members: Members
+    session_members: Members
     destroy: Callable[[], Awaitable[None]]
     """Kill what is left and take it away; raises :class:`StopError`."""
     thaw: Callable[[], None] = lambda: None
@@ -37,16 +42,16 @@ class RunningTask:
     """
 
     def __init__(
-        self, pid: int, process: Process | None, output: Output, means: Means, *notes: str
+        self, pid: int, process: Process | None, output: ServiceOutput, ops: RunOps, *notes: str
     ) -> None:
         self.pid = pid
         self.notes = notes
         self._process = process
         self._output = output
-        self._means = means
-        self._exit: Exit | None = None
+        self._ops = ops
+        self._exit: Exited | None = None
 
-    async def wait(self) -> Exit:
+    async def wait(self) -> Exited:
         """See :class:`~controllers.drivers.driver.Task`; idle meanwhile."""
         if self._exit is None:
             code: int | None = None
@@ -55,8 +60,8 @@ class RunningTask:
                     code = await self._process.wait()
             last = await self._output.last_log()
             # runc's word for it; whatever else was written comes from a program that runs.
-            reason = self._means.obstacle if last.startswith("exec ") else ""
-            self._exit = Exit(code, last, reason)
+            reason = self._ops.obstacle if last.startswith("exec ") else ""
+            self._exit = Exited(code, last, reason)
         return self._exit
 
     async def signal(self, number: int) -> None:
@@ -65,7 +70,7 @@ class RunningTask:
             return
         signalled: set[int] = set()
         try:
-            while new := set(self._means.members()) - signalled:
+            while new := set(self._ops.session_members()) - signalled:
                 # The main one first: a shell whose child ends before it gets the signal itself
                 # takes that for the end of a command, and goes on, or ends without its trap.
                 for pid in sorted(new, key=lambda pid: (pid != self.pid, pid)):
@@ -85,14 +90,14 @@ class RunningTask:
             await self._process.wait()
         # The output first: whoever finds the rest after a kill -9 needs to find none of it again.
         await self._output.close()
-        await self._means.destroy()
+        await self._ops.destroy()
         if self._process:
             self._process.close()
 
     def _thaw(self) -> None:
         # What somebody has paused does not even die (cgroup v1) before it may go on.
         with contextlib.suppress(OSError):  # it is gone with its cgroup, as it should be
-            self._means.thaw()
+            self._ops.thaw()
 
     def abandon(self) -> None:
         """Let go of it and leave it running; for the end of the driver's own life."""

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 import anyio
 import anyio.to_thread
 
-from controllers.host.inotify import CONTENTS, Inotify, Record
+from controllers.host.inotify import CONTENTS, Inotify, InotifyRecord
 from controllers.host.mounts import silent_devices
 from controllers.host.paths import Hinges
 from controllers.host.proc_events import MOUNTS, each_change
@@ -62,7 +62,7 @@ class InotifyFiles:
     async def follow(self, report: Callable[[Set[Path]], None]) -> None:
         """See :class:`FileWatcher`."""
         with Inotify() as inotify:
-            following = _Following(inotify, report)
+            following = _FollowedFiles(inotify, report)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(following.records)
                 tasks.start_soon(following.mounts)
@@ -81,7 +81,7 @@ class _Sight:
     contents: int | None
 
 
-class _Following:
+class _FollowedFiles:
     """One call of ``InotifyFiles.follow``."""
 
     def __init__(self, inotify: Inotify, report: Callable[[Set[Path]], None]) -> None:
@@ -142,7 +142,7 @@ class _Following:
         if paths := paths & self._paths:
             self._report(paths)
 
-    def _inside(self, records: Iterable[Record]) -> set[Path]:
+    def _inside(self, records: Iterable[InotifyRecord]) -> set[Path]:
         """The files that the records are about, in directories that are followed."""
         return {
             directory / record.name

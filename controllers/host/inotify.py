@@ -44,7 +44,7 @@ CONTENTS = NAMES | Change.WRITTEN | Change.ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InotifyRecord:
     """One change: in which watch, and to which name in it (empty: to the directory itself)."""
 
     watch: int
@@ -68,7 +68,7 @@ class Inotify:
         """End a watch; one that the kernel has ended already is no error."""
         _libc().inotify_rm_watch(self.fd, watch)
 
-    def read(self) -> list[Record]:
+    def read(self) -> list[InotifyRecord]:
         """What is pending, up to 64 KiB of it; empty if nothing is."""
         try:
             return list(_records(os.read(self.fd, _BUFFER_BYTES)))
@@ -93,14 +93,14 @@ class Inotify:
         self.close()
 
 
-def _records(data: bytes) -> Iterator[Record]:
+def _records(data: bytes) -> Iterator[InotifyRecord]:
     offset = 0
     while offset < len(data):
         watch, change, _cookie, length = _RECORD.unpack_from(data, offset)
         offset += _RECORD.size
         name = os.fsdecode(data[offset : offset + length].rstrip(b"\0"))
         offset += length
-        yield Record(watch, Change(change), name)
+        yield InotifyRecord(watch, Change(change), name)
 
 
 def _checked(result: int, subject: str) -> int:

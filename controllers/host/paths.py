@@ -22,7 +22,7 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from controllers.host.inotify import Change, Inotify, Record
+from controllers.host.inotify import Change, Inotify, InotifyRecord
 from controllers.host.mounts import silent_devices
 from controllers.host.proc_events import MOUNTS, each_change
 from controllers.host.reader import HostReader
@@ -81,7 +81,7 @@ class InotifyPaths:
         self._answers = dict.fromkeys(self._answers)
         self._asked, self._wake = set(), anyio.Event()
         with Inotify() as inotify:
-            following = _Following(inotify, self._root, self._answers, report)
+            following = _FollowedPaths(inotify, self._root, self._answers, report)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(following.records)
                 tasks.start_soon(following.mounts)
@@ -100,7 +100,7 @@ class Hinges:
         self._hinges: dict[str, frozenset[Hinge]] = {}
         self.blind: set[str] = set()
 
-    def affected(self, records: Iterable[Record]) -> set[str]:
+    def affected(self, records: Iterable[InotifyRecord]) -> set[str]:
         """The paths whose answer may have changed."""
         paths: set[str] = set()
         for record in records:
@@ -146,7 +146,7 @@ class Hinges:
         return {watch for watch, _ in hinges if watch not in self._paths}
 
 
-class _Following:
+class _FollowedPaths:
     """One call of ``InotifyPaths.follow``: its watches, and how they are read."""
 
     def __init__(

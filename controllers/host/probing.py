@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 
 from cosi import CosiError
-from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
+from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe, split_endpoint, without_credentials
 
 
 class ProbeFailed(CosiError):
@@ -49,14 +49,6 @@ async def _connect(probe: TCPProbe) -> None:
         await anyio.aclose_forcefully(stream)
     except (OSError, ValueError) as error:
         raise ProbeFailed(f"dial tcp {probe.endpoint}: {_reason(error)}") from error
-
-
-def split_endpoint(endpoint: str) -> tuple[str, int]:
-    """``host:port``, ``[v6]:port``; raises ``ValueError``."""
-    parts = urlsplit(f"//{endpoint}")
-    if not parts.hostname or parts.port is None or parts.netloc != endpoint or "@" in endpoint:
-        raise ValueError(f"address {endpoint}: not host:port")
-    return parts.hostname, parts.port
 
 
 async def _get(probe: HTTPProbe) -> None:
@@ -107,12 +99,6 @@ def _credentials(parts: SplitResult) -> dict[str, str]:
         return {}
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _reason(error: BaseException) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Generic
+from typing import Generic, TypeVar
 
-from cosi import OwnerConflict, Writer
-from cosi.resource._envelope import S
+from cosi import OwnerConflict, Spec, Writer
 
+S = TypeVar("S", bound=Spec)
 log = logging.getLogger(__name__)
 
 

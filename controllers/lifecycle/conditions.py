@@ -17,7 +17,9 @@ from typing import Final
 
 from controllers.lifecycle.service_names import around, to_be_registered
 from resources.extension_service import ExtensionServiceSpec, NetworkCheck
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 from resources.network_status import NetworkStatus
 from resources.path_status import PathStatus
 from resources.service_gate import ServiceGate

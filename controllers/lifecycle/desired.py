@@ -8,7 +8,7 @@ from resources.service_gate import ServiceGate
 from resources.service_request import Desired, ServiceRequest
 
 
-class Wish:
+class DesiredState:
     """The latest of everything that is wanted; the service's :class:`Lifecycle` makes it so."""
 
     def __init__(self, request: int) -> None:
@@ -21,7 +21,7 @@ class Wish:
         """Whether somebody asked for a start that has not begun yet."""
         self.held = False
         """Whether somebody asked for a stop, and nobody for a start since then."""
-        self.recalled = False
+        self.restored = False
         """Whether it is held by what an earlier life has remembered, until a first look."""
         self.for_good = False
         self.claiming = False
@@ -60,7 +60,7 @@ class Wish:
 
     def take(self, request: ServiceRequest | None, *, at_rest: bool) -> None:
         """Take in the current request; ``at_rest`` if the service is down or going down."""
-        self.recalled = False
+        self.restored = False
         if request == self._seen:
             return
         first, self._seen = self._seen is None, request

@@ -36,12 +36,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from controllers.lifecycle import messages as texts
-from controllers.lifecycle.desired import Wish
-from controllers.lifecycle.memory import Memory
+from controllers.lifecycle import messages
+from controllers.lifecycle.checkpoint import (
+    Checkpoint,
+)
+from controllers.lifecycle.desired import DesiredState
 from controllers.lifecycle.policy import (
     FINISHED,
-    Ending,
     after_failed_preparation,
     after_failed_run,
     after_success,
@@ -53,10 +54,10 @@ from controllers.lifecycle.stages import (
     Failed,
     Interrupted,
     Outcome,
-    Said,
     Stage,
     Started,
     TimeUp,
+    Verdict,
 )
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Restart
@@ -72,12 +73,12 @@ class Lifecycle:
         self.id = id
         self.stage = Stage.IDLE
         self.interrupted = False
-        self.said: list[Said] = []
+        self.pending: list[Verdict] = []
         """What there is to publish; whoever does takes it away."""
         self.pid: int | None = None
         self.exit_code: int | None = None
         self.restarts = 0
-        self.wish = Wish(request)
+        self.desired = DesiredState(request)
         self.killed = False
         """Whether the last stop needed SIGKILL."""
         self.container: ContainerSpec | None = None
@@ -88,7 +89,7 @@ class Lifecycle:
         self._impatient = False
         self._prepared = False
         self._ending = FINISHED
-        self._ended: Ending | None = None
+        self._ended: Verdict | None = None
         self._noted: tuple[str, ...] = ()
         self._complaint = ""
 
@@ -101,20 +102,20 @@ class Lifecycle:
         request: ServiceRequest | None = None,
     ) -> None:
         """Say what the service is meant to be: ``wanted=None`` means gone."""
-        self.wish.container, self.wish.gate = wanted, gate
+        self.desired.container, self.desired.gate = wanted, gate
         if wanted is None:
             self._digest = ""  # whatever is defined next is new
-        self.wish.take(request, at_rest=self.stage is Stage.IDLE or self._stopping)
+        self.desired.take(request, at_rest=self.stage is Stage.IDLE or self._stopping)
         self._reconsider()
 
     def stop_for_good(self) -> None:
         """Stop, and never start again, whatever anybody asks: the supervisor is going."""
-        self.wish.for_good = True
+        self.desired.for_good = True
         self._reconsider()
 
     def hold(self) -> None:
         """Stop as if a person had asked for it; the next request to start undoes it."""
-        self.wish.held = True
+        self.desired.held = True
         self._reconsider()
 
     def kill(self) -> None:
@@ -126,38 +127,40 @@ class Lifecycle:
     def took_over(self, container: ContainerSpec | None, digest: str, pid: int) -> None:
         """Begin with what an earlier life has left running, made from ``container`` if known."""
         # It is wanted until somebody says otherwise: its definition may be read later.
-        self.container = self.wish.container = container
-        self.wish.claiming = True
+        self.container = self.desired.container = container
+        self.desired.claiming = True
         self._digest, self._prepared, self.pid = digest, container is not None, pid
-        self._enter(Stage.RUNNING, ServicePhase.RUNNING, texts.took_over(self.id, pid))
+        self._enter(Stage.RUNNING, ServicePhase.RUNNING, messages.took_over(self.id, pid))
 
-    def recall(self, memory: Memory) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what an earlier life has remembered, after :meth:`took_over` if need be."""
-        self.wish.held = self.wish.recalled = memory.held
-        if not memory.text:
+        self.desired.held = self.desired.restored = checkpoint.held
+        if not checkpoint.text:
             return  # it was not over
         taken_over = self.stage is Stage.RUNNING
-        if taken_over and memory.digest != self._digest:
+        if taken_over and checkpoint.digest != self._digest:
             return  # something else runs by now
-        self._digest, self.exit_code = memory.digest, memory.exit_code
-        self._ended = self._ending = Ending(memory.phase, memory.text)
+        self._digest, self.exit_code = checkpoint.digest, checkpoint.exit_code
+        self._ended = self._ending = Verdict(checkpoint.phase, checkpoint.text)
         if taken_over:
             # It is over, and what it left was not taken away any more.
-            self.said.clear()
+            self.pending.clear()
             self.stage, self.pid = Stage.REAPING, None
 
     @property
-    def memory(self) -> Memory | None:
+    def checkpoint(self) -> Checkpoint | None:
         """What the next life must know if this one is killed now, besides what runs."""
         if ended := self._ended:
-            held, code = self.wish.held, self.exit_code
-            return Memory(held, self._digest, ended.phase, ended.text, code)
-        return Memory(held=True) if self.wish.held else None
+            held, code = self.desired.held, self.exit_code
+            return Checkpoint(held, self._digest, ended.phase, ended.text, code)
+        return Checkpoint(held=True) if self.desired.held else None
 
     @property
     def over(self) -> bool:
         """Whether nothing is left, and nothing will come any more."""
-        return self.stage is Stage.IDLE and (self.wish.container is None or self.wish.for_good)
+        return self.stage is Stage.IDLE and (
+            self.desired.container is None or self.desired.for_good
+        )
 
     @property
     def at_rest(self) -> bool:
@@ -181,40 +184,40 @@ class Lifecycle:
 
     def _next_step(self) -> bool:
         """Take one step of the three rules; False if there is none to take."""
-        asked = self.wish.start_asked
-        if self.wish.unwanted:
-            self.wish.start_asked = False
+        asked = self.desired.start_asked
+        if self.desired.unwanted:
+            self.desired.start_asked = False
             return self._begin_stop()
         if self.stage is Stage.IDLE:
             return (asked or self._replaced) and self._begin()
         if self.stage is Stage.WAITING and not asked:
             return self._pass_gate()
-        other = self._replaced and self.wish.displaces(self.container)
+        other = self._replaced and self.desired.displaces(self.container)
         return (asked or other) and self._begin_stop(for_another=other)
 
     @property
     def _replaced(self) -> bool:
-        return self.wish.container is not None and self.wish.container.digest != self._digest
+        return self.desired.container is not None and self.desired.container.digest != self._digest
 
     # -- starting ---------------------------------------------------------------------------------
 
     def _begin(self) -> bool:
-        self.wish.start_asked = self.wish.claiming = False
+        self.desired.start_asked = self.desired.claiming = False
         self._stopping = self._impatient = self.killed = False
         self._take_wanted()
         self.restarts, self.exit_code = 0, None
         self._described, self._noted, self._complaint, self._ended = None, (), "", None
-        self._enter(Stage.WAITING, ServicePhase.STARTING, texts.STARTING)
+        self._enter(Stage.WAITING, ServicePhase.STARTING, messages.STARTING)
         return True
 
     def _take_wanted(self) -> None:
-        self.container = self.wish.container
+        self.container = self.desired.container
         self._digest = self.container.digest if self.container else ""
 
     def _pass_gate(self) -> bool:
         """Say what is waited for, when it changes; go on when it is nothing."""
         self._take_wanted()
-        gate, pending = self.wish.gate, self.wish.pending
+        gate, pending = self.desired.gate, self.desired.pending
         if gate is None or pending is None:
             return False
         if self._described is None:
@@ -223,12 +226,12 @@ class Lifecycle:
         self._describe(pending)
         if pending:
             return False
-        self._enter(Stage.PREPARING, ServicePhase.PREPARING, texts.PRE_STATE)
+        self._enter(Stage.PREPARING, ServicePhase.PREPARING, messages.PRE_STATE)
         return True
 
     def _describe(self, description: str) -> None:
         if description and description != self._described:
-            self._say(ServicePhase.WAITING, texts.waiting_for(description))
+            self._say(ServicePhase.WAITING, messages.waiting_for(description))
         self._described = description
 
     def _when_prepared(self, _: Outcome) -> None:
@@ -236,7 +239,7 @@ class Lifecycle:
         if self._stopping:
             self._end(FINISHED)
         else:
-            self._enter(Stage.CREATING, ServicePhase.PREPARING, texts.CREATING_RUNNER)
+            self._enter(Stage.CREATING, ServicePhase.PREPARING, messages.CREATING_RUNNER)
 
     def _when_created(self, _: Outcome) -> None:
         if self._stopping:
@@ -250,15 +253,17 @@ class Lifecycle:
             for note in outcome.notes:
                 self._say(ServicePhase.PREPARING, note)
             self._noted = outcome.notes
-        self._enter(Stage.RUNNING, ServicePhase.RUNNING, texts.started(self.id, outcome.pid))
+        self._enter(Stage.RUNNING, ServicePhase.RUNNING, messages.started(self.id, outcome.pid))
         if self._stopping:
             self._terminate()
 
     def _when_not_prepared(self, outcome: Failed) -> None:
-        self._end(after_failed_preparation(self._policy, self.id, texts.failed_pre(outcome.text)))
+        self._end(
+            after_failed_preparation(self._policy, self.id, messages.failed_pre(outcome.text))
+        )
 
     def _when_not_created(self, outcome: Failed) -> None:
-        error = texts.failed_runner(outcome.text)
+        error = messages.failed_runner(outcome.text)
         self._end(after_failed_preparation(self._policy, self.id, error), release=True)
 
     def _when_not_launched(self, outcome: Failed) -> None:
@@ -270,14 +275,15 @@ class Lifecycle:
     # -- ending -----------------------------------------------------------------------------------
 
     def _when_exited(self, outcome: Exited) -> None:
-        end = outcome.exit
-        self.pid, self.exit_code = None, end.code
+        self.pid, self.exit_code = None, outcome.code
         if self._stopping:
             self._ending = FINISHED
-        elif end.code == 0:
+        elif outcome.code == 0:
             self._ending = after_success(self._policy, self.id)
         else:
-            self._ending = after_failed_run(self._policy, self.id, texts.failed_task(self.id, end))
+            self._ending = after_failed_run(
+                self._policy, self.id, messages.failed_task(self.id, outcome)
+            )
         if not self._stopping and not self._ending.again:
             self._ended = self._ending
         self.stage = Stage.REAPING
@@ -286,10 +292,10 @@ class Lifecycle:
         self._end(self._ending)
 
     def _when_not_reaped(self, outcome: Failed) -> None:
-        self._say(ServicePhase.STOPPING, texts.sentence(outcome.text))
+        self._say(ServicePhase.STOPPING, messages.sentence(outcome.text))
         self._end(self._ending)
 
-    def _end(self, ending: Ending, *, release: bool = False) -> None:
+    def _end(self, ending: Verdict, *, release: bool = False) -> None:
         """Come to rest, or to the pause before the next try; first undo what must not stay."""
         self._ending = FINISHED if self._stopping and ending.again else ending
         if self._prepared and (release or not self._ending.again):
@@ -302,12 +308,12 @@ class Lifecycle:
         self._settle()
 
     def _when_not_released(self, outcome: Failed) -> None:
-        self._say(ServicePhase.FAILED, texts.failed_post(outcome.text))
+        self._say(ServicePhase.FAILED, messages.failed_post(outcome.text))
         self._when_released(outcome)
 
     def _settle(self) -> None:
         ending = FINISHED if self._stopping and self._ending.again else self._ending
-        if not ending.again and (self.wish.held or not self._stopping):
+        if not ending.again and (self.desired.held or not self._stopping):
             self._ended = ending
         self._stopping = False
         stage = Stage.PAUSED if ending.again else Stage.IDLE
@@ -316,17 +322,17 @@ class Lifecycle:
     def _when_paused_enough(self, _: Outcome) -> None:
         if self._replaced:
             # The old container must not come back; the new one waits for its gate.
-            self.wish.start_asked = True
+            self.desired.start_asked = True
             return
         self.restarts += 1
         if self._prepared:
             self.stage = Stage.LAUNCHING
         else:
-            self._enter(Stage.PREPARING, ServicePhase.PREPARING, texts.PRE_STATE)
+            self._enter(Stage.PREPARING, ServicePhase.PREPARING, messages.PRE_STATE)
 
     @property
     def _policy(self) -> Restart:
-        container = self.container or self.wish.container
+        container = self.container or self.desired.container
         return Restart.NEVER if container is None else container.restart
 
     # -- stopping ---------------------------------------------------------------------------------
@@ -345,7 +351,7 @@ class Lifecycle:
         elif self.stage is Stage.RUNNING:
             self._terminate()
         elif self.stage is Stage.PAUSED:
-            self._say(ServicePhase.STOPPING, texts.ABORTING_RESTART)
+            self._say(ServicePhase.STOPPING, messages.ABORTING_RESTART)
             self._end(FINISHED)
         return True
 
@@ -353,17 +359,17 @@ class Lifecycle:
         if self._impatient:
             self._kill()
         else:
-            text = texts.sending("SIGTERM", self.id, self.pid or 0)
+            text = messages.sending("SIGTERM", self.id, self.pid or 0)
             self._enter(Stage.TERMINATING, ServicePhase.STOPPING, text)
 
     def _kill(self, _: Outcome | None = None) -> None:
         self.killed = True
-        text = texts.sending("SIGKILL", self.id, self.pid or 0)
+        text = messages.sending("SIGKILL", self.id, self.pid or 0)
         self._enter(Stage.KILLING, ServicePhase.STOPPING, text)
 
     def _when_signal_failed(self, outcome: Failed) -> None:
         if outcome.text != self._complaint:
-            self._say(ServicePhase.STOPPING, texts.sentence(outcome.text))
+            self._say(ServicePhase.STOPPING, messages.sentence(outcome.text))
             self._complaint = outcome.text
 
     # -- saying -----------------------------------------------------------------------------------
@@ -373,7 +379,7 @@ class Lifecycle:
         self._say(phase, text)
 
     def _say(self, phase: ServicePhase, text: str) -> None:
-        self.said.append(Said(phase, text))
+        self.pending.append(Verdict(phase, text))
 
     TRANSITIONS: ClassVar[dict[tuple[Stage, type[Outcome]], Callable[[Lifecycle, Any], None]]] = {
         (Stage.PREPARING, Done): _when_prepared,

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from controllers.drivers.driver import Exit
-from resources.go_text import quote
+from controllers.lifecycle.stages import (
+    Exited,
+)
+from resources.go_format import (
+    quote,
+)
 
 STARTING: Final = "Starting service"
 PRE_STATE: Final = "Running pre state"
@@ -78,7 +82,7 @@ def failed_post(error: str) -> str:
     return f"Failed to run post stage: {error}"
 
 
-def failed_task(id: str, end: Exit) -> str:
+def failed_task(id: str, end: Exited) -> str:
     """Of a run that ended badly, or that nobody knows how it ended."""
     code = "exit status unknown" if end.code is None else f"exit code {end.code}"
     reason = f": {end.reason}" if end.reason else ""

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 _PREFIX: Final = re.compile(r"^ext[-_.]")
 _SEPARATORS: Final = re.compile(r"[-_. ]")

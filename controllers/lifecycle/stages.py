@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from controllers.drivers.driver import Exit
 from resources.service_state import ServicePhase
 
 
@@ -52,9 +51,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The run is over."""
+    """The run is over, and how it ended."""
 
-    exit: Exit
+    code: int | None
+    """128 + n after death by signal n; ``None`` if the container is gone and nobody knows how."""
+    last_log: str = ""
+    """The end of its output, at most 512 bytes of it, unquoted."""
+    reason: str = ""
+    """What kept its program from being executed, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,16 @@ Outcome = Done | Failed | Started | Exited | TimeUp | Interrupted
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An event to be; whoever publishes it adds the time."""
+class Verdict:
+    """What a service comes to, and the message of that event; the publisher adds the time.
+
+    As the end of a start it is final, or (``WAITING``) another try follows after a pause.
+    """
 
     phase: ServicePhase
     text: str
+
+    @property
+    def again(self) -> bool:
+        """Whether there is another run, ``policy.RESTART_SECONDS`` later."""
+        return self.phase is ServicePhase.WAITING

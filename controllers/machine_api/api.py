@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from controllers.machine_api.dependencies import Dependencies
-from controllers.machine_api.events import Events
+from controllers.machine_api.dependencies import DependencyMethods
+from controllers.machine_api.events import EventMethods
 from controllers.machine_api.logs import LogStore, MachineLogs
 from controllers.machine_api.services import Services
 from controllers.machine_api.version import MachineVersion
@@ -29,7 +29,7 @@ class MachineService:
     def __init__(self, state: State, logs: LogStore) -> None:
         self._services = Services(state)
         self._logs = MachineLogs(logs)
-        self._events = Events(state)
+        self._events = EventMethods(state)
         self._version = MachineVersion()
 
     @property
@@ -53,7 +53,7 @@ class InspectService:
     name = "inspect.InspectService"
 
     def __init__(self, graph: Callable[[], Graph]) -> None:
-        self._dependencies = Dependencies(graph)
+        self._dependencies = DependencyMethods(graph)
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:

@@ -24,7 +24,7 @@ _TYPES: Final[dict[EdgeType, _Wire]] = {
 }
 
 
-class Dependencies:
+class DependencyMethods:
     """Answers ``ControllerRuntimeDependencies``."""
 
     def __init__(self, graph: Callable[[], Graph]) -> None:

@@ -51,7 +51,7 @@ _ACTIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class NewEvent:
     """One event of one service."""
 
     id: str
@@ -68,25 +68,25 @@ def event_id(service: str, event: ServiceEvent) -> str:
     return base64.b32hexencode(moment + distinct).decode().rstrip("=").lower()
 
 
-class History:
+class SeenEvents:
     """Tells which events of a service are new. Knows as many as the states remember."""
 
     def __init__(self) -> None:
         self._known: dict[str, frozenset[ServiceEvent]] = {}
 
-    def news(self, service: Resource[ServiceState]) -> list[Happened]:
+    def news(self, service: Resource[ServiceState]) -> list[NewEvent]:
         """The events of ``service`` that were not seen before, oldest first."""
         known = self._known.get(service.id, frozenset())
         self._known[service.id] = frozenset(service.spec.events)
         new = (event for event in service.spec.events if event not in known)
-        return [Happened(event_id(service.id, event), service.id, event) for event in new]
+        return [NewEvent(event_id(service.id, event), service.id, event) for event in new]
 
     def forget(self, service: str) -> None:
         """Know nothing of ``service`` any more: all that it says is new again."""
         self._known.pop(service, None)
 
 
-class Events:
+class EventMethods:
     """Answers ``Events``."""
 
     def __init__(self, state: State) -> None:
@@ -108,14 +108,14 @@ class Events:
                     for metadata in answers:
                         await call.send(_message(happened, metadata))
 
-    async def _happening(self, wanted: Tail) -> AsyncGenerator[Happened | None]:
+    async def _happening(self, wanted: Tail) -> AsyncGenerator[NewEvent | None]:
         """``None`` as soon as nothing can be missed any more, what is ``wanted`` of the past, then
         what happens.
 
         A client that is too slow for the history of the state is brought up to date from what the
         states remember, which is longer.
         """
-        history = History()
+        history = SeenEvents()
         while True:
             try:
                 async with self._state.watch(ServiceState, start=Start(contents=True)) as watch:
@@ -132,9 +132,9 @@ class Events:
                 continue
 
 
-async def _contents(watch: Watch[ServiceState], history: History) -> list[Happened]:
+async def _contents(watch: Watch[ServiceState], history: SeenEvents) -> list[NewEvent]:
     """The past of all services as one; each keeps its own order, whatever the clock said."""
-    services: list[list[Happened]] = []
+    services: list[list[NewEvent]] = []
     async for event in watch:
         if event.type is EventType.BOOTSTRAPPED:
             break
@@ -143,7 +143,7 @@ async def _contents(watch: Watch[ServiceState], history: History) -> list[Happen
     return list(merge(*services, key=lambda happened: happened.event.timestamp))
 
 
-def _news(event: Event[ServiceState], history: History) -> list[Happened]:
+def _news(event: Event[ServiceState], history: SeenEvents) -> list[NewEvent]:
     if event.type is EventType.DESTROYED:
         history.forget(event.resource.id)
     elif event.type in {EventType.CREATED, EventType.UPDATED}:
@@ -153,10 +153,10 @@ def _news(event: Event[ServiceState], history: History) -> list[Happened]:
 
 # -- how much of the past -------------------------------------------------------------------------
 
-Tail = Callable[[list[Happened]], Iterable[Happened]]
+Tail = Callable[[list[NewEvent]], Iterable[NewEvent]]
 
 
-def _everything(past: list[Happened]) -> Iterable[Happened]:
+def _everything(past: list[NewEvent]) -> Iterable[NewEvent]:
     return past
 
 
@@ -186,7 +186,7 @@ def _last(count: int) -> Tail:
 def _after(id: str) -> Tail:
     """What comes after that event; if nobody remembers it, what is later by its id."""
 
-    def rest(past: list[Happened]) -> list[Happened]:
+    def rest(past: list[NewEvent]) -> list[NewEvent]:
         places = [place for place, happened in enumerate(past, 1) if happened.id == id]
         return past[places[-1] :] if places else [one for one in past if one.id > id]
 
@@ -207,7 +207,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _message(happened: Happened | None, metadata: Metadata | None) -> bytes:
+def _message(happened: NewEvent | None, metadata: Metadata | None) -> bytes:
     if happened is None:  # hello: the stream stands
         return machine_pb2.Event(metadata=metadata, data=AnyMessage()).SerializeToString()
     event = happened.event

@@ -15,7 +15,7 @@ CHUNK: Final = 1024
 """Bytes in one message (Talos 1.14)."""
 
 
-class Log(Protocol):
+class ReadableLog(Protocol):
     """What one service has written."""
 
     def reader(
@@ -26,13 +26,13 @@ class Log(Protocol):
 
 
 class LogStore(Protocol):
-    """The logs of all services (:class:`controllers.output.logs.Logs`)."""
+    """The logs of all services (:class:`controllers.output.logs.ServiceLogs`)."""
 
     def ids(self) -> Iterator[str]:
         """The services that have a log."""
         ...
 
-    def get(self, id: str) -> Log:
+    def get(self, id: str) -> ReadableLog:
         """Raises :class:`~cosi.errors.NotFound` before the first run of the service."""
         ...
 

@@ -16,13 +16,18 @@ from grpc import StatusCode
 
 from controllers.machine_api.nodes import metadata_of
 from controllers.machine_api.proto import machine_pb2
-from controllers.rejections import rejected_definitions, services_and_rejections
+from controllers.machine_api.rejections import (
+    rejected_definitions,
+    services_and_rejections,
+)
 from cosi import Resource, State
 from cosi.api.codec import parse
 from cosi.api.rpc import Call, Refused
 from cosi.state import EventType
 from resources.extension_service import SERVICE_PREFIX
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import ServiceEvent, ServicePhase, ServiceState
 
@@ -49,7 +54,7 @@ class Services:
     async def list(self, data: bytes, call: Call) -> bytes:
         """``ServiceList``: every service with its state, its health and its last events.
 
-        Behind them, what of its files is rejected (``controllers.rejections``).
+        Behind them, what of its files is rejected (``controllers.machine_api.rejections``).
         """
         services = [_info(*service) for service in await services_and_rejections(self._state)]
         messages = [

@@ -1,1 +1,1 @@
-"""OCI bundles: the spec of a container, its mounts and environment, and the runtime's command line."""
+"""OCI bundles: the container spec, its mounts and environment, the runtime's command line."""

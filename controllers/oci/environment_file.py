@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from cosi import CosiError
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 LINE_LIMIT: Final = 64 * 1024
 """Bytes of one line, its end included; Go's `bufio.Scanner` takes no more."""

@@ -14,8 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from controllers.oci.inside import Missing, View
-from resources.go_text import quote
+from controllers.files.inside import (
+    ContainerView,
+    Missing,
+)
+from resources.go_format import (
+    quote,
+)
 
 IN_ROOTFS: Final = "in the root filesystem"
 ON_HOST: Final = "on this host"
@@ -45,7 +50,7 @@ _MACHINES: Final = {
 _RUNS: Final = {"x86_64": {"x86_64", "i386"}, "aarch64": {"aarch64", "arm"}}
 
 
-def obstacle(program: str, file: Path | None, view: View, where: str) -> str:
+def obstacle(program: str, file: Path | None, view: ContainerView, where: str) -> str:
     """What keeps `file`, which its users call `program`, from being executed; "" if nothing known.
 
     `view` is where its interpreter is looked for, and `where` says that in words.
@@ -58,7 +63,7 @@ def obstacle(program: str, file: Path | None, view: View, where: str) -> str:
 class _Search:
     """One look at a program and at all that is needed to execute it."""
 
-    def __init__(self, view: View, where: str) -> None:
+    def __init__(self, view: ContainerView, where: str) -> None:
         self._view = view
         self._where = where
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from controllers.oci import capabilities
-from cosi.cli.open_files import limit_before
+from cosi.api.open_files import limit_before
 
 IN_CONTAINER: Final = Path("/usr/etc/in-container")
 """Says that the machine itself is a container (Talos 1.14: `constants.ContainerMarkerFilePath`)."""

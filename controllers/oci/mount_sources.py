@@ -15,10 +15,15 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from controllers.oci.go_errors import os_error_text
-from controllers.oci.inside import Missing, View
+from controllers.files.inside import (
+    ContainerView,
+    Missing,
+)
 from resources.extension_service import Mount
-from resources.go_text import quote
+from resources.go_format import (
+    os_error_text,
+    quote,
+)
 
 # In Talos's image these are read-only, or the kernel's; what is missing there stays missing.
 _SYSTEM: Final = frozenset(
@@ -90,7 +95,7 @@ def _reason_not_to_make(mount: Mount, rootfs: Path) -> str:
 
 def _is_file(destination: str, rootfs: Path) -> bool:
     try:
-        place = View(rootfs).find(destination)
+        place = ContainerView(rootfs).find(destination)
         return place is not None and not stat.S_ISDIR(place.lstat().st_mode)
     except (Missing, OSError):
         return False

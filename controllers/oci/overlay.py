@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from controllers.host.beneath import Beneath
+from controllers.files.beneath import (
+    Beneath,
+)
 from controllers.processes import syscalls
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")

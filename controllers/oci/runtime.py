@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from controllers.drivers.run_directory import RunDirectory
-from controllers.oci.go_errors import os_error_text
 from controllers.output.descriptor_store import VARIABLES
 from controllers.processes.processes import Process, all_processes, read_stat
+from controllers.processes.run_directory import (
+    RunDirectory,
+)
+from resources.go_format import (
+    os_error_text,
+)
 
 COMMAND_SECONDS: Final = 60.0
 """After which a runtime's command is killed; it takes 5 to 50 milliseconds."""

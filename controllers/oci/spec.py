@@ -22,7 +22,7 @@ from typing import Any, Final
 from controllers.oci import capabilities
 from controllers.oci.host_facts import IN_CONTAINER, HostFacts
 from controllers.oci.seccomp import seccomp_profile
-from resources.container_spec import ContainerSpec
+from resources.container_spec import DEFAULT_MOUNTS, ContainerSpec
 from resources.extension_service import IDMapping, Mount
 
 OOM_SCORE: Final = -600
@@ -41,32 +41,6 @@ MASKED_PATHS: Final = (
     "/proc/scsi",
 )
 READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-
-_TMPFS: Final = ("nosuid", "strictatime", "mode=755", "size=65536k")
-_DEFAULTS: Final = (
-    # destination, type, source, options
-    ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
-    ("/dev", "tmpfs", "tmpfs", _TMPFS),
-    (
-        "/dev/pts",
-        "devpts",
-        "devpts",
-        ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
-    ),
-    ("/dev/shm", "tmpfs", "shm", ("nosuid", "noexec", "nodev", "mode=1777", "size=65536k")),  # noqa: S108 the container's
-    ("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
-    ("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", "ro")),
-    ("/run", "tmpfs", "tmpfs", _TMPFS),
-    ("/etc/hosts", "bind", "/etc/hosts", ("rbind", "ro")),
-    ("/etc/resolv.conf", "bind", "/etc/resolv.conf", ("rbind", "ro")),
-)
-
-
-DEFAULT_MOUNTS: Final = tuple(
-    Mount(destination=destination, type=type, source=source, options=options)
-    for destination, type, source, options in _DEFAULTS
-)
-"""What is mounted in every container, before its own mounts."""
 
 
 @dataclass(frozen=True)

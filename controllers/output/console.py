@@ -19,7 +19,7 @@ LINE_LIMIT: Final = 16 * 1024
 _LINES_AT_ONCE: Final = 64
 
 
-class Lines:
+class ConsoleLines:
     """Cuts a stream into lines, and a line that is too long into pieces."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def _pieces(line: bytes) -> Iterator[str]:
 
 async def copy_to_console(id: str, reader: LogReader, show: Show) -> None:
     """Show what `reader` brings until it ends; what it was too slow for is counted and said."""
-    lines = Lines()
+    lines = ConsoleLines()
     missed = 0
     async for data in reader:
         if reader.missed > missed:

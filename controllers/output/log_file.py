@@ -17,8 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from controllers.host.beneath import Beneath, refuse_irregular
-from controllers.oci.go_errors import os_error_text
+from controllers.files.beneath import (
+    Beneath,
+    refuse_irregular,
+)
+from resources.go_format import (
+    os_error_text,
+)
 
 ROTATE_AT: Final = 5 * 1024 * 1024
 """Bytes after which a file is put away (Talos 1.14), at the next end of a line."""

@@ -22,7 +22,9 @@ from controllers.output.old_log_files import OldLogFiles
 from controllers.output.ring import Ring
 from controllers.paths import Paths
 from cosi import NotFound
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 CAPACITY: Final = 1024 * 1024
 """Bytes kept in memory for each service (Talos 1.14)."""
@@ -180,7 +182,7 @@ class LogReader(AsyncIterator[bytes]):
                 self._loop.call_soon_threadsafe(self._more.set)
 
 
-class Logs:
+class ServiceLogs:
     """The logs of all services, and the thread that fills them."""
 
     def __init__(self, paths: Paths, report: Callable[[str], None]) -> None:

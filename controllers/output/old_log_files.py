@@ -15,10 +15,14 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from controllers.host.beneath import Beneath
-from controllers.oci.go_errors import os_error_text
+from controllers.files.beneath import (
+    Beneath,
+)
 from controllers.paths import Paths
 from resources.extension_service import service_id
+from resources.go_format import (
+    os_error_text,
+)
 
 KEPT: Final = 32
 """Services that are gone and whose files stay; 10 MiB each at most."""

@@ -7,17 +7,21 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from controllers.drivers.run_directory import RunDirectory
 from controllers.output.console import Console
 from controllers.output.descriptor_store import DescriptorStore
-from controllers.output.fifo import open_for_container
 from controllers.output.last_log import LAST_LOG, last_log
-from controllers.output.logs import Logs, ServiceLog
+from controllers.output.logs import ServiceLog, ServiceLogs
+from controllers.processes.fifo import (
+    open_for_container,
+)
+from controllers.processes.run_directory import (
+    RunDirectory,
+)
 
 _CLOSED: Final = -1
 
 
-class Output:
+class ServiceOutput:
     """Made before a container is; what its process writes goes to the service's log.
 
     `resumed`: the container is there already, this is our end of the FIFO that it writes to, and
@@ -27,7 +31,7 @@ class Output:
     def __init__(
         self,
         directory: RunDirectory,
-        logs: Logs,
+        logs: ServiceLogs,
         store: DescriptorStore,
         *,
         resumed: int | None = None,

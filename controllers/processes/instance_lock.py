@@ -10,22 +10,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from controllers.drivers.driver import DriverError
-from controllers.host.beneath import Beneath
-from controllers.oci.go_errors import os_error_text
+from controllers.files.beneath import (
+    Beneath,
+)
+from cosi import CosiError
+from resources.go_format import (
+    os_error_text,
+)
+
+
+class LockError(CosiError):
+    """The tree belongs to another supervisor, or its run directory cannot be used."""
+
 
 # The lock below is a process's: it does not keep out a second driver in the same one.
 _here: Final[set[Path]] = set()
 
 
 @contextmanager
-def only_one(directory: Path, beneath: Beneath) -> Generator[None]:
+def instance_lock(directory: Path, beneath: Beneath) -> Generator[None]:
     """Hold the lock of a run directory, which the kernel lifts when its holder dies.
 
     `beneath` is the way to it.
 
     Raises:
-        DriverError: somebody else holds it, or the directory cannot be used.
+        LockError: another supervisor holds it, or the directory cannot be used.
     """
     file = directory / "lock"
     if file in _here:
@@ -36,7 +45,7 @@ def only_one(directory: Path, beneath: Beneath) -> Generator[None]:
     except BlockingIOError:
         raise _held(file) from None
     except OSError as error:
-        raise DriverError(f"run directory cannot be used: {os_error_text(error)}") from error
+        raise LockError(f"run directory cannot be used: {os_error_text(error)}") from error
     _here.add(file)
     try:
         yield
@@ -47,8 +56,8 @@ def only_one(directory: Path, beneath: Beneath) -> Generator[None]:
         os.close(lock)
 
 
-def _held(file: Path) -> DriverError:
-    return DriverError(f"another supervisor holds {file}: stop it first")
+def _held(file: Path) -> LockError:
+    return LockError(f"another supervisor holds {file}: stop it first")
 
 
 def _lock(file: Path, beneath: Beneath) -> int:

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from controllers.drivers.driver import StopError
-from controllers.output.fifo import was_named
+from controllers.processes.fifo import was_named
 from controllers.processes.processes import Process, Stat, all_processes
+from cosi import CosiError
 
 NO_SESSION: Final = -1
+
+
+class ProcessesRemain(CosiError):
+    """New processes appeared faster than they were killed."""
+
 
 File: TypeAlias = tuple[int, int]
 
@@ -20,7 +25,7 @@ _PASSES: Final = 100
 """How often those who are left are looked for; each pass kills all that the one before missed."""
 
 
-def members(session: int, fifo: Path) -> Iterator[Stat]:
+def session_members(session: int, fifo: Path) -> Iterator[Stat]:
     """The living processes of a session, and those that left it but still write to the FIFO.
 
     Give :data:`NO_SESSION` if it is not known. Who has left both is a daemon of the host.
@@ -49,14 +54,16 @@ def _file(path: str | Path) -> File | None:
     return stat.st_dev, stat.st_ino
 
 
-async def kill_members(session: int, fifo: Path) -> None:
-    """Kill them and wait for them, until there is none; raises :class:`StopError`."""
+async def kill_session(session: int, fifo: Path) -> None:
+    """Kill them and wait for them, until there is none; raises :class:`ProcessesRemain`."""
     for _ in range(_PASSES):
-        found = [Process.find(stat.pid, stat.start_time) for stat in members(session, fifo)]
+        found = [Process.find(stat.pid, stat.start_time) for stat in session_members(session, fifo)]
         if not found:
             return
         for process in filter(None, found):
             process.signal(signal.SIGKILL)
             await process.wait()
             process.close()
-    raise StopError(f"failed to kill the processes of session {session}: there are always more")
+    raise ProcessesRemain(
+        f"failed to kill the processes of session {session}: new ones keep appearing"
+    )

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from controllers.host.beneath import Beneath
-from controllers.oci.go_errors import os_error_text
+from controllers.files.beneath import (
+    Beneath,
+)
 from controllers.processes.processes import boot_id
+from resources.go_format import (
+    os_error_text,
+)
 
 _log = logging.getLogger(__name__)
 

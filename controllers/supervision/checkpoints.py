@@ -12,55 +12,61 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from controllers.host.beneath import Beneath
-from controllers.lifecycle.memory import Memory
-from controllers.oci.go_errors import os_error_text
+from controllers.files.beneath import (
+    Beneath,
+)
+from controllers.lifecycle.checkpoint import (
+    Checkpoint,
+)
 from controllers.processes.processes import boot_id
 from controllers.supervision.boot_files import BootFiles
+from resources.go_format import (
+    os_error_text,
+)
 from resources.service_state import ServicePhase
 
 _log: Final = logging.getLogger(__name__)
 
 
-class Memories:
+class Checkpoints:
     """By service id, as long as this object lives."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Memory] = {}
+        self._known: dict[str, Checkpoint] = {}
 
-    def recall(self) -> None:
+    def restore(self) -> None:
         """Begin with what earlier lives have kept; nobody else keeps anything from now on."""
 
-    def find(self, id: str) -> Memory | None:
+    def find(self, id: str) -> Checkpoint | None:
         """What is known of one service; ``None`` if nothing is."""
         return self._known.get(id)
 
     @property
     def held(self) -> frozenset[str]:
         """The services that a person has stopped."""
-        return frozenset(id for id, memory in self._known.items() if memory.held)
+        return frozenset(id for id, checkpoint in self._known.items() if checkpoint.held)
 
-    def keep(self, id: str, memory: Memory | None) -> bool:
+    def save(self, id: str, checkpoint: Checkpoint | None) -> bool:
         """Remember this and nothing else of one service; ``None``: nothing.
 
         Returns whether it outlives this process, where it is to; if not, :meth:`write` it later.
         """
-        if memory is None:
+        if checkpoint is None:
             self._known.pop(id, None)
         else:
-            self._known[id] = memory
+            self._known[id] = checkpoint
         return True
 
     def write(self, id: str) -> None:
         """Let what is known of one service outlive this process; raises ``OSError``."""
 
-    def keep_only(self, ids: Collection[str]) -> None:
+    def save_only(self, ids: Collection[str]) -> None:
         """Forget all services but these."""
         for id in sorted(set(self._known).difference(ids)):
-            self.keep(id, None)
+            self.save(id, None)
 
 
-class LastingMemories(Memories):
+class CheckpointFiles(Checkpoints):
     """One file for each service, in a directory that is made when it is needed.
 
     They end with the boot, as everything does that Talos knows of a service. One that cannot be
@@ -74,13 +80,13 @@ class LastingMemories(Memories):
         self._files = BootFiles(directory, beneath, boot)
 
     @override
-    def recall(self) -> None:
+    def restore(self) -> None:
         with self._complaining("services"):
             self._known = dict(self._read())
 
     @override
-    def keep(self, id: str, memory: Memory | None) -> bool:
-        super().keep(id, memory)
+    def save(self, id: str, checkpoint: Checkpoint | None) -> bool:
+        super().save(id, checkpoint)
         with self._complaining(id):
             self.write(id)
             return True
@@ -88,23 +94,23 @@ class LastingMemories(Memories):
 
     @override
     def write(self, id: str) -> None:
-        if memory := self._known.get(id):
-            at = memory.at.isoformat() if memory.at else None
-            self._files.write(id, asdict(memory) | {"at": at})
+        if checkpoint := self._known.get(id):
+            at = checkpoint.at.isoformat() if checkpoint.at else None
+            self._files.write(id, asdict(checkpoint) | {"at": at})
         else:
             self._files.remove(id)
 
     @override
-    def keep_only(self, ids: Collection[str]) -> None:
-        super().keep_only(ids)
+    def save_only(self, ids: Collection[str]) -> None:
+        super().save_only(ids)
         # Without anything in it, it is in the way of whoever cleans up.
         with self._complaining("services"):
             self._files.remove_directory()
 
-    def _read(self) -> Iterator[tuple[str, Memory]]:
+    def _read(self) -> Iterator[tuple[str, Checkpoint]]:
         for id, fields in self._files.read():
-            if memory := _parse(fields):
-                yield id, memory
+            if checkpoint := _parse(fields):
+                yield id, checkpoint
             else:
                 with self._complaining(id):
                     self._files.remove(id)
@@ -118,11 +124,11 @@ class LastingMemories(Memories):
             _log.warning(text, what, os_error_text(error))
 
 
-def _parse(fields: dict[str, Any]) -> Memory | None:
+def _parse(fields: dict[str, Any]) -> Checkpoint | None:
     """What a file says, unless it is of another version of this program."""
     try:
         fields["phase"] = ServicePhase(fields["phase"])
         fields["at"] = datetime.fromisoformat(fields["at"]) if fields["at"] else None
-        return Memory(**fields)
+        return Checkpoint(**fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -10,7 +10,6 @@ from typing import Final
 import anyio
 
 from cosi import CosiError, OwnerConflict, TaskSet, Writer, exponential, idle
-from cosi.controller._backoff import Delays
 from resources.service_state import ServiceState
 
 _log: Final = logging.getLogger(__name__)
@@ -72,14 +71,14 @@ class Reports:
 
     async def prune(self, owner: str, keep: Callable[[str], object]) -> None:
         """Take away what ``owner`` has published of services that ``keep`` does not know."""
-        delays = Delays(exponential)
+        delays = exponential()
         while True:
             try:
                 states = await self._states.list()
             except CosiError as error:
                 _log.warning("states of services that are gone cannot be listed: %s", error)
                 with idle():
-                    await anyio.sleep(delays.next())
+                    await anyio.sleep(next(delays))
             else:
                 break
         for state in states:

@@ -14,9 +14,17 @@ from typing import ClassVar, Final
 
 import anyio
 
-from controllers.drivers.driver import Adopted, Driver, DriverError, Exit, Preparation, Task
+from controllers.drivers.driver import (
+    Adopted,
+    Driver,
+    DriverError,
+    Preparation,
+    Task,
+)
+from controllers.lifecycle.checkpoint import (
+    Checkpoint,
+)
 from controllers.lifecycle.lifecycle import Lifecycle
-from controllers.lifecycle.memory import Memory
 from controllers.lifecycle.policy import RESTART_SECONDS
 from controllers.lifecycle.stages import (
     Done,
@@ -43,7 +51,7 @@ CLEAN_UP_SECONDS: Final = 30.0
 
 Clock = Callable[[], datetime]
 Publish = Callable[[str, ServiceState], Awaitable[object]]
-Remember = Callable[[str, Memory | None], object]
+Remember = Callable[[str, Checkpoint | None], object]
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +82,7 @@ class Supervisor:
         self.id = id
         self.state = state or ServiceState()
         self._remember_it = remember
-        self._remembered: Memory | None = None
+        self._remembered: Checkpoint | None = None
         self.life = Lifecycle(id, self.state.request)
         self.requested: ServiceRequest | None = None
         """The request as it was told last."""
@@ -97,7 +105,7 @@ class Supervisor:
     @property
     def needs(self) -> tuple[str, ...]:
         """The ids of the services that it depends on, as far as its gate has said."""
-        gate = self.life.wish.gate
+        gate = self.life.desired.gate
         return () if gate is None else gate.services
 
     @property
@@ -122,27 +130,27 @@ class Supervisor:
         container = adopted.preparation.container if adopted.preparation else None
         self.life.took_over(container, adopted.digest, adopted.task.pid)
 
-    def recall(self, memory: Memory) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what an earlier life has remembered; after :meth:`take_over`."""
-        self._remembered = memory
-        self.life.recall(memory)
-        if not self.life.at_rest or not memory.text:
+        self._remembered = checkpoint
+        self.life.restore(checkpoint)
+        if not self.life.at_rest or not checkpoint.text:
             return
         event = ServiceEvent(
-            text=memory.text, phase=memory.phase, timestamp=memory.at or self._clock()
+            text=checkpoint.text, phase=checkpoint.phase, timestamp=checkpoint.at or self._clock()
         )
         known = bool(self.state.events) and self.state.events[-1].text == event.text
         self.state = self.state.evolve(
             phase=event.phase,
             message=event.text,
-            exit_code=memory.exit_code,
+            exit_code=checkpoint.exit_code,
             events=self.state.events if known else (*self.state.events, event)[-EVENTS_KEPT:],
         )
 
     def claimed(self) -> None:
         """Take what is wanted now for all there is of what was taken over: nothing more comes."""
-        self.life.wish.claiming = False
-        self.update(self.life.wish.container, self.life.wish.gate, self.requested)
+        self.life.desired.claiming = False
+        self.update(self.life.desired.container, self.life.desired.gate, self.requested)
 
     def hold(self) -> None:
         """Stop, until somebody asks for a start."""
@@ -187,7 +195,7 @@ class Supervisor:
     @property
     def _has_news(self) -> bool:
         over = self.life.over
-        return bool(self.life.said) or over or self.life.wish.request != self.state.request
+        return bool(self.life.pending) or over or self.life.desired.request != self.state.request
 
     # -- the task ---------------------------------------------------------------------------------
 
@@ -206,13 +214,13 @@ class Supervisor:
             await self._work()
 
     def _remember(self) -> None:
-        memory = self.life.memory
-        if memory:
+        checkpoint = self.life.checkpoint
+        if checkpoint:
             before = self._remembered
-            memory = replace(memory, at=before.at if before else self._clock())
-        if memory != self._remembered:
-            self._remembered = memory
-            self._remember_it(self.id, memory)
+            checkpoint = replace(checkpoint, at=before.at if before else self._clock())
+        if checkpoint != self._remembered:
+            self._remembered = checkpoint
+            self._remember_it(self.id, checkpoint)
 
     async def _work(self) -> None:
         """Do the work of the current stage, unless the life moves on meanwhile."""
@@ -258,13 +266,13 @@ class Supervisor:
         assert self._task is not None  # noqa: S101  # it was started or taken over
         try:
             with idle():
-                return Exited(await self._task.wait())
+                return await self._task.wait()
         except DriverError as error:
             _log.warning("%s: lost sight of its container: %s", self.id, error)
         except Exception:
             _log.exception("%s: lost sight of its container", self.id)
         # Whatever is left of it is killed by the clean-up that follows.
-        return Exited(Exit(None))
+        return Exited(None)
 
     async def _terminate(self) -> Outcome:
         await self._signal(signal.SIGTERM)
@@ -330,7 +338,7 @@ class Supervisor:
             "pid": self.life.pid,
             "exit_code": self.life.exit_code,
             "restarts": self.life.restarts,
-            "request": self.life.wish.request,
+            "request": self.life.desired.request,
         }
         if events:
             changes["message"] = events[-1].text
@@ -342,13 +350,13 @@ class Supervisor:
         await self._publish_state(self.id, self.state)
 
     def _take_events(self) -> list[ServiceEvent]:
-        said, self.life.said = self.life.said, []
+        pending, self.life.pending = self.life.pending, []
         now, healthy = self._clock(), self.state.healthy
-        for each in said:
+        for each in pending:
             _log.info("service[%s](%s): %s", self.id, each.phase, each.text)
         return [
             ServiceEvent(text=each.text, phase=each.phase, timestamp=now, healthy=healthy)
-            for each in said
+            for each in pending
         ]
 
     _WORK: ClassVar[dict[Stage, Callable[[Supervisor], Awaitable[Outcome | None]]]] = {

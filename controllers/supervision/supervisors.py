@@ -13,7 +13,9 @@ from controllers.lifecycle.dependency_graph import DependencyGraph
 from controllers.lifecycle.stop_order import StopOrder
 from controllers.supervision.supervisor import GRACE_SECONDS, Supervisor
 from cosi import TaskSet
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 UNDO_SECONDS: Final = 5.0
 """Of the time to stop: for what was killed to be gone and taken away, before it is named."""
@@ -21,7 +23,7 @@ UNDO_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Fleet:
+class SupervisorSet:
     """The services that are supervised now, by service id.
 
     ``live(id, supervisor)`` is the life of one; ``ended(id)`` is called when it is over and the

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from cosi.api.codec import decode, encode
 from cosi.errors import CosiError
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
+from cosi.resource._pointer import Pointer
 from cosi.resource._types import EVERY_TYPE, TypeRegistry
 from cosi.store._marshal import Payloads, checked_address, failed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cosi.cli import open_files
+from cosi.api import open_files
 
 MAX_CONNECTIONS: Final = 4_096
 """In one share, however many files may be open."""

@@ -33,8 +33,9 @@ from cosi.api.failure import error_of_call
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import id_message, label_messages
 from cosi.api.remote_watch import RemoteWatch, Resuming
-from cosi.resource._envelope import Kind, KindLike, Pointer, Resource, S, kind_of
-from cosi.resource._metadata import Phase
+from cosi.resource._envelope import Kind, KindLike, Resource, S, kind_of
+from cosi.resource._phase import Phase
+from cosi.resource._pointer import Pointer
 from cosi.state._query import EVERYTHING, Query
 from cosi.state._state import State
 from cosi.state._watch import NOW, Start, Watch

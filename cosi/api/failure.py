@@ -35,7 +35,7 @@ from cosi.errors import (
     VersionConflict,
     WatchError,
 )
-from cosi.resource._envelope import Pointer
+from cosi.resource._pointer import Pointer
 
 TRAILER: Final = "cosi-error-bin"
 TEXT_LIMIT: Final = 2_048

@@ -27,7 +27,8 @@ from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import id_message, label_messages
 from cosi.controller._backoff import Backoff, Delays, exponential
 from cosi.errors import CosiError, Unavailable, Unsupported, WatchError
-from cosi.resource._envelope import Kind, Pointer, Resource, S
+from cosi.resource._envelope import Kind, Resource, S
+from cosi.resource._pointer import Pointer
 from cosi.state._query import EVERYTHING, Query
 from cosi.state._watch import Event, EventType, Start, Watch
 

@@ -30,7 +30,7 @@ API_VERSION = 1
 """From this one on a client wants to hear of BOOTSTRAPPED and ERRORED."""
 
 
-class _Asked(Protocol):
+class _ReadRequest(Protocol):
     """What all requests but those that bring a resource have in common."""
 
     namespace: str
@@ -185,7 +185,7 @@ class StateService:
 
     # -- both ---------------------------------------------------------------------------------
 
-    def _kind(self, request: _Asked) -> Kind[Spec | AnySpec]:
+    def _kind(self, request: _ReadRequest) -> Kind[Spec | AnySpec]:
         id = str(getattr(request, "id", ""))
         check_names(namespace=request.namespace, type=request.type, id=id)
         return Kind(request.namespace, request.type, self._payload_of(request.type))

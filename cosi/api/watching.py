@@ -16,7 +16,8 @@ from cosi.api.proto.sealed_pb2 import Event as EventMessage
 from cosi.api.proto.sealed_pb2 import WatchResponse
 from cosi.api.rpc import Call
 from cosi.errors import WatchError
-from cosi.resource._envelope import Pointer, Tombstone
+from cosi.resource._envelope import Tombstone
+from cosi.resource._pointer import Pointer
 from cosi.state._watch import Event, EventType, Watch
 
 MESSAGE_BYTES = 128 * 1024

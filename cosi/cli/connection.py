@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from cosi.cli.connection_options import connects
-from cosi.cli.server import NoServer, Security, Server
+from cosi.cli.server import ClientTLS, NoServer, Server
 from cosi.errors import CosiError, Unavailable
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from cosi.state._state import State
 
 __all__ = [
+    "ClientTLS",
     "Connection",
     "NoServer",
     "NodesFailed",
-    "Security",
     "Server",
     "ask",
     "ask_each",

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from cosi.cli.server import Security, Server, at_endpoints, node_names
+from cosi.cli.server import ClientTLS, Server, at_endpoints, node_names
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -141,7 +141,7 @@ def server_of(
             raise click.UsageError("--node is for --endpoint; a socket is that of one machine")
         return Server(f"unix:{socket.absolute()}", sockets.gethostname() or "localhost")
     endpoints = tuple(part.strip() for text in endpoint for part in text.split(","))
-    security, nodes = Security(), node_names(node)
+    security, nodes = ClientTLS(), node_names(node)
     if talosconfig is not None:
         from cosi.cli.talosconfig import read
 
@@ -150,5 +150,5 @@ def server_of(
         nodes = nodes or node_names(found.nodes)
     pem = (tls_ca, tls_cert, tls_key)
     if any(pem):
-        security = Security(*(path.read_bytes() if path else None for path in pem))
+        security = ClientTLS(*(path.read_bytes() if path else None for path in pem))
     return at_endpoints(endpoints, nodes, security)

@@ -11,7 +11,8 @@ from cosi.cli.suggestions import resource_ids, type_names
 from cosi.errors import CosiError
 
 if TYPE_CHECKING:
-    from cosi.resource._envelope import Kind, Pointer
+    from cosi.resource._envelope import Kind
+    from cosi.resource._pointer import Pointer
     from cosi.state._state import State
 
 

@@ -11,7 +11,7 @@ from cosi.resource._metadata import Metadata, format_version
 from cosi.resource._payload import AnySpec
 from cosi.resource._yaml_form import metadata_fields, rfc3339, spec_to_yaml, to_yaml
 from cosi.resource._yaml_reading import documents, root_of
-from cosi.resource._yaml_writing import Text, for_people
+from cosi.resource._yaml_writing import YamlText, for_people
 from cosi.state._watch import EventType
 
 EVENT_NAMES: Final = {
@@ -27,7 +27,7 @@ def as_yaml(node: str, resource: Resource[Any], event: EventType | None = None) 
 
     A payload that is no YAML (another server's business) is shown as it came.
     """
-    head: dict[str, Any] = {"node": Text(node)}
+    head: dict[str, Any] = {"node": YamlText(node)}
     if event is not None:
         head["event"] = EVENT_NAMES[event]
     metadata = {"metadata": metadata_fields(resource.metadata)}

@@ -67,14 +67,14 @@ def get(
         where = parse_selector(selector)
     except InvalidResource as error:
         raise click.UsageError(str(error)) from None
-    asked = _Asked(type, id, namespace, where, output)
+    asked = _Request(type, id, namespace, where, output)
     if watch:
         follow(server, asked.follow)
     else:
         ask_each(server, asked.once, asked.show)
 
 
-class _Asked:
+class _Request:
     """What was asked for, and the two ways to answer; the nodes share one printer."""
 
     def __init__(

@@ -16,14 +16,14 @@ from typing import Any, Final
 from cosi.cli.go_json import go_float, go_json, is_list, is_mapping
 from cosi.cli.json_path_syntax import (
     Constant,
-    Field,
+    FieldStep,
     Filter,
     Keyword,
     Node,
     Path,
     Recursive,
     Slice,
-    Text,
+    TextPart,
     Union,
     Wildcard,
     parse,
@@ -105,7 +105,7 @@ class _Application:
     to the ``end``; ``last_end`` is the place of the one that was met last.
     """
 
-    parts: tuple[Text | Path, ...]
+    parts: tuple[TextPart | Path, ...]
     missing: bool
     beginning: int = 0
     inside: int = 0
@@ -146,14 +146,14 @@ class _Application:
         open_ranges = 1
         for place in range(start, len(self.parts)):
             part = self.parts[place]
-            if not isinstance(part, Text):
+            if not isinstance(part, TextPart):
                 open_ranges += (Keyword("range") in part) - (Keyword("end") in part)
             if open_ranges == 0:
                 return place
         return -1
 
-    def _found(self, part: Text | Path, values: list[Any]) -> list[Any]:
-        if isinstance(part, Text):
+    def _found(self, part: TextPart | Path, values: list[Any]) -> list[Any]:
+        if isinstance(part, TextPart):
             return [part.text]
         return self._path(part, values)
 
@@ -165,11 +165,11 @@ class _Application:
     def _step(self, node: Node, values: list[Any]) -> list[Any]:
         found: list[Any]
         match node:
-            case Text(text):
+            case TextPart(text):
                 found = [text]
             case Constant(value):
                 found = [value] * len(values)
-            case Field(name):
+            case FieldStep(name):
                 found = self._field(name, values)
             case Keyword(name):
                 found = self._keyword(name, values)

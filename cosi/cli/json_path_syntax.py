@@ -26,7 +26,7 @@ _NAMED: Final = dict(zip("abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 
 
 @dataclass(frozen=True)
-class Text:
+class TextPart:
     """Text between braces, or a quoted one inside them."""
 
     text: str
@@ -40,7 +40,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldStep:
     """``.name``"""
 
     name: str
@@ -89,12 +89,12 @@ class Filter:
     operator: str
 
 
-Node = Text | Constant | Field | Keyword | Wildcard | Recursive | Slice | Union | Filter
+Node = TextPart | Constant | FieldStep | Keyword | Wildcard | Recursive | Slice | Union | Filter
 Path = tuple[Node, ...]
 """What is between one pair of braces: each node is applied to what the one before found."""
 
 
-def parse(template: str) -> tuple[Text | Path, ...]:
+def parse(template: str) -> tuple[TextPart | Path, ...]:
     """Text and actions by turns; raises :class:`~cosi.errors.InvalidResource`."""
     return tuple(_Parser(template).template())
 
@@ -110,13 +110,13 @@ class _Parser:
     place: int = 0
     nodes: list[Node] = field(default_factory=list[Node])
 
-    def template(self) -> list[Text | Path]:
-        parts: list[Text | Path] = []
+    def template(self) -> list[TextPart | Path]:
+        parts: list[TextPart | Path] = []
         while self.place < len(self.text):
             brace = self.text.find("{", self.place)
             end = len(self.text) if brace < 0 else brace
             if end > self.place:
-                parts.append(Text(self.text[self.place : end]))
+                parts.append(TextPart(self.text[self.place : end]))
             self.place = end
             if brace >= 0:
                 self.place += 1
@@ -176,7 +176,7 @@ class _Parser:
         while (char := self._peek()) and char not in _TERMINATORS:
             self.place += 2 if char == "\\" else 1
         name = self.text[start : self.place]
-        self.nodes.append(Wildcard() if name == "*" else Field(name.replace("\\", "")))
+        self.nodes.append(Wildcard() if name == "*" else FieldStep(name.replace("\\", "")))
 
     def _identifier(self) -> None:
         start = self.place
@@ -208,7 +208,7 @@ class _Parser:
             if char in {"", "\n"}:
                 raise InvalidResource("unterminated quoted string")
         inside = self.text[start : self.place - 1]
-        self.nodes.append(Text(_unquoted(inside, mark)))
+        self.nodes.append(TextPart(_unquoted(inside, mark)))
 
     def _array(self) -> None:
         end = self.text.find("]", self.place)

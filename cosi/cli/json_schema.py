@@ -11,8 +11,8 @@ from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
 from cosi.errors import CosiError
-from cosi.resource._metadata import Phase
 from cosi.resource._payload import Spec, Value
+from cosi.resource._phase import Phase
 
 GROUP: Final = "cosi.schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -10,9 +10,9 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from cosi.api.open_files import TooFewOpenFiles, raise_limit
 from cosi.cli.application import CannotStart, build, find, installed_names, options_of
 from cosi.cli.early_signals import early_signals
-from cosi.cli.open_files import TooFewOpenFiles, raise_limit
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

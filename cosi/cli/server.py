@@ -30,7 +30,7 @@ class NoServer(CosiError):
 
 
 @dataclass(frozen=True)
-class Security:
+class ClientTLS:
     """TLS as PEM: the CA of the server (else those of the system), and who the client is."""
 
     ca: bytes | None = None
@@ -55,7 +55,7 @@ class Server:
 
     address: str
     node: str
-    security: Security | None = None
+    security: ClientTLS | None = None
     nodes: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
@@ -82,7 +82,7 @@ class Server:
 
 
 def at_endpoints(
-    endpoints: Iterable[str], nodes: tuple[str, ...], security: Security | None
+    endpoints: Iterable[str], nodes: tuple[str, ...], security: ClientTLS | None
 ) -> Server:
     """The server at the first of ``endpoints`` that answers; raises :class:`click.UsageError`."""
     hosts = [split_endpoint(endpoint) for endpoint in endpoints]

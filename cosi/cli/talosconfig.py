@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import yaml
 
-from cosi.cli.server import Security
+from cosi.cli.server import ClientTLS
 from cosi.errors import CosiError
 
 
@@ -28,7 +28,7 @@ class Found:
     """What one context says; of its ``endpoints`` any may be asked."""
 
     endpoints: tuple[str, ...]
-    security: Security
+    security: ClientTLS
     nodes: tuple[str, ...] = ()
     """The machines that are meant, behind the endpoints."""
 
@@ -51,7 +51,7 @@ def read(path: Path, context: str | None = None, *, endpoints_needed: bool = Tru
     if endpoints_needed and not endpoints:
         raise TalosconfigError(f"{path}: failed to determine endpoints")
     parts = (_pem(path, found, key) for key in ("ca", "crt", "key"))
-    return Found(endpoints, Security(*parts), _texts(path, found, "nodes"))
+    return Found(endpoints, ClientTLS(*parts), _texts(path, found, "nodes"))
 
 
 def _context(path: Path, config: dict[str, Any], context: str | None) -> dict[str, Any]:

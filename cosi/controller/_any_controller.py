@@ -1,22 +1,22 @@
-"""What every controller can do, whatever its size: it has a name, and perhaps a seat."""
+"""What every controller can do, whatever its size: it has a name, and perhaps a runtime."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Generic, TypeVar
 
+from cosi.controller._runtime_side import RuntimeSide
+from cosi.controller._wakeup import Cause
 from cosi.errors import RegistrationError
 
-if TYPE_CHECKING:
-    from cosi.controller._wakeup import Cause
-    from cosi.runtime._adapter import Seat
+Side = TypeVar("Side", bound=RuntimeSide)
 
 
 _HOOKS: Final = ("reconcile", "finalize", "run", "background", "shutdown")
 
 
-class Seated:
-    """The part that :class:`~cosi.Controller` and ``QController`` share."""
+class AnyController(Generic[Side]):
+    """The part that :class:`~cosi.Controller` and :class:`~cosi.QController` share."""
 
     name: str = ""
     """Owner of what the controller writes, and its finalizer; the class name if not given."""
@@ -29,17 +29,17 @@ class Seated:
             _check_async(cls, hook)
 
     # On the class, because subclasses write an __init__ of their own and need not call one of ours.
-    _taken: Seat | None = None
+    _attached: Side | None = None
 
     @classmethod
-    def seat_of(cls, controller: Seated) -> Seat | None:
-        """Where ``controller`` sits; ``None`` if it is not registered."""
-        return controller._taken
+    def is_attached(cls, controller: AnyController[Any]) -> bool:
+        """Whether ``controller`` is registered with a runtime."""
+        return controller._attached is not None
 
     @classmethod
-    def give(cls, controller: Seated, seat: Seat | None) -> None:
-        """Seat ``controller``, or take its seat away; the runtime does this."""
-        controller._taken = seat
+    def attach(cls, controller: AnyController[Any], side: RuntimeSide | None) -> None:
+        """Give ``controller`` its side of a runtime, or take it away; the runtime does this."""
+        controller._attached = side
 
     def reload(self) -> None:
         """Look at the outside again, whatever is known of it; ``Runtime.reload`` calls this.
@@ -47,18 +47,18 @@ class Seated:
         The default asks for a pass over everything. One that keeps what it has read (of files, say)
         overrides this, forgets that, and asks for a pass. Called in the event loop; must not wait.
         """
-        self._seat.wake_all()
+        self._side.wake_all()
 
     @property
     def woken_by(self) -> tuple[Cause, ...]:
         """Why the pass that runs now was asked for: what changed, in which version."""
-        return self._seat.woken_by
+        return self._side.woken_by
 
     @property
-    def _seat(self) -> Seat:
-        if self._taken is None:
+    def _side(self) -> Side:
+        if self._attached is None:
             raise RegistrationError(f'controller "{self.name}" is not registered with a runtime')
-        return self._taken
+        return self._attached
 
 
 def _check_async(cls: type, hook: str) -> None:

@@ -117,7 +117,7 @@ class Cleanup(QController[Any]):
         # Before looking, so that a change while we look is not missed.
         self._leaving[resource.id] = None
         for handler in self.handlers:
-            if not await handler.content(self._seat.state, resource):
+            if not await handler.content(self._side.state, resource):
                 raise Skip(f"{resource.pointer} is waited for by {handler.kind}")
         del self._leaving[resource.id]
         return None

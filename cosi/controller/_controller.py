@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from cosi.controller._any_controller import Seated
-
-if TYPE_CHECKING:
-    from cosi.controller._wakeup import Cause
-    from cosi.runtime._loop_adapter import LoopSeat
+from cosi.controller._any_controller import AnyController
+from cosi.controller._runtime_side import LoopSide
+from cosi.controller._wakeup import Cause
 
 
-class Controller(Seated):
+class Controller(AnyController[LoopSide]):
     """Makes its outputs follow its inputs.
 
     ::
@@ -58,7 +54,7 @@ class Controller(Seated):
 
         Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered.
         """
-        self._loop_seat.wake()
+        self._side.wake()
 
     def wake_after(self, seconds: float) -> None:
         """Ask for a pass in ``seconds``, if nothing else does before.
@@ -68,23 +64,19 @@ class Controller(Seated):
         :class:`~cosi.errors.RegistrationError` if this controller is not registered, ``ValueError``
         for what is not a number.
         """
-        self._loop_seat.wake_after(seconds)
-
-    @property
-    def _loop_seat(self) -> LoopSeat:
-        return self._seat  # type: ignore[return-value]  # the runtime seats a Controller in a LoopSeat
+        self._side.wake_after(seconds)
 
 
 class Wakeups:
     """Every reason to look again: ``async for causes in wakeups``. One iteration is one pass."""
 
-    def __init__(self, seat: LoopSeat) -> None:
-        self._seat = seat
+    def __init__(self, side: LoopSide) -> None:
+        self._side = side
 
     def __aiter__(self) -> Wakeups:
         return self
 
     async def __anext__(self) -> tuple[Cause, ...]:
         """Wait until there is something new; says that everything told so far was dealt with."""
-        await self._seat.next_pass()
-        return self._seat.woken_by
+        await self._side.next_pass()
+        return self._side.woken_by

@@ -31,11 +31,11 @@ def _destroyer(kind: Any) -> QController[Any]:
         async def reconcile(self, resource: Resource[Any], /) -> Requeue | None:
             if resource.owner or resource.finalizers or not resource.tearing_down:
                 return None
-            seat = self._seat
-            await seat.before_write()
+            side = self._side
+            await side.before_write()
             # Somebody may be faster; if it is still there then, its change wakes us again.
             with suppress(NotFound, FinalizerConflict):
-                await seat.state.destroy(kind, resource.id)
+                await side.state.destroy(kind, resource.id)
             return None
 
     return Destroyer()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Container, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 import anyio
 from typing_extensions import override
 
+from cosi.controller._runtime_side import RuntimeSide
 from cosi.errors import (
     AccessDenied,
     AlreadyExists,
@@ -32,9 +33,6 @@ from cosi.resource._metadata import Metadata, texts
 from cosi.resource._payload import Spec
 from cosi.state._query import EVERYTHING, Query
 
-if TYPE_CHECKING:
-    from cosi.runtime._adapter import Seat
-
 _ATTEMPTS = 16
 
 
@@ -50,7 +48,7 @@ class Reader(Generic[S]):
 
     def __init__(self, name: str, kind: Kind[S], ids: frozenset[str] | None) -> None:
         self._name = name
-        self._seat: Seat | None = None
+        self._side: RuntimeSide | None = None
         self._ids = ids
         self._point_at(kind)
 
@@ -71,16 +69,16 @@ class Reader(Generic[S]):
         """The ids it is bound to; ``None`` is all of the kind."""
         return self._ids
 
-    def bind(self, seat: Seat | None) -> None:
-        """Belong to a seat in a runtime; the runtime does this at registration."""
-        self._seat = seat
+    def bind(self, side: RuntimeSide | None) -> None:
+        """Belong to a controller in a runtime; the runtime does this at registration."""
+        self._side = side
 
-    def _bound(self) -> Seat:
-        if self._seat is None:
+    def _bound(self) -> RuntimeSide:
+        if self._side is None:
             raise RegistrationError(
                 f"{self._name} is not bound: register the controller with a runtime first"
             )
-        return self._seat
+        return self._side
 
     def _one(self, id: str | None) -> str:
         if self._ids is None:
@@ -102,21 +100,21 @@ class Reader(Generic[S]):
         Raises :class:`~cosi.errors.NotFound`; :class:`~cosi.errors.AccessDenied` for an id outside
         of the declaration.
         """
-        seat = self._bound()
-        seat.statistics.reads += 1
-        return await seat.state.get(self.key, self._one(id))
+        side = self._bound()
+        side.statistics.reads += 1
+        return await side.state.get(self.key, self._one(id))
 
     async def find(self, id: str | None = None) -> Resource[S] | None:
         """Return the resource, or ``None``; otherwise as :meth:`get`."""
-        seat = self._bound()
-        seat.statistics.reads += 1
-        return await seat.state.find(self.key, self._one(id))
+        side = self._bound()
+        side.statistics.reads += 1
+        return await side.state.find(self.key, self._one(id))
 
     async def list(self, where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         """Return all that match, sorted by id; only the bound ones where the input names ids."""
-        seat = self._bound()
-        seat.statistics.reads += 1
-        found = await seat.state.list(self.key, where)
+        side = self._bound()
+        side.statistics.reads += 1
+        found = await side.state.list(self.key, where)
         ids = self._ids
         return found if ids is None else tuple(each for each in found if each.id in ids)
 
@@ -132,13 +130,13 @@ class Reader(Generic[S]):
         This is COSI's ``UpdateInputs``, one input at a time and never half done; the *types* are
         fixed by the class. Raises :class:`~cosi.errors.RegistrationError` on a queue's primary.
         """
-        if self._seat is not None:
-            self._seat.may_aim(self)
+        if self._side is not None:
+            self._side.check_retarget(self)
         self._ids = None if ids is None else frozenset(ids)
         if namespace is not None:
             self._point_at(kind_of(self.kind, namespace))
-        if self._seat is not None:
-            self._seat.reaim(self)
+        if self._side is not None:
+            self._side.retarget(self)
 
 
 class StrongReader(Reader[S]):
@@ -150,16 +148,16 @@ class StrongReader(Reader[S]):
         Raises :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.PhaseConflict` if the
         resource is being torn down already: whoever does that has seen who holds it.
         """
-        seat = self._bound()
-        await seat.before_write()
-        return await seat.state.add_finalizer(self.key, self._one(id), seat.name)
+        side = self._bound()
+        await side.before_write()
+        return await side.state.add_finalizer(self.key, self._one(id), side.name)
 
     async def release(self, id: str | None = None) -> None:
         """Take the finalizer away again; a resource that is gone is released."""
-        seat = self._bound()
-        await seat.before_write()
+        side = self._bound()
+        await side.before_write()
         try:
-            await seat.state.remove_finalizer(self.key, self._one(id), seat.name)
+            await side.state.remove_finalizer(self.key, self._one(id), side.name)
         except NotFound:
             return
 
@@ -189,7 +187,7 @@ class Writer(Reader[S]):
         :class:`~cosi.errors.InvalidResource` for a payload of another class, and the last
         :class:`~cosi.errors.Conflict` if 16 attempts have met a faster writer.
         """
-        seat = self._bound()
+        side = self._bound()
         if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
             raise InvalidResource(
                 f"{self._name} takes {self.kind.payload.__name__}, not {type(spec).__name__}",
@@ -197,19 +195,19 @@ class Writer(Reader[S]):
             )
         conflict: Conflict | None = None
         for _ in range(_ATTEMPTS):
-            seat.statistics.reads += 1
-            current = await seat.state.find(self.key, id)
+            side.statistics.reads += 1
+            current = await side.state.find(self.key, id)
             try:
                 if current is None:
-                    return await self._create(seat, id, spec, labels, annotations)
-                self._check_owner(seat, current)
+                    return await self._create(side, id, spec, labels, annotations)
+                self._check_owner(side, current)
                 if not current.tearing_down:
-                    return await self._update(seat, current, spec, labels, annotations)
+                    return await self._update(side, current, spec, labels, annotations)
             except (AlreadyExists, VersionConflict, PhaseConflict, NotFound) as error:
                 # Somebody was faster; the next attempt starts from what they made of it.
                 conflict = error if isinstance(error, Conflict) else None
                 continue
-            if not await self._destroy(seat, current):
+            if not await self._destroy(side, current):
                 return current
         raise conflict or VersionConflict(
             f"{self.kind.pointer(id)} changes faster than it can be written", self.kind.pointer(id)
@@ -217,7 +215,7 @@ class Writer(Reader[S]):
 
     async def _create(
         self,
-        seat: Seat,
+        side: RuntimeSide,
         id: str,
         spec: S,
         labels: Mapping[str, str] | None,
@@ -231,12 +229,12 @@ class Writer(Reader[S]):
             labels=texts(labels) if labels else EMPTY,
             annotations=texts(annotations) if annotations else EMPTY,
         )
-        await seat.before_write()
-        return await seat.state.create(Resource(metadata, spec), owner=seat.name)
+        await side.before_write()
+        return await side.state.create(Resource(metadata, spec), owner=side.name)
 
     async def _update(
         self,
-        seat: Seat,
+        side: RuntimeSide,
         current: Resource[S],
         spec: S,
         labels: Mapping[str, str] | None,
@@ -249,8 +247,8 @@ class Writer(Reader[S]):
             changes["annotations"] = texts(annotations)
         if not changes and (current.spec is spec or current.spec == spec):
             return current
-        await seat.before_write()
-        return await seat.state.update(current.evolve(spec=spec, **changes), owner=seat.name)
+        await side.before_write()
+        return await side.state.update(current.evolve(spec=spec, **changes), owner=side.name)
 
     async def modify(
         self,
@@ -265,10 +263,10 @@ class Writer(Reader[S]):
         ``default`` payload a missing resource is :class:`~cosi.errors.NotFound`. Raises as
         :meth:`State.modify <cosi.State.modify>`.
         """
-        seat = self._bound()
-        seat.statistics.reads += 1
-        await seat.before_write()
-        return await seat.state.modify(self.key, id, change, default=default, owner=seat.name)
+        side = self._bound()
+        side.statistics.reads += 1
+        await side.before_write()
+        return await side.state.modify(self.key, id, change, default=default, owner=side.name)
 
     async def remove(self, id: str) -> bool:
         """Take it away; return whether it is gone.
@@ -277,23 +275,23 @@ class Writer(Reader[S]):
         free; then the same ``remove`` ends it. A missing one is gone. Raises
         :class:`~cosi.errors.OwnerConflict` if somebody else owns it.
         """
-        seat = self._bound()
-        seat.statistics.reads += 1
-        current = await seat.state.find(self.key, id)
+        side = self._bound()
+        side.statistics.reads += 1
+        current = await side.state.find(self.key, id)
         if current is None:
             return True
-        self._check_owner(seat, current)
-        return await self._destroy(seat, current)
+        self._check_owner(side, current)
+        return await self._destroy(side, current)
 
     async def prune(self, *, keep: Container[str]) -> None:
         """Remove every output of this controller whose id is not in ``keep``.
 
         What others own is left alone, also of a shared type.
         """
-        seat = self._bound()
+        side = self._bound()
         for resource in await self.list():
-            if resource.owner == seat.name and resource.id not in keep:
-                await self._destroy(seat, resource)
+            if resource.owner == side.name and resource.id not in keep:
+                await self._destroy(side, resource)
 
     def track(self) -> AbstractAsyncContextManager[Tracked[S]]:
         """Make what is applied inside, through the view that it yields, all that there is.
@@ -318,10 +316,10 @@ class Writer(Reader[S]):
 
     def within(self, namespace: str) -> Writer[S]:
         """The same output in another namespace; an output grants writes in every one."""
-        seat = self._bound()
+        side = self._bound()
         view: Writer[S] = Writer(self._name, kind_of(self.kind, namespace), None)
-        view.bind(seat)
-        seat.follow_output(view)
+        view.bind(side)
+        side.follow_output(view)
         return view
 
     def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
@@ -333,30 +331,30 @@ class Writer(Reader[S]):
             raise TypeError(f"{self._name} is an output: it may write any id")
         super().aim(namespace=namespace)
 
-    def _check_owner(self, seat: Seat, resource: Resource[S]) -> None:
-        if resource.owner != seat.name:
+    def _check_owner(self, side: RuntimeSide, resource: Resource[S]) -> None:
+        if resource.owner != side.name:
             raise OwnerConflict(
-                f'resource {resource} is owned by "{resource.owner}", not by "{seat.name}"',
+                f'resource {resource} is owned by "{resource.owner}", not by "{side.name}"',
                 resource.pointer,
             )
 
-    async def _destroy(self, seat: Seat, resource: Resource[S]) -> bool:
+    async def _destroy(self, side: RuntimeSide, resource: Resource[S]) -> bool:
         """Tear down and destroy; ``False`` if somebody holds it: the controller will be told."""
         try:
             ready = not resource.finalizers
-            with seat.destroying(self.kind, resource.id):
+            with side.destroying(self.kind, resource.id):
                 if not resource.tearing_down:
-                    await seat.before_write()
-                    ready = await seat.state.teardown(self.key, resource.id, owner=seat.name)
+                    await side.before_write()
+                    ready = await side.state.teardown(self.key, resource.id, owner=side.name)
                 if ready:
-                    await seat.before_write()
-                    await seat.state.destroy(self.key, resource.id, owner=seat.name)
+                    await side.before_write()
+                    await side.state.destroy(self.key, resource.id, owner=side.name)
                     return True
         except NotFound:
             return True
         except FinalizerConflict:
             pass
-        seat.draining(resource.pointer)
+        side.wait_destroy_ready(resource.pointer)
         return False
 
 

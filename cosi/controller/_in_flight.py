@@ -1,8 +1,8 @@
 """What is in progress: counted, so that "settled" is a fact and not a guess.
 
-Everything that works on behalf of a runtime holds a :class:`Token`, and the token is *busy* from
-the moment that work is due (a change was committed, an item was posted) until whoever does it asks
-for more. The store and the senders mark it, synchronously, before they return: so there is no
+Everything that works on behalf of a runtime holds a :class:`WorkToken`, and the token is *busy*
+from the moment that work is due (a change was committed, an item was posted) until whoever does it
+asks for more. The store and the senders mark it, synchronously, before they return: so there is no
 moment in which work is due and nobody counts it.
 
 Refused: ``anyio.wait_all_tasks_blocked`` (100 ms on asyncio, and a task that waits for a thread
@@ -23,7 +23,7 @@ from anyio.lowlevel import checkpoint
 _TURNS = 8
 
 
-class Activity:
+class InFlight:
     """How many pieces of work are in progress in one runtime."""
 
     __slots__ = ("_quiet", "busy", "epoch")
@@ -59,13 +59,13 @@ class Activity:
                 return
 
 
-class Token:
+class WorkToken:
     """One worker's say in whether its runtime is settled: busy, or parked."""
 
-    __slots__ = ("activity", "busy", "task")
+    __slots__ = ("busy", "in_flight", "task")
 
-    def __init__(self, activity: Activity) -> None:
-        self.activity = activity
+    def __init__(self, in_flight: InFlight) -> None:
+        self.in_flight = in_flight
         self.busy = False
         self.task: int | None = None  # the task that may park it
 
@@ -73,14 +73,14 @@ class Token:
         """Become busy; does nothing if it is."""
         if not self.busy:
             self.busy = True
-            self.activity.begin()
+            self.in_flight.begin()
 
     def park(self) -> bool:
         """Become idle; returns whether it was busy."""
         if not self.busy:
             return False
         self.busy = False
-        self.activity.end()
+        self.in_flight.end()
         return True
 
     def adopt(self) -> None:
@@ -89,10 +89,10 @@ class Token:
         _current.set(self)
 
 
-_current: ContextVar[Token | None] = ContextVar("cosi_activity", default=None)
+_current: ContextVar[WorkToken | None] = ContextVar("cosi_work_token", default=None)
 
 
-def current_token() -> Token | None:
+def current_token() -> WorkToken | None:
     """The token of the task that asks; ``None`` if it has none of its own.
 
     A plain child task inherits its parent's context, but not its say: the parent still waits for

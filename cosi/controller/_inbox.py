@@ -6,7 +6,7 @@ from collections import deque
 from typing import Generic, TypeVar
 
 from cosi._aio.waker import Waker
-from cosi.controller._in_flight import Token, current_token
+from cosi.controller._in_flight import WorkToken, current_token
 from cosi.errors import CosiError
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Inbox(Generic[T]):
         self._items: deque[T] = deque()
         self._capacity = capacity
         self._waker = Waker()
-        self._reader: Token | None = None
+        self._reader: WorkToken | None = None
 
     def __len__(self) -> int:
         return len(self._items)

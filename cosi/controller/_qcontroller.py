@@ -8,19 +8,17 @@ services or ten thousand, and a failing one does not hold up the others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from typing_extensions import get_original_bases
 
-from cosi.controller._any_controller import Seated
+from cosi.controller._any_controller import AnyController
 from cosi.controller._requeue import Requeue
+from cosi.controller._runtime_side import KeyedSide
 from cosi.resource._envelope import Resource, S
 
-if TYPE_CHECKING:
-    from cosi.runtime._queue_adapter import QueueSeat
 
-
-class QController(Seated, Generic[S]):
+class QController(AnyController[KeyedSide], Generic[S]):
     """Reconciles each resource of its ``primary`` input by itself.
 
     ::
@@ -105,11 +103,7 @@ class QController(Seated, Generic[S]):
 
         Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered.
         """
-        self._queue_seat.wake(id)
-
-    @property
-    def _queue_seat(self) -> QueueSeat:
-        return self._seat  # type: ignore[return-value]  # the runtime seats a QController in a QueueSeat
+        self._side.wake(id)
 
 
 def is_overridden(controller: QController[Any], name: str) -> bool:

@@ -12,8 +12,8 @@ import anyio
 
 from cosi._aio.cancellation import outcome_of_life
 from cosi.controller._backoff import Backoff, Delays, exponential
-from cosi.controller._in_flight import Token
-from cosi.runtime._adapter import current_seat
+from cosi.controller._in_flight import WorkToken
+from cosi.controller._runtime_side import current_side
 
 T = TypeVar("T")
 
@@ -167,16 +167,16 @@ class TaskSet(Generic[T]):
         if task.scope is not None:
             task.scope.cancel()
 
-    def _token(self) -> Token | None:
+    def _token(self) -> WorkToken | None:
         """Counted from now on, not only from when the event loop gets round to it."""
-        seat = current_seat.get()
-        if seat is None:
+        side = current_side.get()
+        if side is None:
             return None
-        token = Token(seat.engine.activity)
+        token = WorkToken(side.in_flight)
         token.resume()
         return token
 
-    async def _keep(self, id: str, task: _Task[T], token: Token | None) -> None:
+    async def _keep(self, id: str, task: _Task[T], token: WorkToken | None) -> None:
         """Run the task as its spec says, for as long as it is wanted."""
         if token is not None:
             token.adopt()
@@ -193,7 +193,7 @@ class TaskSet(Generic[T]):
             if token is not None:
                 token.park()
 
-    async def _once(self, id: str, task: _Task[T], token: Token | None) -> bool:
+    async def _once(self, id: str, task: _Task[T], token: WorkToken | None) -> bool:
         """One life with one spec; returns whether there should be another one."""
         spec = task.spec
         delays = Delays(self._backoff)
@@ -209,14 +209,14 @@ class TaskSet(Generic[T]):
         return True
 
     async def _pause(
-        self, id: str, error: BaseException, delay: float, token: Token | None
+        self, id: str, error: BaseException, delay: float, token: WorkToken | None
     ) -> None:
-        seat = current_seat.get()
-        about: dict[str, object] = {} if seat is None else {"controller": seat.name}
+        side = current_side.get()
+        about: dict[str, object] = {} if side is None else {"controller": side.name}
         about |= {"id": id, "interval": delay, "error": repr(error)}
         _log.error("task failed", exc_info=error, extra=about)
-        if seat is not None:
-            seat.failed(error, 1, delay)
+        if side is not None:
+            side.failed(error, 1, delay)
         if token is not None:
             token.park()
         await anyio.sleep(delay)
@@ -224,9 +224,9 @@ class TaskSet(Generic[T]):
 
 def _failed_at_end(id: str, error: BaseException) -> None:
     """Keep what a task raised while it was cancelled, which nothing is tried again for."""
-    seat = current_seat.get()
-    about: dict[str, object] = {} if seat is None else {"controller": seat.name}
+    side = current_side.get()
+    about: dict[str, object] = {} if side is None else {"controller": side.name}
     about |= {"id": id, "error": repr(error)}
     _log.error("task failed while it was stopped", exc_info=error, extra=about)
-    if seat is not None:
-        seat.failed(error, 1, 0.0)
+    if side is not None:
+        side.failed(error, 1, 0.0)

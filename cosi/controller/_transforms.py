@@ -95,8 +95,8 @@ def transform(
     return decorate
 
 
-def seatable(controller: Any) -> Any:
-    """The controller that a runtime can seat: a fresh one for a description."""
+def as_controller(controller: Any) -> Any:
+    """The controller that a runtime can run: a fresh one for a description."""
     if isinstance(controller, Transform):
         description = cast("Transform[Any, Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
         return description.controller()

@@ -10,7 +10,7 @@ from cosi.resource._envelope import Resource
 from cosi.state._watch import Event, EventType
 
 
-class What(StrEnum):
+class Reason(StrEnum):
     """What happened."""
 
     STARTED = "started"
@@ -20,7 +20,7 @@ class What(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     DESTROYED = "destroyed"
-    AIMED = "aimed"
+    RETARGETED = "retargeted"
     """An input was pointed at something else."""
     TIMER = "timer"
     """``wake_after``, a requeue, or a retry is due."""
@@ -29,9 +29,9 @@ class What(StrEnum):
 
 
 _OF_EVENT = {
-    EventType.CREATED: What.CREATED,
-    EventType.UPDATED: What.UPDATED,
-    EventType.DESTROYED: What.DESTROYED,
+    EventType.CREATED: Reason.CREATED,
+    EventType.UPDATED: Reason.UPDATED,
+    EventType.DESTROYED: Reason.DESTROYED,
 }
 
 
@@ -42,11 +42,11 @@ class Cause:
     Several changes of one resource between two passes are one cause, with the last version.
     """
 
-    what: What
+    reason: Reason
     resource: Resource[Any] | None = None
 
     def __str__(self) -> str:
-        return f"{self.what} {self.resource}" if self.resource is not None else str(self.what)
+        return f"{self.reason} {self.resource}" if self.resource is not None else str(self.reason)
 
 
 def cause_of(event: Event[Any]) -> Cause:

@@ -21,8 +21,10 @@ from typing import Any, Generic, Self, TypeVar, cast
 from cosi.errors import InvalidResource
 from cosi.resource._fields import Envelope
 from cosi.resource._frozen import EMPTY, FrozenMap
-from cosi.resource._metadata import Metadata, Phase, Version, format_version, names, texts
+from cosi.resource._metadata import Metadata, Version, format_version, names, texts
 from cosi.resource._payload import AnySpec, Spec, TypeInfo, Value
+from cosi.resource._phase import Phase
+from cosi.resource._pointer import Pointer
 
 __all__ = [
     "AnySpec",
@@ -63,18 +65,6 @@ class Kind(Generic[S_co]):
 
 KindLike = type[S] | Kind[S]
 """A payload class (its default namespace is meant) or a :class:`Kind`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """The address of a resource; it need not exist."""
-
-    namespace: str
-    type: str
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.type}({self.namespace}/{self.id})"
 
 
 def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:

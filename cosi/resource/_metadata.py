@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final, Self
 
 from cosi.errors import InvalidResource
 from cosi.resource._fields import MetadataFields
 from cosi.resource._frozen import EMPTY, FrozenMap
+from cosi.resource._phase import Phase
 
 Version = int | None
 """``None`` is *undefined*, which is not the same as 0 (COSI: "Version")."""
@@ -23,13 +23,6 @@ Uid = int
 """128 bits that no other incarnation of any resource has; a number, as every creation makes one."""
 
 MAX_VERSION: Final = 2**64 - 1
-
-
-class Phase(StrEnum):
-    """Whether a resource is meant to be there."""
-
-    RUNNING = "running"
-    TEARING_DOWN = "tearingDown"
 
 
 def parse_phase(text: str) -> Phase:

@@ -27,9 +27,9 @@ _set = object.__setattr__  # a payload is frozen, also for its own methods
 class Value(BaseModel):
     """A part of a payload: frozen, strict about unknown fields, camelCase in YAML.
 
-    The class keyword ``proto`` gives the protobuf field numbers: :mod:`cosi.resource._field_numbers`. A field
-    that can be changed in place (``list``, ``dict``) is a ``TypeError`` at the class. Values that
-    do not fit are a ``pydantic.ValidationError``.
+    The class keyword ``proto`` gives the protobuf field numbers:
+    :mod:`cosi.resource._field_numbers`. A field that can be changed in place (``list``, ``dict``)
+    is a ``TypeError`` at the class. Values that do not fit are a ``pydantic.ValidationError``.
     """
 
     __proto_fields__: ClassVar[FrozenMap[str, ProtoField]] = FrozenMap()

@@ -29,12 +29,13 @@ from yaml.nodes import CollectionNode, Node, ScalarNode
 from cosi.errors import InvalidResource
 from cosi.resource._envelope import Resource, check_name
 from cosi.resource._frozen import EMPTY, FrozenMap
-from cosi.resource._metadata import Metadata, Phase, format_version, parse_phase, parse_version
+from cosi.resource._metadata import Metadata, format_version, parse_phase, parse_version
 from cosi.resource._payload import AnySpec, Spec
+from cosi.resource._phase import Phase
 from cosi.resource._types import EVERY_TYPE, TypeRegistry
 from cosi.resource._unknowns import ANY_TYPE, Unknown
-from cosi.resource._yaml_reading import Document, documents, root_of
-from cosi.resource._yaml_writing import Text, compact, for_people
+from cosi.resource._yaml_reading import YamlDocument, documents, root_of
+from cosi.resource._yaml_writing import YamlText, compact, for_people
 
 T = TypeVar("T")
 
@@ -70,22 +71,22 @@ def _document(resource: Resource[Any]) -> str:
 
 
 def metadata_fields(m: Metadata) -> dict[str, Any]:
-    """The metadata as :func:`~cosi.resource._yaml_writing.for_people` writes it: all scalars are text."""
+    """The metadata for :func:`~cosi.resource._yaml_writing.for_people`: all scalars are text."""
     fields: dict[str, Any] = {
-        "namespace": Text(m.namespace),
-        "type": Text(m.type),
-        "id": Text(m.id),
-        "version": Text(format_version(m.version)),
-        "owner": Text(m.owner),
-        "phase": Text(m.phase.value),
-        "created": Text(rfc3339(m.created)),
-        "updated": Text(rfc3339(m.updated)),
+        "namespace": YamlText(m.namespace),
+        "type": YamlText(m.type),
+        "id": YamlText(m.id),
+        "version": YamlText(format_version(m.version)),
+        "owner": YamlText(m.owner),
+        "phase": YamlText(m.phase.value),
+        "created": YamlText(rfc3339(m.created)),
+        "updated": YamlText(rfc3339(m.updated)),
     }
     for name, values in (("labels", m.labels), ("annotations", m.annotations)):
         if values:
-            fields[name] = {Text(key): Text(values[key]) for key in sorted(values)}
+            fields[name] = {YamlText(key): YamlText(values[key]) for key in sorted(values)}
     if m.finalizers:
-        fields["finalizers"] = [Text(name) for name in m.finalizers]
+        fields["finalizers"] = [YamlText(name) for name in m.finalizers]
     return fields
 
 
@@ -151,7 +152,7 @@ def spec_from_yaml(payload: type[Spec] | type[AnySpec], text: str) -> Spec | Any
     return payload()
 
 
-def _event(document: Document, parts: dict[str, Node]) -> str | None:
+def _event(document: YamlDocument, parts: dict[str, Node]) -> str | None:
     """What happened to the resource, where a watch was written down."""
     for key in parts.keys() - {"node", "event", "metadata", "spec"}:
         raise document.error(document.root, f"unexpected key {key!r}")
@@ -163,7 +164,12 @@ def _event(document: Document, parts: dict[str, Node]) -> str | None:
 
 
 def _resource(
-    document: Document, parts: dict[str, Node], types: TypeRegistry, unknown: Unknown, *, gone: bool
+    document: YamlDocument,
+    parts: dict[str, Node],
+    types: TypeRegistry,
+    unknown: Unknown,
+    *,
+    gone: bool,
 ) -> Resource[Any]:
     if "metadata" not in parts or not (gone or "spec" in parts):
         raise document.error(document.root, "metadata or spec node is missing")
@@ -184,7 +190,7 @@ def _resource(
 
 
 def _metadata(
-    document: Document,
+    document: YamlDocument,
     node: Node,
     fields: dict[str, Node],
     payload: type[Spec] | type[AnySpec],
@@ -217,12 +223,12 @@ def _metadata(
     return metadata
 
 
-def _scalar(document: Document, fields: dict[str, Node], name: str) -> str | None:
+def _scalar(document: YamlDocument, fields: dict[str, Node], name: str) -> str | None:
     node = fields.get(name)
     return None if node is None else document.scalar(node, f"a scalar in {name}")
 
 
-def _required(document: Document, node: Node, fields: dict[str, Node], name: str) -> str:
+def _required(document: YamlDocument, node: Node, fields: dict[str, Node], name: str) -> str:
     value = _scalar(document, fields, name)
     if value is None:
         raise document.error(node, f"expected {name} in metadata")
@@ -230,7 +236,7 @@ def _required(document: Document, node: Node, fields: dict[str, Node], name: str
 
 
 def _parsed(
-    document: Document, fields: dict[str, Node], name: str, parse: Callable[[str], T]
+    document: YamlDocument, fields: dict[str, Node], name: str, parse: Callable[[str], T]
 ) -> T | None:
     text = _scalar(document, fields, name)
     if text is None:
@@ -241,7 +247,7 @@ def _parsed(
         raise document.error(fields[name], f"failed to parse {name}: {error}") from error
 
 
-def _time(document: Document, fields: dict[str, Node], name: str) -> datetime | None:
+def _time(document: YamlDocument, fields: dict[str, Node], name: str) -> datetime | None:
     return _parsed(document, fields, name, _parse_time)
 
 
@@ -252,7 +258,7 @@ def _parse_time(text: str) -> datetime:
     return time
 
 
-def _texts(document: Document, fields: dict[str, Node], name: str) -> FrozenMap[str, str]:
+def _texts(document: YamlDocument, fields: dict[str, Node], name: str) -> FrozenMap[str, str]:
     node = fields.get(name)
     if node is None:
         return EMPTY
@@ -260,7 +266,7 @@ def _texts(document: Document, fields: dict[str, Node], name: str) -> FrozenMap[
     return FrozenMap({k: document.scalar(v, f"a scalar in {name}") for k, v in entries.items()})
 
 
-def _names(document: Document, fields: dict[str, Node], name: str) -> tuple[str, ...]:
+def _names(document: YamlDocument, fields: dict[str, Node], name: str) -> tuple[str, ...]:
     node = fields.get(name)
     if node is None:
         return ()

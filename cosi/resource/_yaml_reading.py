@@ -72,14 +72,14 @@ def root_of(text: str) -> Node | None:
     return node
 
 
-def documents(text: str, source: str) -> Iterator[Document]:
+def documents(text: str, source: str) -> Iterator[YamlDocument]:
     """The documents of ``text`` that are not empty; raises :class:`InvalidResource`."""
     try:
         loader = _Loader(text)
         while loader.check_node():
             root = loader.get_node()
             if root is not None and not _is_null(root):
-                yield Document(text, source, root, loader)
+                yield YamlDocument(text, source, root, loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
@@ -94,7 +94,7 @@ def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
 
-class Document:
+class YamlDocument:
     """One document: its nodes, where they are, and what they mean."""
 
     def __init__(self, text: str, source: str, root: Node, loader: Any) -> None:

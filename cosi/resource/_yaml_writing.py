@@ -48,7 +48,7 @@ _OLD: Final = re.compile(
 )
 
 
-class Text(str):
+class YamlText(str):
     """A scalar that is written without quotes unless it cannot be, whatever it looks like."""
 
     __slots__ = ()
@@ -164,7 +164,7 @@ class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C where there is C
     """For payloads alone."""
 
 
-def _represent_text(dumper: Any, text: Text) -> Node:
+def _represent_text(dumper: Any, text: YamlText) -> Node:
     if text == "<<":  # Go takes it for a merge, even as a value, and drops it
         return ScalarNode(_STR, text, style="'")
     # A scalar is quoted if its tag is not the one that its plain form would be taken for.
@@ -192,7 +192,7 @@ def _as_it_is(dumper: Any, node: Node) -> Node:
     return node
 
 
-_Dumper.add_representer(Text, _represent_text)
+_Dumper.add_representer(YamlText, _represent_text)
 _Dumper.add_representer(str, _represent_str)
 _Dumper.add_multi_representer(Node, _as_it_is)
 cast("Any", _CDumper).add_representer(str, _represent_str)

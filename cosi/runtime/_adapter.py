@@ -6,47 +6,43 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 
-from cosi.controller._in_flight import Token
+from cosi.controller._handles import Reader
+from cosi.controller._in_flight import InFlight, WorkToken
+from cosi.controller._runtime_side import Handle, current_side
 from cosi.controller._wakeup import Cause
 from cosi.errors import AccessDenied, CosiError, Unsupported
-from cosi.resource._envelope import Kind, Pointer
-from cosi.resource._metadata import Phase
+from cosi.resource._envelope import Kind
+from cosi.resource._phase import Phase
+from cosi.resource._pointer import Pointer
 from cosi.runtime._engine import Engine
 from cosi.runtime._failure import Failure
 from cosi.runtime._graph import Edge
-from cosi.runtime._informer import Feed, Refusal, Refused
+from cosi.runtime._informer import Informer, Refusal, Refused
 from cosi.runtime._rate_limit import Bucket
 from cosi.state._metrics import ControllerStatistics
 from cosi.state._watch import Event, EventType
-
-if TYPE_CHECKING:
-    from cosi.controller._handles import Reader, Writer
-
 
 # An attribute of an enumeration is looked up slowly (Python 3.11), and every write asks for these.
 _DESTROYED: Final = EventType.DESTROYED
 _RUNNING: Final = Phase.RUNNING
 
-current_seat: ContextVar[Seat | None] = ContextVar("cosi_seat", default=None)
 
+class InputLink:
+    """One input of an adapter: where it points, and the informer that tells about it."""
 
-class Link:
-    """One input of a seat: where it points, and the feed that tells about it."""
+    __slots__ = ("ids", "informer", "kind", "name", "notify", "number", "refused", "times_refused")
 
-    __slots__ = ("feed", "ids", "kind", "name", "notify", "number", "refused", "times_refused")
-
-    def __init__(self, number: int, handle: Reader[Any], ids: frozenset[str] | None) -> None:
+    def __init__(self, number: int, handle: Handle, ids: frozenset[str] | None) -> None:
         self.number = number
         self.name = f"{'output' if handle.writes else 'input'} {handle.name}"
         self.kind = handle.kind
         self.ids = ids
-        self.feed: Feed | None = None
+        self.informer: Informer | None = None
         self.notify: Any = None
         self.refused: Refused | None = None
         self.times_refused = 0  # since it was followed last
@@ -54,7 +50,7 @@ class Link:
     @property
     def open(self) -> bool:
         """Whether every change from now on is told."""
-        return self.feed is None or self.feed.opened.is_set()
+        return self.informer is None or self.informer.opened.is_set()
 
     def refusal(self, error: CosiError) -> CosiError:
         """What to tell people: who may not, what the state said, and what can be done."""
@@ -68,7 +64,7 @@ class Link:
         return refusal
 
 
-class Seat(ABC):
+class Adapter(ABC):
     """A controller in a runtime, from registration to unregistration."""
 
     def __init__(self, engine: Engine, name: str, handles: Mapping[str, Reader[Any]]) -> None:
@@ -77,50 +73,55 @@ class Seat(ABC):
         self.name = name
         self.handles = handles
         self.log = logging.getLogger(f"cosi.controller.{name}")
-        self.token = Token(engine.activity)
+        self.token = WorkToken(engine.in_flight)
         self.statistics = ControllerStatistics()
         self.ended = anyio.Event()
         self.started = False
         self.running = False  # its task has been asked for
         self.closed = False
         self.bucket = Bucket(engine.rate_limit) if engine.rate_limit else None
-        self._links: dict[Reader[Any], Link] = {}
-        self._drains: dict[Kind[Any], Link] = {}
+        self._links: dict[Handle, InputLink] = {}
+        self._drains: dict[Kind[Any], InputLink] = {}
         self._destroying: set[tuple[str, str]] = set()
         self._scope: anyio.CancelScope | None = None
         self._ready = anyio.Event()  # all that it needs is followed
 
-    def admit(self) -> None:
+    @property
+    def in_flight(self) -> InFlight:
+        """The work in progress of the whole runtime."""
+        return self.engine.in_flight
+
+    def count(self) -> None:
         """Count it: until its first pass is over it has not seen what is there."""
         self.token.resume()
 
-    # -- what a kind of seat decides ------------------------------------------------------------
+    # -- what a kind of adapter decides ------------------------------------------------------------
 
     @abstractmethod
     def edges(self) -> list[Edge]:
         """What the controller declares, as graph edges."""
 
     @abstractmethod
-    def hear(self, handle: Reader[Any], link: Link) -> Any:
+    def listener(self, handle: Handle, link: InputLink) -> Any:
         """The function to call when something changes behind ``handle``."""
 
     @abstractmethod
-    def drained(self, event: Event[Any]) -> None:
+    def destroy_ready(self, event: Event[Any]) -> None:
         """An output of ours is free to be destroyed, or was destroyed by somebody else."""
 
     @abstractmethod
-    def draining(self, pointer: Pointer) -> None:
+    def wait_destroy_ready(self, pointer: Pointer) -> None:
         """The current pass waits for an output that somebody still holds."""
 
     @abstractmethod
-    def aimed(self, handle: Reader[Any]) -> None:
+    def retargeted(self, handle: Handle) -> None:
         """An input points at something else from now on."""
 
     @abstractmethod
     def wake_all(self) -> None:
         """Ask for a pass over everything; from any thread."""
 
-    def may_aim(self, handle: Reader[Any]) -> None:
+    def check_retarget(self, handle: Handle) -> None:
         """Whether ``handle`` may be aimed now; raises if not."""
         return
 
@@ -140,10 +141,10 @@ class Seat(ABC):
 
     # -- life -----------------------------------------------------------------------------------
 
-    async def occupy(self) -> None:
-        """The task of the seat: from the first pass until it is cancelled or stopped."""
+    async def run(self) -> None:
+        """The task of the adapter: from the first pass until it is cancelled or stopped."""
         self.started = True
-        current_seat.set(self)
+        current_side.set(self)
         try:
             with anyio.CancelScope() as self._scope:
                 if self.closed:
@@ -207,12 +208,12 @@ class Seat(ABC):
         finally:
             self._destroying.discard(key)
 
-    def follow_output(self, handle: Writer[Any]) -> None:
+    def follow_output(self, handle: Handle) -> None:
         """Be told when outputs in the handle's namespace drain."""
         if self.started and not self.closed:
             self._follow_drain(handle)
 
-    def reaim(self, handle: Reader[Any]) -> None:
+    def retarget(self, handle: Handle) -> None:
         """Point the links of ``handle`` at where it points now, and wake the controller."""
         if not self.started or self.closed:
             return
@@ -222,13 +223,13 @@ class Seat(ABC):
         self._unlink(handle)
         self._link(handle)
         self._look()  # what it waited for may have been the old one
-        feed = self._links[handle].feed
-        if feed is None or feed.opened.is_set():
-            self.aimed(handle)
+        informer = self._links[handle].informer
+        if informer is None or informer.opened.is_set():
+            self.retargeted(handle)
             return
-        feed.when_open(lambda: self.aimed(handle))
+        informer.when_open(lambda: self.retargeted(handle))
 
-    # -- feeds ------------------------------------------------------------------------------------
+    # -- informers --------------------------------------------------------------------------------
 
     def _connect(self) -> None:
         for handle in self.handles.values():
@@ -246,15 +247,15 @@ class Seat(ABC):
         if self._ready.is_set() or self.closed:
             return
         links = (*self._links.values(), *self._drains.values())
-        if any(link.feed is not None and link.feed.refusal is not None for link in links):
+        if any(link.informer is not None and link.informer.refusal is not None for link in links):
             self.token.park()
             return
         self.token.resume()
         if all(link.open for link in links):
             self._ready.set()
 
-    def _refused(self, link: Link, refusal: Refusal | None) -> None:
-        """A failure like any other; the feed tries again, and tells us."""
+    def _refused(self, link: InputLink, refusal: Refusal | None) -> None:
+        """A failure like any other; the informer tries again, and tells us."""
         if refusal is None:
             link.times_refused = 0
         else:
@@ -275,33 +276,33 @@ class Seat(ABC):
             self._leave(link)
         self._drains.clear()
 
-    def _follow(self, link: Link) -> None:
-        feed = link.feed = self.engine.feeds.listen(link.kind, link.notify, link.ids)
-        if not feed.opened.is_set():
-            feed.when_open(self._look)
+    def _follow(self, link: InputLink) -> None:
+        informer = link.informer = self.engine.informers.listen(link.kind, link.notify, link.ids)
+        if not informer.opened.is_set():
+            informer.when_open(self._look)
         link.refused = partial(self._refused, link)
-        feed.when_refused(link.refused)
+        informer.when_refused(link.refused)
 
-    def _link(self, handle: Reader[Any]) -> None:
-        link = Link(len(self._links), handle, handle.ids)
-        link.notify = self.hear(handle, link)
+    def _link(self, handle: Handle) -> None:
+        link = InputLink(len(self._links), handle, handle.ids)
+        link.notify = self.listener(handle, link)
         self._links[handle] = link
         self._follow(link)
 
-    def _unlink(self, handle: Reader[Any]) -> None:
+    def _unlink(self, handle: Handle) -> None:
         link = self._links.pop(handle, None)
         if link is not None:
             self._leave(link)
 
-    def _leave(self, link: Link) -> None:
-        if link.feed is not None and link.refused is not None:
-            link.feed.forget(link.refused)
-            self.engine.feeds.leave(link.feed, link.notify, link.ids)
+    def _leave(self, link: InputLink) -> None:
+        if link.informer is not None and link.refused is not None:
+            link.informer.forget(link.refused)
+            self.engine.informers.leave(link.informer, link.notify, link.ids)
 
-    def _follow_drain(self, handle: Reader[Any]) -> None:
+    def _follow_drain(self, handle: Handle) -> None:
         if handle.kind in self._drains:
             return
-        link = self._drains[handle.kind] = Link(-1, handle, None)
+        link = self._drains[handle.kind] = InputLink(-1, handle, None)
         link.notify = self._output_changed
         self._follow(link)
 
@@ -316,4 +317,4 @@ class Seat(ABC):
         begins = event.old is not None and not event.old.tearing_down
         if (gone or begins) and (metadata.namespace, metadata.id) in self._destroying:
             return
-        self.drained(event)
+        self.destroy_ready(event)

@@ -10,9 +10,9 @@ import anyio
 
 from cosi._aio.loop_thread import LoopThread
 from cosi.controller._backoff import Backoff
-from cosi.controller._in_flight import Activity
+from cosi.controller._in_flight import InFlight
 from cosi.runtime._failure import Failure
-from cosi.runtime._informer import Feeds
+from cosi.runtime._informer import Informers
 from cosi.runtime._rate_limit import RateLimit
 from cosi.runtime._timers import Timers
 from cosi.state._state import State
@@ -27,8 +27,8 @@ class Engine:
     state: State
     backoff: Backoff
     rate_limit: RateLimit | None
-    feeds: Feeds
-    activity: Activity = field(default_factory=Activity)
+    informers: Informers
+    in_flight: InFlight = field(default_factory=InFlight)
     timers: Timers = field(default_factory=Timers)
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
     failed: int = 0  # how many failures there were in all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cosi.resource._envelope import Pointer
+from cosi.resource._pointer import Pointer
 
 
 @dataclass(frozen=True, slots=True)

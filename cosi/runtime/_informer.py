@@ -1,7 +1,7 @@
 """What changes in one kind, told to everyone in a runtime who asked.
 
-Two ways to the same promise: every change after the feed has opened reaches every listener, or, if
-changes were missed, their sum does (*resync*). A state in this process calls us (no task, no
+Two ways to the same promise: every change after the informer has opened reaches every listener, or,
+if changes were missed, their sum does (*resync*). A state in this process calls us (no task, no
 stream, no copy in between); any other is watched by one task for each kind, which resumes from its
 bookmark, and lists again where that is not possible.
 
@@ -34,7 +34,7 @@ Listener = Callable[[Event[Any]], None]
 REFUSALS: Final = (AccessDenied, Unsupported)
 """What a state answers that could be asked, and will say the same until somebody changes it."""
 
-_log = logging.getLogger("cosi.feed")
+_log = logging.getLogger("cosi.informer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ Refused = Callable[[Refusal | None], None]
 """Told that the state refuses, at every attempt; ``None``: it does no longer."""
 
 
-class Feed:
+class Informer:
     """The listeners of one kind."""
 
     def __init__(self, kind: Kind[Any]) -> None:
@@ -63,7 +63,7 @@ class Feed:
         self._when_open: list[Callable[[], None]] = []
 
     def when_open(self, call: Callable[[], None]) -> None:
-        """Call ``call`` once the feed has opened."""
+        """Call ``call`` once the informer has opened."""
         self._when_open.append(call)
 
     def when_refused(self, call: Refused) -> None:
@@ -125,8 +125,8 @@ class Feed:
         """End it; nobody listens any more."""
 
 
-class SubscribedFeed(Feed):
-    """A feed from a state in the same process: exact, and free."""
+class LocalInformer(Informer):
+    """An informer from a state in the same process: exact, and free."""
 
     def __init__(self, kind: Kind[Any]) -> None:
         super().__init__(kind)
@@ -136,8 +136,8 @@ class SubscribedFeed(Feed):
         self.stop()
 
 
-class WatchedFeed(Feed):
-    """A feed from a state that has to be watched; it keeps what it saw, to tell what it missed."""
+class WatchInformer(Informer):
+    """An informer from a state that is watched; it keeps what it saw, to see what it missed."""
 
     def __init__(self, kind: Kind[Any], state: State, backoff: Backoff) -> None:
         super().__init__(kind)
@@ -152,7 +152,7 @@ class WatchedFeed(Feed):
 
     def close(self) -> None:
         self._scope.cancel()
-        self._moved.set()  # who waits for news of a feed that ends gets none
+        self._moved.set()  # who waits for news of an informer that ends gets none
 
     async def run(self) -> None:
         """Follow the kind until closed; no failure of a watch ends it."""
@@ -298,45 +298,45 @@ def _difference(
     return gone + changed
 
 
-class Feeds:
-    """The feeds of one runtime: one for each kind that anybody listens to."""
+class Informers:
+    """The informers of one runtime: one for each kind that anybody listens to."""
 
     def __init__(self, state: State, backoff: Backoff) -> None:
         self._state = state
         self._backoff = backoff
-        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._informers: dict[tuple[str, str], Informer] = {}
         self._tasks: anyio.abc.TaskGroup | None = None
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
-        """Begin: from now on, listening opens a feed at once; its tasks run in ``tasks``."""
+        """Begin: from now on, listening opens an informer at once; its tasks run in ``tasks``."""
         self._tasks = tasks
 
     def close(self) -> None:
-        """End every feed."""
-        for feed in self._feeds.values():
-            feed.close()
-        self._feeds.clear()
+        """End every informer."""
+        for informer in self._informers.values():
+            informer.close()
+        self._informers.clear()
 
-    def listen(self, kind: Kind[Any], listener: Listener, ids: frozenset[str] | None) -> Feed:
-        """Tell ``listener`` about ``kind``, from when the returned feed has opened."""
+    def listen(self, kind: Kind[Any], listener: Listener, ids: frozenset[str] | None) -> Informer:
+        """Tell ``listener`` about ``kind``, from when the returned informer has opened."""
         key = (kind.namespace, kind.type)
-        feed = self._feeds.get(key)
-        if feed is None:
-            feed = self._feeds[key] = self._new(kind)
-        feed.listen(listener, ids)
-        return feed
+        informer = self._informers.get(key)
+        if informer is None:
+            informer = self._informers[key] = self._new(kind)
+        informer.listen(listener, ids)
+        return informer
 
-    def leave(self, feed: Feed, listener: Listener, ids: frozenset[str] | None) -> None:
-        """Listen no longer; the last one closes the feed."""
-        feed.leave(listener, ids)
-        key = (feed.kind.namespace, feed.kind.type)
-        if not feed.used and self._feeds.pop(key, None) is not None:
-            feed.close()
+    def leave(self, informer: Informer, listener: Listener, ids: frozenset[str] | None) -> None:
+        """Listen no longer; the last one closes the informer."""
+        informer.leave(listener, ids)
+        key = (informer.kind.namespace, informer.kind.type)
+        if not informer.used and self._informers.pop(key, None) is not None:
+            informer.close()
 
-    def _new(self, kind: Kind[Any]) -> Feed:
+    def _new(self, kind: Kind[Any]) -> Informer:
         if self._tasks is None:
-            raise RuntimeError("feeds are opened by a running runtime")
-        subscribed = SubscribedFeed(kind)
+            raise RuntimeError("informers are opened by a running runtime")
+        subscribed = LocalInformer(kind)
         try:
             stop = self._state.subscribe(kind, subscribed.deliver)
         except Exception as error:  # the watch will meet it too, and knows how to go on
@@ -346,18 +346,18 @@ class Feeds:
             subscribed.stop = stop
             subscribed.opened.set()
             return subscribed
-        watched = WatchedFeed(kind, self._state, self._backoff)
+        watched = WatchInformer(kind, self._state, self._backoff)
         self._tasks.start_soon(watched.run, name=f"watch {kind}")
         return watched
 
     @property
     def resyncs(self) -> int:
         """How often a watch had to be listed again."""
-        return sum(feed.resyncs for feed in self._feeds.values())
+        return sum(informer.resyncs for informer in self._informers.values())
 
     async def current(self) -> bool:
         """Whether every change committed so far was delivered."""
-        for feed in tuple(self._feeds.values()):
-            if not await feed.current():
+        for informer in tuple(self._informers.values()):
+            if not await informer.current():
                 return False
         return True

@@ -5,25 +5,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from cosi.controller._handles import Reader
+from cosi.controller._qcontroller import QController
 from cosi.controller._requeue import Requeue, Skip
-from cosi.controller._wakeup import Cause, What, cause_of
+from cosi.controller._wakeup import Cause, Reason, cause_of
 from cosi.errors import NotFound, PhaseConflict, VersionConflict
-from cosi.resource._envelope import Resource
+from cosi.resource._envelope import Kind, Resource
+from cosi.state._metrics import ControllerStatistics
+from cosi.state._state import State
 from cosi.state._watch import Event
 
-if TYPE_CHECKING:
-    from cosi.runtime._queue_adapter import QueueSeat
+
+class PassHost(Protocol):
+    """What a pass needs of the adapter that makes it."""
+
+    name: str
+    state: State
+    log: logging.Logger
+    statistics: ControllerStatistics
+    controller: QController[Any]
+    primary: Reader[Any]
+    strong: bool  # the primary is held while it is worked on
+    holding: dict[str, Resource[Any]]  # primaries on which the finalizer is being placed
+
+    @property
+    def kind(self) -> Kind[Any]:
+        """The kind of the primary."""
+        ...
+
+    async def before_write(self) -> None:
+        """Count a write, and wait for its turn if writes are limited."""
+        ...
 
 
 class KeyedPass:
     """Looks at one key: places the finalizer, reconciles, finalizes, lifts the finalizer."""
 
-    __slots__ = ("asked", "id", "seat", "waits", "why")
+    __slots__ = ("adapter", "asked", "id", "waits", "why")
 
-    def __init__(self, seat: QueueSeat, id: str, why: Mapping[Any, Event[Any] | What]) -> None:
-        self.seat = seat
+    def __init__(self, adapter: PassHost, id: str, why: Mapping[Any, Event[Any] | Reason]) -> None:
+        self.adapter = adapter
         self.id = id
         self.why = why
         self.waits = False  # for an output that somebody still holds
@@ -32,64 +55,64 @@ class KeyedPass:
     def causes(self) -> tuple[Cause, ...]:
         """Why this pass runs."""
         return tuple(
-            Cause(why) if isinstance(why, What) else cause_of(why) for why in self.why.values()
+            Cause(why) if isinstance(why, Reason) else cause_of(why) for why in self.why.values()
         )
 
     async def run(self) -> None:
         """Make the pass."""
-        seat = self.seat
-        if seat.log.isEnabledFor(logging.DEBUG):
+        adapter = self.adapter
+        if adapter.log.isEnabledFor(logging.DEBUG):
             because = ", ".join(str(cause) for cause in self.causes())
-            seat.log.debug("%s woken by %s", self.id, because, extra=fields(self))
-        seat.statistics.reads += 1
-        resource = await seat.state.find(seat.primary.key, self.id)
+            adapter.log.debug("%s woken by %s", self.id, because, extra=fields(self))
+        adapter.statistics.reads += 1
+        resource = await adapter.state.find(adapter.primary.key, self.id)
         if resource is None:
             return
-        if not seat.strong:
-            self.asked = await seat.controller.reconcile(resource)
+        if not adapter.strong:
+            self.asked = await adapter.controller.reconcile(resource)
         elif resource.tearing_down:
             await self._finalize(resource)
         else:
             held = await self._hold(resource)
             if held is not None:
-                self.asked = await seat.controller.reconcile(held)
+                self.asked = await adapter.controller.reconcile(held)
 
     async def _hold(self, resource: Resource[Any]) -> Resource[Any] | None:
         """The resource with our finalizer; ``None`` if it began to go before we could hold it."""
-        seat = self.seat
-        while seat.name not in resource.metadata.finalizers:
-            await seat.before_write()
+        adapter = self.adapter
+        while adapter.name not in resource.metadata.finalizers:
+            await adapter.before_write()
             metadata = resource.metadata
             # Not Resource.evolve, which looks at what it is given: every first pass comes here.
             held = Resource(
-                metadata.evolve(finalizers=(*metadata.finalizers, seat.name)), resource.spec
+                metadata.evolve(finalizers=(*metadata.finalizers, adapter.name)), resource.spec
             )
-            seat.holding[self.id] = resource
+            adapter.holding[self.id] = resource
             try:
-                return await seat.state.update(held, owner=resource.owner)
+                return await adapter.state.update(held, owner=resource.owner)
             except VersionConflict:
-                again = await seat.primary.find(self.id)
+                again = await adapter.primary.find(self.id)
                 if again is None or again.tearing_down:
                     return None
                 resource = again
             except (NotFound, PhaseConflict):
                 return None
             finally:
-                del seat.holding[self.id]
+                del adapter.holding[self.id]
         return resource
 
     async def _finalize(self, resource: Resource[Any]) -> None:
         """Undo, then let go; the finalizer is ours to lift however little there was to undo."""
-        seat = self.seat
-        if seat.name not in resource.metadata.finalizers:
+        adapter = self.adapter
+        if adapter.name not in resource.metadata.finalizers:
             return
-        self.asked = await seat.controller.finalize(resource)
+        self.asked = await adapter.controller.finalize(resource)
         if self.waits or self.asked is not None:
             return
-        await seat.before_write()
+        await adapter.before_write()
         try:
-            await seat.state.remove_finalizer(
-                seat.kind, self.id, seat.name, uid=resource.metadata.uid
+            await adapter.state.remove_finalizer(
+                adapter.kind, self.id, adapter.name, uid=resource.metadata.uid
             )
         except NotFound:
             return
@@ -137,9 +160,9 @@ class Outcome:
 
 def fields(current: KeyedPass) -> dict[str, Any]:
     """The log fields of a pass; the names are COSI's."""
-    kind = current.seat.kind
+    kind = current.adapter.kind
     return {
-        "controller": current.seat.name,
+        "controller": current.adapter.name,
         "namespace": kind.namespace,
         "type": kind.type,
         "id": current.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -14,25 +14,25 @@ from cosi._aio.cancellation import outcome_of_life
 from cosi._aio.waker import Waker
 from cosi.controller._backoff import Delays
 from cosi.controller._controller import Controller, Wakeups
-from cosi.controller._declarations import Mapped, Output, StrongInput, declarations
-from cosi.controller._wakeup import Cause, What, cause_of
+from cosi.controller._declarations import Mapped, StrongInput
+from cosi.controller._handles import Reader
+from cosi.controller._runtime_side import Handle
+from cosi.controller._wakeup import Cause, Reason, cause_of
 from cosi.errors import RegistrationError
-from cosi.resource._envelope import Pointer
-from cosi.runtime._adapter import Link, Seat
+from cosi.resource._pointer import Pointer
+from cosi.runtime._adapter import Adapter, InputLink
+from cosi.runtime._edges import Declared, edges_of
 from cosi.runtime._engine import Engine
 from cosi.runtime._graph import Edge, EdgeType
 from cosi.runtime._timers import Timer
 from cosi.state._watch import Event
 
-if TYPE_CHECKING:
-    from cosi.controller._handles import Reader
-
-_Dirty = dict[tuple[int, str], "Event[Any] | What"]
+_Dirty = dict[tuple[int, str], "Event[Any] | Reason"]
 _DRAINS = -1  # where other links have their number
 
 
-class LoopSeat(Seat):
-    """The seat of a :class:`~cosi.Controller`."""
+class LoopAdapter(Adapter):
+    """The adapter of a :class:`~cosi.Controller`."""
 
     def __init__(
         self, engine: Engine, controller: Controller, handles: Mapping[str, Reader[Any]]
@@ -49,48 +49,40 @@ class LoopSeat(Seat):
         self._attempt = 0
 
     def edges(self) -> list[Edge]:
-        edges: list[Edge] = []
-        for name, declared in declarations(type(self.controller)).items():
-            handle = self.handles[name]
-            kind, ids = handle.kind, sorted(handle.ids or [""])
-            if isinstance(declared, Output):
-                written = EdgeType.OUTPUT_SHARED if declared.shared else EdgeType.OUTPUT_EXCLUSIVE
-                types = [written, EdgeType.INPUT_DESTROY_READY]
-            elif isinstance(declared, Mapped):
-                raise RegistrationError(
-                    f'controller "{self.name}" is not keyed: its input {name} has nothing to map '
-                    f"to; write {name} = StrongInput(...)"
-                )
-            else:
-                strong = isinstance(declared, StrongInput)
-                types = [EdgeType.INPUT_STRONG if strong else EdgeType.INPUT_WEAK]
-            edges += [
-                Edge(self.name, t, kind.namespace, kind.type, id) for t in types for id in ids
-            ]
-        return edges
+        drain = EdgeType.INPUT_DESTROY_READY
+        return edges_of(self.name, type(self.controller), self.handles, self._input_type, drain)
+
+    def _input_type(self, attribute: str, declared: Declared) -> EdgeType:
+        if isinstance(declared, Mapped):
+            raise RegistrationError(
+                f'controller "{self.name}" is not keyed: its input {attribute} has nothing to map '
+                f"to; write {attribute} = StrongInput(...)"
+            )
+        strong = isinstance(declared, StrongInput)
+        return EdgeType.INPUT_STRONG if strong else EdgeType.INPUT_WEAK
 
     # -- being woken ------------------------------------------------------------------------------
 
-    def hear(self, handle: Reader[Any], link: Link) -> Any:
+    def listener(self, handle: Handle, link: InputLink) -> Any:
         number = link.number
 
-        def heard(event: Event[Any]) -> None:
+        def on_change(event: Event[Any]) -> None:
             self._mark((number, event.resource.metadata.id), event)
 
-        return heard
+        return on_change
 
-    def drained(self, event: Event[Any]) -> None:
+    def destroy_ready(self, event: Event[Any]) -> None:
         self._mark((_DRAINS, str(event.resource.pointer)), event)
 
-    def draining(self, pointer: Pointer) -> None:
+    def wait_destroy_ready(self, pointer: Pointer) -> None:
         """Nothing to remember: every drained output of ours wakes this controller."""
 
-    def aimed(self, handle: Reader[Any]) -> None:
-        self._mark((_DRAINS, What.AIMED), What.AIMED)
+    def retargeted(self, handle: Handle) -> None:
+        self._mark((_DRAINS, Reason.RETARGETED), Reason.RETARGETED)
 
     def wake(self) -> None:
         """Ask for a pass; from any thread."""
-        self.call(lambda: self._mark((_DRAINS, What.CALLED), What.CALLED))
+        self.call(lambda: self._mark((_DRAINS, Reason.CALLED), Reason.CALLED))
 
     def wake_all(self) -> None:
         self.wake()
@@ -106,14 +98,14 @@ class LoopSeat(Seat):
 
     def _time_is_up(self) -> None:
         self._timer = None
-        self._mark((_DRAINS, What.TIMER), What.TIMER)
+        self._mark((_DRAINS, Reason.TIMER), Reason.TIMER)
 
     def _forget_timer(self) -> None:
         if self._timer is not None:
             self.engine.timers.cancel(self._timer)
             self._timer = None
 
-    def _mark(self, key: tuple[int, str], why: Event[Any] | What) -> None:
+    def _mark(self, key: tuple[int, str], why: Event[Any] | Reason) -> None:
         if self.closed:
             return
         if not self._dirty:
@@ -126,7 +118,7 @@ class LoopSeat(Seat):
     @property
     def woken_by(self) -> tuple[Cause, ...]:
         return tuple(
-            Cause(why) if isinstance(why, What) else cause_of(why) for why in self._pass.values()
+            Cause(why) if isinstance(why, Reason) else cause_of(why) for why in self._pass.values()
         )
 
     @property
@@ -166,7 +158,7 @@ class LoopSeat(Seat):
     async def work(self) -> None:
         self.log.debug("controller starting", extra={"controller": self.name})
         self._listening = True
-        self._mark((_DRAINS, What.STARTED), What.STARTED)
+        self._mark((_DRAINS, Reason.STARTED), Reason.STARTED)
         while True:
             error = await outcome_of_life(self.controller.run(Wakeups(self)), self.failed_at_end)
             if error is None:
@@ -188,7 +180,7 @@ class LoopSeat(Seat):
         await self._pause(delay)
         # What the failed pass was about is not dealt with; newer news of the same thing prevails.
         unfinished = {key: why for key, why in self._pass.items() if key not in self._dirty}
-        self._mark((_DRAINS, What.RESTARTED), What.RESTARTED)
+        self._mark((_DRAINS, Reason.RESTARTED), Reason.RESTARTED)
         self._dirty = {**unfinished, **self._dirty}
 
     async def _pause(self, delay: float) -> None:

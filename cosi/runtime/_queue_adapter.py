@@ -2,59 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from cosi._aio.cancellation import outcome_of, outcome_of_life
+from cosi._aio.cancellation import outcome_of
 from cosi._aio.waker import Waker
 from cosi.controller._backoff import Delays
-from cosi.controller._declarations import Everything, Input, Mapped, Output, declarations
-from cosi.controller._handles import StrongReader
-from cosi.controller._in_flight import Token
+from cosi.controller._declarations import Input, Mapped, declarations
+from cosi.controller._handles import Reader, StrongReader
+from cosi.controller._in_flight import WorkToken
 from cosi.controller._qcontroller import QController, is_overridden
-from cosi.controller._wakeup import Cause, What
+from cosi.controller._runtime_side import Handle
+from cosi.controller._wakeup import Cause, Reason
 from cosi.errors import RegistrationError
-from cosi.resource._envelope import Kind, Pointer, Resource
-from cosi.runtime._adapter import Link, Seat
+from cosi.resource._envelope import Kind, Resource
+from cosi.resource._pointer import Pointer
+from cosi.runtime._adapter import Adapter, InputLink
+from cosi.runtime._edges import Declared, edges_of
 from cosi.runtime._engine import Engine
 from cosi.runtime._graph import Edge, EdgeType
+from cosi.runtime._hooks import run_background, run_shutdown
 from cosi.runtime._informer import REFUSALS
+from cosi.runtime._key_mapping import KeyMapping, targets_of
 from cosi.runtime._keyed_pass import KeyedPass, Outcome
 from cosi.runtime._keyed_queue import KeyedQueue
 from cosi.runtime._timers import Timer
 from cosi.state._watch import Event, EventType
 
-if TYPE_CHECKING:
-    from cosi.controller._handles import Reader
-
 _DESTROYED: Final = EventType.DESTROYED  # looked up slowly on the enumeration (Python 3.11)
-_LATER: Final = {What.TIMER: What.TIMER}
+_LATER: Final = {Reason.TIMER: Reason.TIMER}
 _FAIR_SHARE = 16  # passes that a worker makes before it lets others run
-_SHUTDOWN_SECONDS = 10.0
-_STABLE_SECONDS = 60.0  # a background hook that lived this long begins its backoff anew
 
 _running: ContextVar[KeyedPass | None] = ContextVar("cosi_keyed_pass", default=None)
 
 
-class QueueSeat(Seat):
-    """The seat of a :class:`~cosi.QController`."""
+class QueueAdapter(Adapter):
+    """The adapter of a :class:`~cosi.QController`."""
 
     def __init__(
         self, engine: Engine, controller: QController[Any], handles: Mapping[str, Reader[Any]]
     ) -> None:
         super().__init__(engine, controller.name, handles)
         self.controller = controller
-        self.queue: KeyedQueue[str, dict[Any, Event[Any] | What]] = KeyedQueue()
+        self.queue: KeyedQueue[str, dict[Any, Event[Any] | Reason]] = KeyedQueue()
         self.primary = self._primary(handles)
         self.strong = isinstance(self.primary, StrongReader)
         self.holding: dict[str, Resource[Any]] = {}  # primaries on which we place our finalizer now
         self.known: dict[str, None] = {}  # primaries that exist, as far as we were told
         self._allowed = self.primary.ids
-        self._backlog = Token(engine.activity)
+        self._backlog = WorkToken(engine.in_flight)
         self._working = False  # not before everything it needs is followed
         self._sleepers: list[Waker] = []
         self._timer: Timer | None = None
@@ -73,41 +73,27 @@ class QueueSeat(Seat):
         return handles["primary"]
 
     def edges(self) -> list[Edge]:
-        edges: list[Edge] = []
-        for name, declared in declarations(type(self.controller)).items():
-            handle = self.handles[name]
-            kind, ids = handle.kind, sorted(handle.ids or [""])
-            if isinstance(declared, Output):
-                written = EdgeType.OUTPUT_SHARED if declared.shared else EdgeType.OUTPUT_EXCLUSIVE
-                types = [written, EdgeType.INPUT_Q_MAPPED_DESTROY_READY]
-            elif name == "primary":
-                types = [EdgeType.INPUT_Q_PRIMARY]
-            elif isinstance(declared, Mapped):
-                types = [EdgeType.INPUT_Q_MAPPED]
-            else:
-                raise RegistrationError(
-                    f'controller "{self.name}" is keyed: its input {name} needs a mapping; '
-                    f"write {name} = Mapped(...)"
-                )
-            edges += [
-                Edge(self.name, t, kind.namespace, kind.type, id) for t in types for id in ids
-            ]
-        return edges
+        drain = EdgeType.INPUT_Q_MAPPED_DESTROY_READY
+        return edges_of(self.name, type(self.controller), self.handles, self._input_type, drain)
+
+    def _input_type(self, attribute: str, declared: Declared) -> EdgeType:
+        if attribute == "primary":
+            return EdgeType.INPUT_Q_PRIMARY
+        if isinstance(declared, Mapped):
+            return EdgeType.INPUT_Q_MAPPED
+        raise RegistrationError(
+            f'controller "{self.name}" is keyed: its input {attribute} needs a mapping; '
+            f"write {attribute} = Mapped(...)"
+        )
 
     # -- being woken ------------------------------------------------------------------------------
 
-    def hear(self, handle: Reader[Any], link: Link) -> Any:
+    def listener(self, handle: Handle, link: InputLink) -> Any:
         if handle is self.primary:
             return self._primary_changed
         declared = declarations(type(self.controller))[_attribute(self.handles, handle)]
         assert isinstance(declared, Mapped)  # noqa: S101  # edges() refused anything else
-        targets = _targets(declared, self.controller)
-        number = link.number
-
-        def mapped(event: Event[Any]) -> None:
-            self._mapped(targets, (number, event.resource.metadata.id), event)
-
-        return mapped
+        return KeyMapping(self, link.number, targets_of(declared, self.controller)).changed
 
     def _primary_changed(self, event: Event[Any]) -> None:
         id = event.resource.metadata.id
@@ -120,39 +106,7 @@ class QueueSeat(Seat):
             self.known[id] = None
         self.enqueue(id, id, event)
 
-    def _mapped(
-        self, targets: Callable[[Resource[Any]], Any], key: tuple[int, str], event: Event[Any]
-    ) -> None:
-        self.statistics.mapped_in += 1
-        ids: dict[str, None] = {}
-        try:
-            for resource in (event.old, event.resource):
-                if resource is not None:
-                    ids.update(dict.fromkeys(self._ids(targets(resource))))
-        except Exception as error:  # a user's function, called inside of a commit
-            self._mapping_failed(error, event.resource.pointer)
-            ids = dict(self.known)
-        self.statistics.mapped_out += len(ids)
-        for id in ids:
-            self.enqueue(id, key, event)
-
-    def _ids(self, targets: Any) -> Iterable[str]:
-        if targets is None:
-            return ()
-        if isinstance(targets, str):
-            return (targets,)
-        return self.known if isinstance(targets, Everything) else targets
-
-    def _mapping_failed(self, error: Exception, pointer: Pointer) -> None:
-        self.failed(error, 1, 0.0, pointer)
-        self.log.error(
-            "mapping %s failed; every key is looked at",
-            pointer,
-            exc_info=error,
-            extra={"controller": self.name, "job": "map"},
-        )
-
-    def drained(self, event: Event[Any]) -> None:
+    def destroy_ready(self, event: Event[Any]) -> None:
         pointer = event.resource.pointer
         waiting = self._waiting.pop(pointer, None) or {}
         if pointer.id in self.known:
@@ -160,17 +114,17 @@ class QueueSeat(Seat):
         for id in waiting:
             self.enqueue(id, pointer, event)
 
-    def draining(self, pointer: Pointer) -> None:
+    def wait_destroy_ready(self, pointer: Pointer) -> None:
         current = _running.get()
-        if current is not None and current.seat is self:
+        if current is not None and current.adapter is self:
             current.waits = True
             self._waiting.setdefault(pointer, {})[current.id] = None
 
-    def aimed(self, handle: Reader[Any]) -> None:
+    def retargeted(self, handle: Handle) -> None:
         for id in self.known:
-            self.enqueue(id, What.AIMED, What.AIMED)
+            self.enqueue(id, Reason.RETARGETED, Reason.RETARGETED)
 
-    def may_aim(self, handle: Reader[Any]) -> None:
+    def check_retarget(self, handle: Handle) -> None:
         """A queue's keys are its primary's ids: they cannot change their meaning while it runs."""
         if handle is self.primary:
             raise RegistrationError(
@@ -180,16 +134,16 @@ class QueueSeat(Seat):
 
     def wake(self, id: str) -> None:
         """Ask for a pass for this key; from any thread."""
-        self.call(lambda: self.enqueue(id, What.CALLED, What.CALLED))
+        self.call(lambda: self.enqueue(id, Reason.CALLED, Reason.CALLED))
 
     def wake_all(self) -> None:
         self.call(self._enqueue_all)
 
     def _enqueue_all(self) -> None:
         for id in self.known:
-            self.enqueue(id, What.CALLED, What.CALLED)
+            self.enqueue(id, Reason.CALLED, Reason.CALLED)
 
-    def enqueue(self, id: str, what: Any, why: Event[Any] | What) -> None:
+    def enqueue(self, id: str, what: Any, why: Event[Any] | Reason) -> None:
         """Make a key due, because of ``why``; news about the same ``what`` replaces older news."""
         if self.closed or (self._allowed is not None and id not in self._allowed):
             return
@@ -230,7 +184,7 @@ class QueueSeat(Seat):
     @property
     def woken_by(self) -> tuple[Cause, ...]:
         current = _running.get()
-        return current.causes() if current is not None and current.seat is self else ()
+        return current.causes() if current is not None and current.adapter is self else ()
 
     @property
     def latest_causes(self) -> tuple[Cause, ...]:
@@ -246,12 +200,13 @@ class QueueSeat(Seat):
                 for number in range(self.controller.concurrency):
                     tasks.start_soon(self._worker, name=f"{self.name} worker {number}")
                 if is_overridden(self.controller, "background"):
-                    tasks.start_soon(self._background, name=f"{self.name} background")
+                    tasks.start_soon(run_background, self, name=f"{self.name} background")
                 await self._list_primaries()
                 self.token.park()
         finally:
             self._backlog.park()
-            await self._shut_down()
+            if is_overridden(self.controller, "shutdown"):
+                await run_shutdown(self)
 
     async def _list_primaries(self) -> None:
         delays = Delays(self.engine.backoff)
@@ -271,10 +226,10 @@ class QueueSeat(Seat):
     async def _list_once(self) -> None:
         for resource in await self.primary.list():
             self.known[resource.id] = None
-            self.enqueue(resource.id, What.STARTED, What.STARTED)
+            self.enqueue(resource.id, Reason.STARTED, Reason.STARTED)
 
     async def _worker(self) -> None:
-        token = Token(self.engine.activity)
+        token = WorkToken(self.engine.in_flight)
         token.adopt()
         waker = Waker()
         try:
@@ -285,7 +240,7 @@ class QueueSeat(Seat):
         finally:
             token.park()
 
-    async def _next(self, token: Token, waker: Waker) -> None:
+    async def _next(self, token: WorkToken, waker: Waker) -> None:
         """Make the next pass; wait for one if there is none."""
         taken = self.queue.take(self._now())
         while taken is None:
@@ -302,7 +257,7 @@ class QueueSeat(Seat):
         await self._make_pass(*taken)
         token.park()
 
-    async def _make_pass(self, id: str, why: dict[Any, Event[Any] | What]) -> None:
+    async def _make_pass(self, id: str, why: dict[Any, Event[Any] | Reason]) -> None:
         current = KeyedPass(self, id, why)
         self._latest = current
         _running.set(current)
@@ -342,54 +297,11 @@ class QueueSeat(Seat):
         self.failed(outcome.error, attempt + 1, after, self.primary.kind.pointer(current.id))
         return Outcome(error=outcome.error, after=after)
 
-    # -- hooks ------------------------------------------------------------------------------------
-
-    async def _background(self) -> None:
-        delays = Delays(self.engine.backoff)
-        token = Token(self.engine.activity)
-        token.adopt()
-        while True:
-            token.resume()
-            began = self.engine.clock()
-            try:
-                error = await outcome_of_life(self.controller.background(), self.failed_at_end)
-            finally:
-                token.park()
-            if error is None:
-                return
-            if self.engine.clock() - began > _STABLE_SECONDS:
-                delays.reset()
-            delay = delays.next()
-            self.failed(error, 1, delay)
-            about = {"controller": self.name, "interval": delay}
-            self.log.error("background hook failed", exc_info=error, extra=about)
-            await anyio.sleep(delay)
-
-    async def _shut_down(self) -> None:
-        if not is_overridden(self.controller, "shutdown"):
-            return
-        with anyio.move_on_after(_SHUTDOWN_SECONDS, shield=True) as scope:
-            error = await outcome_of(self.controller.shutdown())
-            if error is not None:  # nobody is left to retry it
-                self.failed(error, 1, 0.0)
-                self.log.error("shutdown hook failed", exc_info=error)
-        if scope.cancel_called:
-            self.log.error("shutdown hook took more than %s s", _SHUTDOWN_SECONDS)
-
     @property
     def kind(self) -> Kind[Any]:
         """The kind of the primary."""
         return self.primary.kind
 
 
-def _attribute(handles: Mapping[str, Reader[Any]], handle: Reader[Any]) -> str:
+def _attribute(handles: Mapping[str, Handle], handle: Handle) -> str:
     return next(name for name, each in handles.items() if each is handle)
-
-
-def _targets(declared: Mapped[Any], controller: object) -> Callable[[Resource[Any]], Any]:
-    if declared.by is not None:
-        return declared.by.__get__(controller)  # type: ignore[no-any-return]  # a function in a class body
-    if isinstance(declared.to, Everything):
-        every = declared.to
-        return lambda resource: every
-    return declared.to

@@ -9,24 +9,25 @@ import anyio
 
 from cosi._aio.gc_tuning import tuned_gc
 from cosi._aio.loop_thread import LoopThread, loop_clock
-from cosi.controller._any_controller import Seated
+from cosi.controller._any_controller import AnyController
 from cosi.controller._backoff import Backoff, exponential
 from cosi.controller._controller import Controller
 from cosi.controller._declarations import handles_of
 from cosi.controller._qcontroller import QController
-from cosi.controller._transforms import Transform, seatable
+from cosi.controller._runtime_side import current_side
+from cosi.controller._transforms import Transform, as_controller
 from cosi.controller._wakeup import Cause
 from cosi.errors import RegistrationError
 from cosi.resource._envelope import Kind, Resource
 from cosi.resource._payload import AnySpec
-from cosi.runtime._adapter import Seat, current_seat
+from cosi.runtime._adapter import Adapter
 from cosi.runtime._dependencies import Dependencies
 from cosi.runtime._engine import Engine
 from cosi.runtime._failure import Failure
 from cosi.runtime._graph import Graph
-from cosi.runtime._informer import Feeds
-from cosi.runtime._loop_adapter import LoopSeat
-from cosi.runtime._queue_adapter import QueueSeat
+from cosi.runtime._informer import Informers
+from cosi.runtime._loop_adapter import LoopAdapter
+from cosi.runtime._queue_adapter import QueueAdapter
 from cosi.runtime._rate_limit import RateLimit
 from cosi.state._metrics import ControllerStatistics, Sample, controller_samples
 from cosi.state._state import State
@@ -67,9 +68,9 @@ class Runtime:
         rate_limit: RateLimit | None = None,
         tune_gc: bool = True,
     ) -> None:
-        self._engine = Engine(state, backoff, rate_limit, Feeds(state, backoff))
+        self._engine = Engine(state, backoff, rate_limit, Informers(state, backoff))
         self._dependencies = Dependencies()
-        self._seats: dict[str, tuple[Seat, Seated]] = {}
+        self._adapters: dict[str, tuple[Adapter, AnyController[Any]]] = {}
         self._tune_gc = tune_gc
         self._tasks: anyio.abc.TaskGroup | None = None
         self._has_run = False
@@ -83,7 +84,7 @@ class Runtime:
     @property
     def controllers(self) -> tuple[str, ...]:
         """The names of the registered controllers, in the order of registration."""
-        return tuple(self._seats)
+        return tuple(self._adapters)
 
     # -- registration -----------------------------------------------------------------------------
 
@@ -98,51 +99,55 @@ class Runtime:
             raise RegistrationError(
                 "the runtime has ended: nothing that it takes in would ever run"
             )
-        entered: list[tuple[Seat, Seated]] = []
+        entered: list[tuple[Adapter, AnyController[Any]]] = []
         try:
             for controller in controllers:
-                entered.append(self._enter(seatable(controller)))  # noqa: PERF401  # what was entered before a refusal is taken out
+                entered.append(self._enter(as_controller(controller)))  # noqa: PERF401  # what was entered before a refusal is taken out
         except BaseException:
-            for seat, seated in entered:
-                self._take_out(seat, seated)
+            for adapter, registered in entered:
+                self._take_out(adapter, registered)
             raise
-        for seat, _ in entered:
-            seat.admit()
+        for adapter, _ in entered:
+            adapter.count()
             if self._tasks is not None:
-                self._occupy(self._tasks, seat)
+                self._start(self._tasks, adapter)
 
     async def unregister(self, controller: Registrable | str) -> None:
         """Stop a controller, wait until it has ended, and forget it; its resources stay.
 
         Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
         """
-        seat, seated = self._seat_of(controller if isinstance(controller, str) else controller.name)
-        if isinstance(controller, Seated) and controller is not seated:
-            raise RegistrationError(f'controller "{seat.name}" is registered, but is another one')
-        await seat.stop()
-        self._take_out(seat, seated)
+        adapter, registered = self._adapter_of(
+            controller if isinstance(controller, str) else controller.name
+        )
+        if isinstance(controller, AnyController) and controller is not registered:
+            raise RegistrationError(
+                f'controller "{adapter.name}" is registered, but is another one'
+            )
+        await adapter.stop()
+        self._take_out(adapter, registered)
 
-    def _seat_of(self, name: str) -> tuple[Seat, Seated]:
-        if name not in self._seats:
+    def _adapter_of(self, name: str) -> tuple[Adapter, AnyController[Any]]:
+        if name not in self._adapters:
             raise RegistrationError(f'controller "{name}" is not registered')
-        return self._seats[name]
+        return self._adapters[name]
 
-    def _enter(self, controller: Any) -> tuple[Seat, Seated]:
-        if not isinstance(controller, Seated):
+    def _enter(self, controller: Any) -> tuple[Adapter, AnyController[Any]]:
+        if not isinstance(controller, AnyController):
             raise RegistrationError(f"{controller!r} is not a controller; is it a class?")
-        if Seated.seat_of(controller) is not None:
+        if AnyController.is_attached(controller):
             raise RegistrationError(
                 f'controller "{controller.name}" already registered; make another instance'
             )
-        seat = self._seat(controller)
-        self._dependencies.add(seat.name, seat.edges())
-        for handle in seat.handles.values():
-            handle.bind(seat)
-        Seated.give(controller, seat)
-        self._seats[seat.name] = (seat, controller)
-        return seat, controller
+        adapter = self._adapter(controller)
+        self._dependencies.add(adapter.name, adapter.edges())
+        for handle in adapter.handles.values():
+            handle.bind(adapter)
+        AnyController.attach(controller, adapter)
+        self._adapters[adapter.name] = (adapter, controller)
+        return adapter, controller
 
-    def _seat(self, controller: Seated) -> Seat:
+    def _adapter(self, controller: AnyController[Any]) -> Adapter:
         if not controller.name:
             raise RegistrationError(f"{controller!r} has no name")
         handles = handles_of(controller)
@@ -152,16 +157,16 @@ class Runtime:
                     f'controller "{controller.name}": invalid concurrency: {controller.concurrency}'
                 )
             keyed = cast("QController[Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
-            return QueueSeat(self._engine, keyed, handles)
+            return QueueAdapter(self._engine, keyed, handles)
         if isinstance(controller, Controller):
-            return LoopSeat(self._engine, controller, handles)
+            return LoopAdapter(self._engine, controller, handles)
         raise RegistrationError(f"{controller!r} is neither a Controller nor a QController")
 
-    def _take_out(self, seat: Seat, controller: Seated) -> None:
-        self._dependencies.remove(seat.name)
-        self._seats.pop(seat.name, None)
-        Seated.give(controller, None)
-        for handle in seat.handles.values():
+    def _take_out(self, adapter: Adapter, controller: AnyController[Any]) -> None:
+        self._dependencies.remove(adapter.name)
+        self._adapters.pop(adapter.name, None)
+        AnyController.attach(controller, None)
+        for handle in adapter.handles.values():
             handle.bind(None)
 
     def reload(self) -> None:
@@ -171,12 +176,12 @@ class Runtime:
         default makes one pass over everything. From the event loop's thread; does not wait, see
         :meth:`settled`. What a controller raises is its failure.
         """
-        for seat, controller in tuple(self._seats.values()):
+        for adapter, controller in tuple(self._adapters.values()):
             try:
                 controller.reload()
             except Exception as error:  # a controller's; the others are asked all the same
-                seat.failed(error, 1, 0.0)
-                seat.log.exception("reload failed", extra={"controller": seat.name})
+                adapter.failed(error, 1, 0.0)
+                adapter.log.exception("reload failed", extra={"controller": adapter.name})
 
     # -- running ----------------------------------------------------------------------------------
 
@@ -190,31 +195,31 @@ class Runtime:
             raise RuntimeError("runtime has already been started")
         self._has_run = True
         with tuned_gc(self._tune_gc):
-            async with anyio.create_task_group() as feeds:
+            async with anyio.create_task_group() as informers:
                 self._engine.thread = LoopThread()
                 self._engine.clock = loop_clock()
-                self._engine.feeds.open(feeds)
-                feeds.start_soon(self._engine.timers.run, name="cosi timers")
+                self._engine.informers.open(informers)
+                informers.start_soon(self._engine.timers.run, name="cosi timers")
                 try:
-                    await self._run_seats()
+                    await self._run_adapters()
                 finally:
-                    self._engine.feeds.close()
-                    feeds.cancel_scope.cancel()
+                    self._engine.informers.close()
+                    informers.cancel_scope.cancel()
 
-    async def _run_seats(self) -> None:
+    async def _run_adapters(self) -> None:
         try:
             async with anyio.create_task_group() as tasks:
-                for seat, _ in self._seats.values():
-                    self._occupy(tasks, seat)
+                for adapter, _ in self._adapters.values():
+                    self._start(tasks, adapter)
                 self._tasks = tasks
                 await anyio.sleep_forever()
         finally:
             self._tasks = None
             self._has_ended = True
 
-    def _occupy(self, tasks: anyio.abc.TaskGroup, seat: Seat) -> None:
-        seat.running = True
-        tasks.start_soon(seat.occupy, name=seat.name)
+    def _start(self, tasks: anyio.abc.TaskGroup, adapter: Adapter) -> None:
+        adapter.running = True
+        tasks.start_soon(adapter.run, name=adapter.name)
 
     async def settled(self) -> None:
         """Return once every controller has seen every change and asks for the next one.
@@ -229,14 +234,14 @@ class Runtime:
         Raises ``RuntimeError`` in a pass or a task of one of its own controllers: it would wait for
         itself.
         """
-        seat = current_seat.get()
-        if seat is not None and seat.engine is self._engine:
-            raise RuntimeError(f'controller "{seat.name}" cannot wait until it has settled itself')
+        side = current_side.get()
+        if side is not None and side.in_flight is self._engine.in_flight:
+            raise RuntimeError(f'controller "{side.name}" cannot wait until it has settled itself')
         engine = self._engine
         while True:
-            await engine.activity.quiet()
-            epoch = engine.activity.epoch
-            if await engine.feeds.current() and epoch == engine.activity.epoch:
+            await engine.in_flight.quiet()
+            epoch = engine.in_flight.epoch
+            if await engine.informers.current() and epoch == engine.in_flight.epoch:
                 return
 
     # -- being asked ------------------------------------------------------------------------------
@@ -254,31 +259,31 @@ class Runtime:
     @property
     def watch_resyncs(self) -> int:
         """How often a watch could not be resumed, and was listed again."""
-        return self._engine.feeds.resyncs
+        return self._engine.informers.resyncs
 
     @property
     def busy(self) -> int:
         """How many pieces of work are in progress: passes, keys that are due, supervised tasks."""
-        return self._engine.activity.busy
+        return self._engine.in_flight.busy
 
     def latest_causes(self, controller: str) -> tuple[Cause, ...]:
         """Why the latest pass of a controller ran (of its latest key, if it is keyed).
 
         Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
         """
-        return self._seat_of(controller)[0].latest_causes
+        return self._adapter_of(controller)[0].latest_causes
 
     def statistics(self) -> dict[str, ControllerStatistics]:
         """What each controller did so far."""
-        for seat, _ in self._seats.values():
-            if isinstance(seat, QueueSeat):
-                seat.statistics.queue_length = len(seat.queue)
-        return {name: seat.statistics for name, (seat, _) in self._seats.items()}
+        for adapter, _ in self._adapters.values():
+            if isinstance(adapter, QueueAdapter):
+                adapter.statistics.queue_length = len(adapter.queue)
+        return {name: adapter.statistics for name, (adapter, _) in self._adapters.items()}
 
     def samples(self) -> Iterable[Sample]:
         """The same for an exporter; see :class:`cosi.state.Measured`."""
         for name, statistics in self.statistics().items():
-            keyed = isinstance(self._seats[name][0], QueueSeat)
+            keyed = isinstance(self._adapters[name][0], QueueAdapter)
             yield from controller_samples(name, statistics, keyed=keyed)
         text = "Watches that had to be listed again."
         yield Sample("watch_resyncs", "counter", text, self.watch_resyncs)
@@ -286,7 +291,7 @@ class Runtime:
     @property
     def graph(self) -> Graph:
         """Who reads and writes what."""
-        return Graph(edge for seat, _ in self._seats.values() for edge in seat.edges())
+        return Graph(edge for adapter, _ in self._adapters.values() for edge in adapter.edges())
 
     async def live_graph(self) -> Graph:
         """The same, with the resources that exist now; raises what listing them does."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cosi._face import names_of, resolve
 
 if TYPE_CHECKING:
-    from cosi.resource._envelope import Kind, KindLike, Pointer, Resource, Tombstone
+    from cosi.resource._envelope import Kind, KindLike, Resource, Tombstone, kind_of
+    from cosi.resource._pointer import Pointer
     from cosi.resource._types import EVERY_TYPE, TypeRegistry
     from cosi.resource._yaml_form import resources_from_yaml, to_yaml
     from cosi.state._filtered import Access, FilteredState, Rule, Verb
@@ -79,6 +80,7 @@ __all__ = [
     "Watch",
     "WrappedState",
     "YamlMarshaler",
+    "kind_of",
     "parse_selector",
     "register_defaults",
     "register_namespace",
@@ -88,7 +90,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "cosi.resource._envelope": "Kind KindLike Pointer Resource Tombstone",
+    "cosi.resource._envelope": "Kind KindLike Resource Tombstone kind_of",
+    "cosi.resource._pointer": "Pointer",
     "cosi.resource._types": "EVERY_TYPE TypeRegistry",
     "cosi.resource._yaml_form": "resources_from_yaml to_yaml",
     "cosi.state._filtered": "Access FilteredState Rule Verb",

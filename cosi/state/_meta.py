@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from cosi.errors import AlreadyExists, InvalidResource
-from cosi.resource._envelope import Pointer, Resource, S
+from cosi.resource._envelope import Resource, S
 from cosi.resource._payload import Spec, Value
+from cosi.resource._pointer import Pointer
 from cosi.state._operations import kind_of_resource
 from cosi.state._state import State
 

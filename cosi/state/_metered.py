@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from cosi.errors import Conflict, NotFound
 from cosi.resource._envelope import Kind, KindLike, Resource, S
-from cosi.resource._metadata import Phase
+from cosi.resource._phase import Phase
 from cosi.state._filtered import Verb
 from cosi.state._metrics import Sample
 from cosi.state._query import EVERYTHING, Query

@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from cosi.resource._envelope import Kind, KindLike, Resource, S, kind_of
-from cosi.resource._metadata import Phase
+from cosi.resource._phase import Phase
 from cosi.state._query import EVERYTHING, Query
 from cosi.state._state import State
 from cosi.state._watch import NOW, Event, Start, Watch

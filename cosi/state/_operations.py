@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import Any, Final, Generic
 
 import anyio
 
@@ -25,11 +25,10 @@ from cosi.errors import (
     VersionConflict,
 )
 from cosi.resource._envelope import Kind, KindLike, Resource, S, Tombstone, kind_of
-from cosi.resource._metadata import Phase, Uid
+from cosi.resource._metadata import Uid
+from cosi.resource._phase import Phase
+from cosi.state._core import CoreState
 from cosi.state._watch import Event, EventType, Watch
-
-if TYPE_CHECKING:
-    from cosi.state._state import State
 
 Change = Callable[[Resource[S]], Resource[S]]
 
@@ -47,7 +46,7 @@ def _pauses() -> Iterator[float]:
 
 
 async def update_with_conflicts(
-    state: State,
+    state: CoreState,
     kind: KindLike[S],
     id: str,
     change: Change[S],
@@ -102,7 +101,7 @@ def owned_by_another(resource: Resource[Any]) -> OwnerConflict:
 
 
 async def modify(
-    state: State,
+    state: CoreState,
     kind: KindLike[S],
     id: str,
     change: Change[S],
@@ -129,7 +128,7 @@ async def modify(
         )
 
 
-async def apply(state: State, resource: Resource[S], owner: str) -> Resource[S]:
+async def apply(state: CoreState, resource: Resource[S], owner: str) -> Resource[S]:
     wanted = resource.metadata
 
     def become(stored: Resource[S]) -> Resource[S]:
@@ -185,7 +184,7 @@ class Wanted(Generic[S]):
         return self.condition is None or self.condition(event.resource)
 
 
-async def watch_for(state: State, kind: KindLike[S], id: str, wanted: Wanted[S]) -> Resource[S]:
+async def watch_for(state: CoreState, kind: KindLike[S], id: str, wanted: Wanted[S]) -> Resource[S]:
     async with state.watch(kind, id) as watch:
         while True:
             for event in await watch.batch():
@@ -195,7 +194,7 @@ async def watch_for(state: State, kind: KindLike[S], id: str, wanted: Wanted[S])
 
 @asynccontextmanager
 async def until_teardown(
-    state: State, kind: KindLike[Any], id: str
+    state: CoreState, kind: KindLike[Any], id: str
 ) -> AsyncGenerator[anyio.CancelScope, None]:
     scope = anyio.CancelScope()
 
@@ -220,7 +219,7 @@ async def until_teardown(
 
 @asynccontextmanager
 async def _until_seen_ending(
-    state: State, kind: KindLike[Any], id: str, scope: anyio.CancelScope
+    state: CoreState, kind: KindLike[Any], id: str, scope: anyio.CancelScope
 ) -> AsyncGenerator[None, None]:
     """The same for a state that cannot call us: a task reads a watch meanwhile."""
 
@@ -250,7 +249,7 @@ def _ending(event: Event[Any]) -> bool:
 # -- teardown and finalizers ------------------------------------------------------------------
 
 
-async def teardown(state: State, kind: KindLike[S], id: str, owner: str) -> Resource[S]:
+async def teardown(state: CoreState, kind: KindLike[S], id: str, owner: str) -> Resource[S]:
     """Return the resource as it is then: tearing down."""
 
     def end(resource: Resource[S]) -> Resource[S]:
@@ -261,7 +260,7 @@ async def teardown(state: State, kind: KindLike[S], id: str, owner: str) -> Reso
     return await update_with_conflicts(state, kind, id, end, owner=owner, expected_phase=None)
 
 
-async def teardown_and_destroy(state: State, kind: KindLike[Any], id: str, owner: str) -> None:
+async def teardown_and_destroy(state: CoreState, kind: KindLike[Any], id: str, owner: str) -> None:
     going = await teardown(state, kind, id, owner)
     while True:
         current = await state.find(kind, id)
@@ -279,12 +278,12 @@ async def teardown_and_destroy(state: State, kind: KindLike[Any], id: str, owner
                 return
 
 
-async def _destroy_if_there(state: State, kind: KindLike[Any], id: str, owner: str) -> None:
+async def _destroy_if_there(state: CoreState, kind: KindLike[Any], id: str, owner: str) -> None:
     with suppress(NotFound):
         await state.destroy(kind, id, owner=owner)
 
 
-async def _released(state: State, kind: KindLike[Any], going: Resource[Any]) -> bool:
+async def _released(state: CoreState, kind: KindLike[Any], going: Resource[Any]) -> bool:
     """Wait until nobody holds ``going``; ``False`` if somebody destroyed it meanwhile."""
     async with state.watch(kind, going.id) as watch:
         while True:
@@ -304,7 +303,7 @@ def _another(resource: Resource[Any], going: Resource[Any]) -> bool:
 
 
 async def add_finalizer(
-    state: State,
+    state: CoreState,
     kind: KindLike[S],
     id: str,
     names: tuple[str, ...],
@@ -322,7 +321,7 @@ async def add_finalizer(
 
 
 async def remove_finalizer(
-    state: State, kind: KindLike[S], id: str, names: tuple[str, ...], uid: Uid | None
+    state: CoreState, kind: KindLike[S], id: str, names: tuple[str, ...], uid: Uid | None
 ) -> Resource[S]:
     def release(resource: Resource[S]) -> Resource[S]:
         if uid is not None and resource.metadata.uid not in {None, uid}:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing_extensions import override
 
 from cosi.resource._envelope import KindLike, Resource, S
-from cosi.resource._metadata import Phase
+from cosi.resource._phase import Phase
 from cosi.state._state import State
 from cosi.state._wrapped import WrappedState
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
+from cosi.resource._pointer import Pointer
 
 
 class BackingStore(Protocol):

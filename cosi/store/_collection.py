@@ -27,7 +27,8 @@ from cosi.errors import (
     VersionConflict,
 )
 from cosi.resource._envelope import Kind, Resource
-from cosi.resource._metadata import MAX_VERSION, Metadata, Phase, format_version
+from cosi.resource._metadata import MAX_VERSION, Metadata, format_version
+from cosi.resource._phase import Phase
 from cosi.state._query import EVERYTHING, Query
 from cosi.state._watch import Event, EventType
 from cosi.store._history import History, HistorySize

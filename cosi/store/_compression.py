@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
+from cosi.resource._pointer import Pointer
 from cosi.store._marshal import Marshaler, failed
 
 if sys.version_info >= (3, 14):

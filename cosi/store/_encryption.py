@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cosi.errors import StoreError
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
+from cosi.resource._pointer import Pointer
 from cosi.store._marshal import Marshaler, failed
 
 KEY_BYTES: Final = 32

@@ -54,7 +54,7 @@ class HistorySize:
         object.__setattr__(self, "gap", gap)
 
 
-class Log:
+class EventLog:
     """Events with consecutive positions; the oldest are forgotten."""
 
     __slots__ = ("_base", "_events")
@@ -86,7 +86,7 @@ class Log:
         return self._events[position - self._base]
 
 
-class History(Log):
+class History(EventLog):
     """The log of a kind, which also knows its bookmarks."""
 
     __slots__ = ("_size", "capacity", "kind")

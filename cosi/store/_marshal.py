@@ -28,10 +28,11 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from cosi.errors import CosiError, StoreError
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
 from cosi.resource._frozen import EMPTY, FrozenMap
 from cosi.resource._metadata import Metadata, format_version, parse_phase, parse_version
 from cosi.resource._payload import AnySpec, Spec
+from cosi.resource._pointer import Pointer
 from cosi.resource._types import EVERY_TYPE, TypeRegistry
 
 

@@ -12,9 +12,10 @@ import anyio
 from typing_extensions import override
 
 from cosi._aio.shielded import to_the_end
-from cosi.resource._envelope import Kind, KindLike, Pointer, Resource, S, check_name, kind_of
-from cosi.resource._metadata import Phase
+from cosi.resource._envelope import Kind, KindLike, Resource, S, check_name, kind_of
 from cosi.resource._payload import AnySpec
+from cosi.resource._phase import Phase
+from cosi.resource._pointer import Pointer
 from cosi.state._query import EVERYTHING, Query
 from cosi.state._state import State
 from cosi.state._watch import NOW, Event, Start, Watch

@@ -11,13 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from cosi.errors import StoreError
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
+from cosi.resource._pointer import Pointer
 from cosi.store._marshal import Marshaler, YamlMarshaler
 from cosi.store._sqlite_errors import RESCUE
 from cosi.store._sqlite_file import StoreFile, open_file
 from cosi.store._sqlite_records import write
 from cosi.store._sqlite_rescue import Damage, Examination, examine, load, rebuild
-from cosi.store._sqlite_writer import Writer
+from cosi.store._sqlite_writer import WriterThread
 
 
 class Durability(Enum):
@@ -80,7 +81,7 @@ class SQLiteStore:
         self._marshaler = marshaler or YamlMarshaler()
         self._durability = durability if callable(durability) else _always(durability)
         connect = partial(open_file, Path(path).absolute(), patience_seconds)
-        self._writer = Writer(str(path), connect)
+        self._writer = WriterThread(str(path), connect)
         weakref.finalize(self, self._writer.stop)
 
     async def __aenter__(self) -> Self:

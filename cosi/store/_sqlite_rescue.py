@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cosi.errors import StoreError
-from cosi.resource._envelope import Pointer, Resource
+from cosi.resource._envelope import Resource
+from cosi.resource._pointer import Pointer
 from cosi.store._marshal import Marshaler, failed
 from cosi.store._sqlite_errors import RESCUE, UNREADABLE, damaged
 from cosi.store._sqlite_file import StoreFile

@@ -15,7 +15,7 @@ import anyio.to_thread
 from cosi._aio.loop_thread import LoopThread
 from cosi._aio.waker import Waker
 from cosi.errors import CosiError, StoreError
-from cosi.resource._envelope import Pointer
+from cosi.resource._pointer import Pointer
 from cosi.store._sqlite_errors import sentence
 from cosi.store._sqlite_file import StoreFile
 from cosi.store._sqlite_records import Address, write
@@ -55,7 +55,7 @@ class _Errand(_Job):
         self.work = work
 
 
-class Writer:
+class WriterThread:
     """One file, one thread, group commit.
 
     *Flow.* A caller's change is queued; the thread takes all that is queued, commits it with one

@@ -15,7 +15,7 @@ from typing_extensions import override
 from cosi._aio.waker import Waker
 from cosi.state._query import Query
 from cosi.state._watch import Event, EventType
-from cosi.store._history import History, Log
+from cosi.store._history import EventLog, History
 
 
 class View:
@@ -23,7 +23,7 @@ class View:
 
     __slots__ = ("history", "log", "parked", "watches")
 
-    def __init__(self, history: History, log: Log) -> None:
+    def __init__(self, history: History, log: EventLog) -> None:
         self.history = history
         self.log = log
         self.watches = 0
@@ -49,7 +49,7 @@ class OneResource(View):
     __slots__ = ("id",)
 
     def __init__(self, history: History, id: str) -> None:
-        super().__init__(history, Log())
+        super().__init__(history, EventLog())
         self.id = id
 
     @override
@@ -63,7 +63,7 @@ class Filtered(View):
     __slots__ = ("_examined", "query")
 
     def __init__(self, history: History, query: Query) -> None:
-        super().__init__(history, Log())
+        super().__init__(history, EventLog())
         self.query = query
         self._examined = history.end
 

@@ -11,8 +11,13 @@ from typing import Any
 from anyio import CancelScope
 
 from controllers.drivers.choose import choose_driver
-from controllers.drivers.driver import Exit, Task
+from controllers.drivers.driver import (
+    Task,
+)
 from controllers.drivers.local_driver import LocalDriver
+from controllers.lifecycle.stages import (
+    Exited,
+)
 from controllers.oci.cgroups import Cgroups
 from controllers.oci.overlay import mounted_overlays
 from controllers.paths import Paths
@@ -62,7 +67,7 @@ class Runs:
             with CancelScope(shield=True):
                 await driver.release(preparation)
 
-    async def run(self, driver: LocalDriver, container: ContainerSpec) -> Exit:
+    async def run(self, driver: LocalDriver, container: ContainerSpec) -> Exited:
         async with self.running(driver, container) as task:
             return await task.wait()
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from controllers.config_files import ConfigFilesController
-from controllers.host.openat2 import LINK_REFUSED
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+)
 from controllers.paths import Paths
 from cosi.testing._harness import Harness
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig

@@ -8,7 +8,7 @@ from controllers.container import ContainerController, render_container
 from controllers.oci.environment import process_environment
 from cosi import Resource
 from cosi.testing import Harness
-from resources.container_spec import ConfigFile, ContainerSpec
+from resources.container_spec import ContainerSpec, MountedConfigFile
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec, Mount, Restart, Security
 from resources.extension_service_config import ConfigFile as Content
@@ -97,7 +97,7 @@ def test_the_content_of_a_config_is_not_in_the_container() -> None:
 
 
 def test_a_config_file_is_told_apart_by_path_name_and_content() -> None:
-    assert ConfigFile(mount_path="/a", file_name="a") != ConfigFile(
+    assert MountedConfigFile(mount_path="/a", file_name="a") != MountedConfigFile(
         mount_path="/a", file_name="a", sha256="1"
     )
 

@@ -14,9 +14,11 @@ from typing_extensions import override
 from controllers.container import ContainerController
 from controllers.dependency import DependencyController
 from controllers.drivers.fake import FakeDriver
-from controllers.host.beneath import Beneath
+from controllers.files.beneath import (
+    Beneath,
+)
 from controllers.runner import OnExit, RunnerController
-from controllers.supervision.checkpoints import LastingMemories, Memories
+from controllers.supervision.checkpoints import CheckpointFiles, Checkpoints
 from cosi import InMemoryState, KindLike, NotFound, Phase, Query, Resource, Runtime, Spec
 from cosi.errors import StoreError
 from cosi.resource._envelope import S, kind_of
@@ -99,12 +101,12 @@ class Machine:
 
     state: Refusing = field(default_factory=Refusing)
     driver: FakeDriver = field(default_factory=FakeDriver)
-    memories: Memories = field(default_factory=Memories)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @asynccontextmanager
     async def life(self, on_exit: OnExit = OnExit.STOP) -> AsyncGenerator[Runtime]:
         runtime = Runtime(self.state, tune_gc=False)
-        runner = RunnerController(self.driver, on_exit=on_exit, memories=self.memories)
+        runner = RunnerController(self.driver, on_exit=on_exit, checkpoints=self.checkpoints)
         runtime.register(DependencyController(), ContainerController(), runner)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(runtime.run)
@@ -240,7 +242,7 @@ async def test_a_memory_that_could_not_be_written_is_written_later(tmp_path: Pat
     """A disk that was full for a moment must not undo a person's stop."""
     directory = tmp_path / "run" / "services"
     (tmp_path / "run").write_text("in the way")
-    machine = Machine(memories=LastingMemories(directory, Beneath(Path("/"))))
+    machine = Machine(checkpoints=CheckpointFiles(directory, Beneath(Path("/"))))
     async with machine.life(OnExit.LEAVE) as runtime:
         await machine.given("a", service("a"))
         await runtime.settled()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.path_status import PathStatusController, Wishes, waited_for
+from controllers.path_status import PathStatusController, WantedPaths, waited_for
 from cosi.testing import Harness
 from resources.extension_service import Container, Dependency, ExtensionServiceSpec, Restart
 from resources.path_status import PathStatus
@@ -34,14 +34,14 @@ PATHS = st.frozensets(st.sampled_from(["/1", "/2", "/3", "/4"]))
 
 @given(st.lists(st.tuples(NAMES, PATHS)))
 def test_wishes_are_exactly_those_of_the_services(steps: list[tuple[str, frozenset[str]]]) -> None:
-    wishes, model = Wishes(), dict[str, frozenset[str]]()
+    wanted_paths, model = WantedPaths(), dict[str, frozenset[str]]()
     for name, paths in steps:
         before = frozenset[str]().union(*model.values())
         model[name] = paths
         after = frozenset[str]().union(*model.values())
-        assert wishes.set(name, paths) == before ^ after
-        assert wishes.paths() == after
-        assert wishes.services() == {name for name, paths in model.items() if paths}
+        assert wanted_paths.set(name, paths) == before ^ after
+        assert wanted_paths.paths() == after
+        assert wanted_paths.services() == {name for name, paths in model.items() if paths}
 
 
 async def test_a_path_has_a_status_while_somebody_waits_for_it(cosi: Harness) -> None:

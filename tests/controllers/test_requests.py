@@ -15,7 +15,7 @@ from controllers.paths import Paths
 from controllers.requests import RequestsController, restore_requests
 from controllers.runner import OnExit, RunnerController
 from controllers.supervision.boot_files import BootFiles
-from controllers.supervision.checkpoints import LastingMemories
+from controllers.supervision.checkpoints import CheckpointFiles
 from cosi import InMemoryState, Resource, Runtime, Spec
 from cosi.testing import Harness
 from cosi.testing.clock import virtual_time as anyio_backend
@@ -63,8 +63,8 @@ class Machine:
             await state.create(Resource.new("ext-a", fixture))
         await restore_requests(state, self.paths)
         runtime = Runtime(state, tune_gc=False)
-        memories = LastingMemories(self.paths.services, self.paths.beneath)
-        runner = RunnerController(self.driver, on_exit=on_exit, memories=memories)
+        checkpoints = CheckpointFiles(self.paths.services, self.paths.beneath)
+        runner = RunnerController(self.driver, on_exit=on_exit, checkpoints=checkpoints)
         runtime.register(RequestsController(self.paths), runner)
         life = Life(state, runtime)
         async with anyio.create_task_group() as tasks:

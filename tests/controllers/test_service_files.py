@@ -9,7 +9,12 @@ from controllers.paths import Paths
 from controllers.service_files import ServiceFilesController
 from cosi.testing._harness import Harness
 from resources.extension_service import ExtensionServiceSpec
-from resources.service_file_status import ServiceFileStatus, Severity
+from resources.problem import (
+    Severity,
+)
+from resources.service_file_status import (
+    ServiceFileStatus,
+)
 from tests.controllers.definitions.files import ToldFiles, definition
 
 

@@ -3,72 +3,59 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import cosi
+import cosi.state
 import cosi.testing
 from tests.soak import SOAK
 
-NAMES = [
-    "EVERY",
-    "Conflict",
-    "Controller",
-    "CosiError",
-    "FrozenMap",
-    "Inbox",
-    "InMemoryState",
-    "Input",
-    "Kind",
-    "Mapped",
-    "NotFound",
-    "Output",
-    "OwnerConflict",
-    "Phase",
-    "Pointer",
-    "QController",
-    "Query",
-    "Requeue",
-    "Resource",
-    "Runtime",
-    "Skip",
-    "Spec",
-    "State",
-    "StrongInput",
-    "TaskSet",
-    "Value",
-    "Wakeups",
-    "idle",
-    "transform",
-]
-
+ROOT = Path(__file__).parent.parent.parent
+FACES = [cosi, cosi.state]
 TESTING = ["ControllersFailed", "Harness", "feed", "load_fixtures", "running"]
 
 
-def test_the_public_names_are_these_and_not_too_many() -> None:
-    assert sorted(cosi.__all__) == sorted(NAMES)
-    assert sorted(cosi.testing.__all__) == sorted(TESTING)
-    assert len(NAMES) <= 30
-    for name in NAMES:
-        assert getattr(cosi, name) is not None
-
-
-def test_every_public_name_comes_from_where_type_checkers_look_for_it() -> None:
-    tree = ast.parse(Path(cosi.__file__).read_text())
+@pytest.mark.parametrize("face", FACES, ids=lambda face: face.__name__)
+def test_every_public_name_comes_from_where_type_checkers_look_for_it(face: ModuleType) -> None:
+    tree = ast.parse(Path(face.__file__ or "").read_text())
     checked = {
         (name.name, found.module)
         for found in ast.walk(tree)
         if isinstance(found, ast.ImportFrom) and found.module and found.module.startswith("cosi.")
         for name in found.names
+        if found.module != "cosi._face"
     }
-    homes = {(name, home) for home, names in cosi._HOMES.items() for name in names.split()}
+    homes = {(name, home) for home, names in face._HOMES.items() for name in names.split()}
     assert checked == homes
-    assert {name for name, _ in homes} == set(NAMES) <= set(dir(cosi))
+    assert {name for name, _ in homes} == set(face.__all__) <= set(dir(face))
+    for name in face.__all__:
+        assert getattr(face, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        cosi.Nothing  # noqa: B018  # it is what is tested
+        face.Nothing  # noqa: B018  # it is what is tested
+
+
+def test_the_names_for_tests_are_these() -> None:
+    assert sorted(cosi.testing.__all__) == sorted(TESTING)
+
+
+@pytest.mark.parametrize("package", ["controllers", "resources", "examples"])
+def test_the_house_uses_its_own_front_door(package: str) -> None:
+    """What needs a private module of the framework is a name that a face lacks."""
+    private = re.compile(r"^\s*(?:from|import) cosi(?:\.\w+)*\._\w+.*", re.MULTILINE)
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    found = {
+        str(path.relative_to(ROOT)): lines
+        for path in files
+        if (lines := private.findall(path.read_text()))
+    }
+    assert found == {}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

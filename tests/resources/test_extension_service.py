@@ -11,7 +11,10 @@ from resources.extension_service import (
     Restart,
     service_id,
 )
-from resources.go_text import quote, several
+from resources.go_format import (
+    quote,
+    several,
+)
 
 
 def service(**changes: object) -> ExtensionServiceSpec:

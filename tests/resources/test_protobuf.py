@@ -11,7 +11,7 @@ import resources
 from cosi import Spec
 from cosi.api.payload import payload_codec
 from resources.config_source_status import ConfigSourceStatus
-from resources.container_spec import ConfigFile, ContainerSpec
+from resources.container_spec import ContainerSpec, MountedConfigFile
 from resources.extension_service import (
     Container,
     Dependency,
@@ -22,7 +22,13 @@ from resources.extension_service import (
     Restart,
     Security,
 )
-from resources.service_file_status import Problem, ServiceFileStatus, Severity
+from resources.problem import (
+    Problem,
+    Severity,
+)
+from resources.service_file_status import (
+    ServiceFileStatus,
+)
 from resources.service_gate import ServiceGate
 from resources.service_request import Desired, ServiceRequest
 
@@ -64,7 +70,7 @@ PROBLEM = Problem(line=1, column=2, severity=Severity.WARNING, text="odd")
             name="a",
             entrypoint="./a",
             mounts=(MOUNT,),
-            config_files=(ConfigFile(mount_path="/a", file_name="a", sha256="0"),),
+            config_files=(MountedConfigFile(mount_path="/a", file_name="a", sha256="0"),),
         ),
         ServiceGate(conditions=("network",), waiting_for=("network",), config_version="2"),
         ServiceRequest(desired=Desired.STOP, generation=3, with_dependents=True),

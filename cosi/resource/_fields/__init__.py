@@ -1,8 +1,9 @@
 """What metadata and resources keep their fields in: compiled where there was a compiler, or plain.
 
-Two modules with the same promise (``tests/cosi/resource/test_fields.py``). What the fields mean, and that
-nobody changes them, is in :mod:`cosi.resource._metadata` and :mod:`cosi.resource._envelope`, once. ``compiled`` is
-taken where it was built (``pyproject.toml``), unless the environment says ``COSI_PURE_PYTHON=1``.
+Two modules with the same promise (``tests/cosi/resource/test_fields.py``). What the fields mean,
+and that nobody changes them, is in :mod:`cosi.resource._metadata` and
+:mod:`cosi.resource._envelope`, once. ``compiled`` is taken where it was built (``pyproject.toml``),
+unless the environment says ``COSI_PURE_PYTHON=1``.
 """
 
 import os

@@ -7,11 +7,10 @@ past a refusing ``__setattr__`` for every field, and every write makes one of ea
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from cosi.resource._frozen import FrozenMap
-    from cosi.resource._metadata import Phase
+from cosi.resource._frozen import FrozenMap
+from cosi.resource._phase import Phase
 
 
 class MetadataFields:

@@ -149,7 +149,7 @@ def _say(text: str, resource: Resource[Str]) -> Resource[Str]:
     return resource.evolve(spec=Str(value=text))
 
 
-class Measured(Controller):
+class CountedPasses(Controller):
     """Makes a known number of reads and writes in each pass."""
 
     ints = Input(Int)

@@ -13,12 +13,12 @@ from cosi.testing._harness import Harness
 from cosi.testing.conformance.runtime_cases import RuntimeCases, becomes, number, texts
 from cosi.testing.conformance.runtime_controllers import (
     Cancelled,
+    CountedPasses,
     Failing,
     Hopeless,
     Int,
     IntDoubler,
     IntToStr,
-    Measured,
     ModifyWithResult,
     Sentence,
     Str,
@@ -206,7 +206,7 @@ class LoopCases(RuntimeCases):
     async def test_controller_runtime_metrics(self, world: Harness) -> None:
         """Counted as this runtime counts: a modification is one read and at most one write."""
         assert world.runtime.statistics() == {}
-        world.start(Measured())
+        world.start(CountedPasses())
         await world.settled()
         statistics = world.runtime.statistics()["Measured"]
         assert (statistics.wakeups, statistics.reads, statistics.writes) == (1, 3, 1)

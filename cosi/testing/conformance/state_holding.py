@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from cosi.errors import FinalizerConflict, NotFound, OwnerConflict, PhaseConflict, VersionConflict
-from cosi.resource._metadata import Phase
+from cosi.resource._phase import Phase
 from cosi.state._state import State
 from cosi.state._watch import EventType
 from cosi.testing.conformance.state_cases import (

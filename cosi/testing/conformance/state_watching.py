@@ -7,7 +7,7 @@ import pytest
 
 from cosi.errors import Overrun, Unsupported
 from cosi.resource._envelope import Tombstone
-from cosi.resource._metadata import Phase
+from cosi.resource._phase import Phase
 from cosi.state._query import LabelOp, LabelTerm, Query
 from cosi.state._state import State
 from cosi.state._watch import EventType, Start

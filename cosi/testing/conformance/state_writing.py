@@ -14,7 +14,7 @@ from cosi.errors import (
     VersionConflict,
 )
 from cosi.resource._envelope import Resource
-from cosi.resource._metadata import Phase
+from cosi.resource._phase import Phase
 from cosi.state._state import State
 from cosi.testing.conformance.state_cases import Path, PathKind, StateCases, ids, path, relabelled
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from controllers.commands.event_following import EventFollowing, Happened, Show, Tail, past
+from controllers.commands.event_following import EventFollowing, EventLine, Show, Tail, past
 from controllers.commands.events import printer
 from cosi import CosiError
 from cosi.errors import InvalidResource, Unavailable
 
 
-def _event(id: str) -> Happened:
-    return Happened(id, ("n", id))
+def _event(id: str) -> EventLine:
+    return EventLine(id, ("n", id))
 
 
 class Server:
@@ -25,7 +25,7 @@ class Server:
     async def events(self, show: Show, tail: Tail) -> None:
         self.asked.append(tail)
         ids, end = self.lives.pop(0)
-        show(Happened("", None))
+        show(EventLine("", None))
         for id in ids:
             show(_event(id))
         raise end
@@ -88,11 +88,11 @@ def test_the_header_of_events_that_are_followed_stands_above_their_columns(
 ) -> None:
     """It was written before any event, as narrow as its own words."""
     show = printer()
-    show(Happened("", None))
+    show(EventLine("", None))
     assert capsys.readouterr().out == ""
 
-    show(Happened("1", ("alpha", "d4c1h0kq1l5p0f0b2m3g", "machine.X", "", "ext-a", "RUNNING: up")))
-    show(Happened("2", ("alpha", "d4c1h0kq1l5p0f0b2m3h", "machine.X", "", "ext-b", "FAILED: off")))
+    show(EventLine("1", ("alpha", "d4c1h0kq1l5p0f0b2m3g", "machine.X", "", "ext-a", "RUNNING: up")))
+    show(EventLine("2", ("alpha", "d4c1h0kq1l5p0f0b2m3h", "machine.X", "", "ext-b", "FAILED: off")))
 
     header, *rows = capsys.readouterr().out.splitlines()
     for word, places in (

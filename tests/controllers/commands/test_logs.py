@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from controllers.commands.log_following import LogFollowing
-from controllers.commands.log_lines import LONGEST, Lines
+from controllers.commands.log_lines import LONGEST, LogLines
 from cosi import CosiError, NotFound
 from cosi.errors import Unavailable
 
@@ -16,7 +16,7 @@ Take = Callable[[bytes], None]
 
 def _lines(*chunks: bytes) -> bytes:
     out = bytearray()
-    lines = Lines("n: ", out.extend)
+    lines = LogLines("n: ", out.extend)
     for chunk in chunks:
         lines.take(chunk)
     lines.end()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from controllers.definitions.meanings import KEYS, WORDS
-from controllers.definitions.schema import Record, record
+from controllers.definitions.schema import RecordSchema, record
 from controllers.definitions.service import read_service
 from controllers.definitions.service_config import read_service_configs
 from resources.extension_service import ExtensionServiceSpec, NetworkCheck, Restart
-from resources.service_file_status import Severity
+from resources.problem import (
+    Severity,
+)
 
 GOOD = "name: a\ncontainer:\n  entrypoint: ./a\nrestart: always\n"
 CONFIG = "apiVersion: v1alpha1\nkind: ExtensionServiceConfig\nname: a\n"
@@ -174,10 +176,10 @@ def test_every_meaning_is_of_a_word_or_key_that_there_is() -> None:
     assert set(KEYS) <= keys_of(record(ExtensionServiceSpec)) | {"configFiles", "mountPath"}
 
 
-def keys_of(shape: Record) -> set[str]:
+def keys_of(shape: RecordSchema) -> set[str]:
     found = set(shape.keys)
     for field in shape.keys.values():
         inner = getattr(field.shape, "item", field.shape)
-        if isinstance(inner, Record):
+        if isinstance(inner, RecordSchema):
             found |= keys_of(inner)
     return found

@@ -8,7 +8,9 @@ from controllers.definitions.kinds import is_configuration
 from controllers.definitions.service import read_service
 from controllers.definitions.service_config import read_service_configs
 from controllers.definitions.validation import validate
-from resources.service_file_status import Severity
+from resources.problem import (
+    Severity,
+)
 from tests.controllers.definitions.files import HELLO
 
 MACHINE_CONFIG = """\

@@ -8,7 +8,9 @@ import pytest
 
 from controllers.drivers.driver import DriverError, PreparationError, RunnerError, StartError
 from controllers.drivers.local_driver import LocalDriver
-from controllers.host.openat2 import LINK_REFUSED
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+)
 from controllers.oci.overlay import mounted_overlays
 from controllers.processes.processes import read_stat
 from resources.container_spec import ContainerSpec

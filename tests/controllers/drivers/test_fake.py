@@ -8,7 +8,6 @@ import anyio
 import pytest
 
 from controllers.drivers.driver import (
-    Exit,
     Preparation,
     PreparationError,
     RunnerError,
@@ -16,6 +15,9 @@ from controllers.drivers.driver import (
     StopError,
 )
 from controllers.drivers.fake import FakeDriver, FakeTask, Run
+from controllers.lifecycle.stages import (
+    Exited,
+)
 from cosi.testing.clock import virtual_time as anyio_backend
 from resources.container_spec import ContainerSpec
 
@@ -35,7 +37,7 @@ async def test_a_whole_run_leaves_nothing_behind() -> None:
     preparation, task = await started(driver)
     assert driver.running == {"ext-a": task.pid}
     driver.exit("ext-a", 3, "oops")
-    assert await task.wait() == await task.wait() == Exit(3, "oops")
+    assert await task.wait() == await task.wait() == Exited(3, "oops")
     await task.clean_up()
     await task.clean_up()
     await driver.release(preparation)
@@ -50,7 +52,7 @@ async def test_a_scripted_run_exits_when_it_shall() -> None:
     began = anyio.current_time()
     with anyio.move_on_after(1):
         await task.wait()
-    assert await task.wait() == Exit(7)
+    assert await task.wait() == Exited(7)
     assert anyio.current_time() - began == pytest.approx(2)
 
 
@@ -69,7 +71,7 @@ async def test_death_by_signal(run: Run, number: int, code: int, seconds: float)
     _, task = await started(driver)
     began = anyio.current_time()
     await task.signal(number)
-    assert await task.wait() == Exit(code)
+    assert await task.wait() == Exited(code)
     assert anyio.current_time() - began == pytest.approx(seconds)
 
 

@@ -16,12 +16,14 @@ import pytest
 
 from controllers.drivers.driver import PreparationError, RunnerError
 from controllers.drivers.local_driver import LocalDriver
-from controllers.host.openat2 import LINK_REFUSED
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+)
 from controllers.oci import capabilities
 from controllers.oci.host_facts import read_host_facts
 from controllers.oci.overlay import mounted_overlays
 from controllers.oci.spec import MASKED_PATHS, READONLY_PATHS
-from resources.container_spec import ConfigFile
+from resources.container_spec import MountedConfigFile
 from resources.extension_service import Mount, Security
 from tests.controllers.runs import Runs
 
@@ -246,7 +248,7 @@ async def test_mounts_come_after_the_defaults_and_config_files_last(
             bind(tmp_path / "data", "/data", "bind", "rw"),
             bind(tmp_path / "data", "/run", "bind", "ro"),
         ),
-        config_files=(ConfigFile(mount_path="/etc/a.conf", file_name="etc-a.conf"),),
+        config_files=(MountedConfigFile(mount_path="/etc/a.conf", file_name="etc-a.conf"),),
     )
     assert said.splitlines() == [
         "of the host",

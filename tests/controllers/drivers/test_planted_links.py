@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from controllers.drivers.local_driver import LocalDriver
+from controllers.files.config_directory import (
+    ConfigDirectory,
+)
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+)
 from controllers.host.mounts import mount_points
-from controllers.host.openat2 import LINK_REFUSED
 from controllers.oci.overlay import mounted_overlays
-from controllers.output.config_directory import ConfigDirectory
 from controllers.paths import Paths
-from resources.container_spec import ConfigFile as Mounted
+from resources.container_spec import MountedConfigFile as Mounted
 from resources.extension_service_config import ConfigFile, ExtensionServiceConfig
 from tests.controllers.runs import Runs
 

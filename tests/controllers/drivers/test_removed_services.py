@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controllers.drivers.local_driver import LocalDriver
-from controllers.output.logs import Logs
+from controllers.output.logs import ServiceLogs
 from controllers.output.old_log_files import KEPT
 from controllers.paths import Paths
 from cosi import NotFound
@@ -19,7 +19,7 @@ def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-async def write(logs: Logs, tmp_path: Path, id: str, text: bytes) -> None:
+async def write(logs: ServiceLogs, tmp_path: Path, id: str, text: bytes) -> None:
     """One run of a service."""
     log = logs.register(id)
     with fifo(tmp_path) as pipe:
@@ -54,7 +54,7 @@ async def test_names_may_come_and_go_without_end(runs: Runs) -> None:
 async def test_what_a_removed_service_wrote_is_not_there_any_more(
     paths: Paths, tmp_path: Path
 ) -> None:
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     async with logs.reading():
         await write(logs, tmp_path, "ext-a", b"one\n")
         with logs.get("ext-a").reader(follow=True) as reader:
@@ -70,7 +70,7 @@ async def test_what_a_removed_service_wrote_is_not_there_any_more(
 
 
 async def test_the_files_of_those_that_were_removed_last_stay(paths: Paths, tmp_path: Path) -> None:
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     ids = [f"ext-{number:02}" for number in range(KEPT + 3)]
     for id in ids:
         await write(logs, tmp_path, id, b"x\n")
@@ -82,7 +82,7 @@ async def test_the_files_of_those_that_were_removed_last_stay(paths: Paths, tmp_
 
 
 async def test_a_service_that_has_come_back_keeps_its_files(paths: Paths, tmp_path: Path) -> None:
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     await write(logs, tmp_path, "ext-a", b"x\n")
     logs.remove("ext-a")
     logs.register("ext-a")
@@ -105,7 +105,7 @@ def test_files_of_services_that_went_while_no_supervisor_was_there_count_too(pat
         file = paths.log(f"ext-{number:02}")
         file.touch()
         os.utime(file, (number, number))
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     logs.old_files.find({"ext-living"})
     logs.old_files.prune()
     assert set(others) <= set(paths.beneath.names(paths.logs))

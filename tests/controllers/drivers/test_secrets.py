@@ -8,7 +8,9 @@ import pytest
 
 from controllers.container import render_container
 from controllers.drivers.local_driver import LocalDriver
-from controllers.output.config_directory import ConfigDirectory
+from controllers.files.config_directory import (
+    ConfigDirectory,
+)
 from cosi import Resource
 from resources.container_spec import ContainerSpec
 from resources.extension_service import ExtensionServiceSpec

@@ -10,8 +10,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from controllers.host.probing import NetworkProber, ProbeFailed, split_endpoint, without_credentials
-from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe
+from controllers.host.probing import (
+    NetworkProber,
+    ProbeFailed,
+)
+from resources.probe_spec import (
+    HTTPProbe,
+    ProbeSpec,
+    TCPProbe,
+    split_endpoint,
+    without_credentials,
+)
 
 
 def tcp(endpoint: str, seconds: float = 5) -> ProbeSpec:

@@ -13,7 +13,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from controllers.drivers.driver import Exit
 from controllers.lifecycle.lifecycle import Lifecycle
 from controllers.lifecycle.stages import (
     STARTING_UP,
@@ -44,10 +43,10 @@ def container(restart: Restart = Restart.ALWAYS, **changes: object) -> Container
     )
 
 
-def said(life: Lifecycle) -> list[str]:
+def pending(life: Lifecycle) -> list[str]:
     """What was said since the last time, as `talosctl service` shows it, oldest first."""
-    texts = [f"[{event.phase}]: {event.text}" for event in life.said]
-    life.said.clear()
+    texts = [f"[{event.phase}]: {event.text}" for event in life.pending]
+    life.pending.clear()
     return texts
 
 
@@ -61,13 +60,13 @@ def in_stage(stage: Stage, restart: Restart = Restart.ALWAYS) -> Lifecycle:
         Stage.CREATING: [Done()],
         Stage.LAUNCHING: [Done(), Done()],
         Stage.RUNNING: [Done(), Done(), Started(7)],
-        Stage.PAUSED: [Done(), Done(), Started(7), Exited(Exit(1, "oops")), Done()],
-        Stage.REAPING: [Done(), Done(), Started(7), Exited(Exit(1, "oops"))],
+        Stage.PAUSED: [Done(), Done(), Started(7), Exited(1, "oops"), Done()],
+        Stage.REAPING: [Done(), Done(), Started(7), Exited(1, "oops")],
     }
     for outcome in ways[stage]:
         life.handle(outcome)
     assert life.stage is stage
-    said(life)
+    pending(life)
     return life
 
 
@@ -77,13 +76,13 @@ def stop_request(generation: int = 1) -> ServiceRequest:
 
 def ask(life: Lifecycle, desired: Desired, generation: int = 1) -> None:
     request = ServiceRequest(desired=desired, generation=generation)
-    life.update(life.wish.container, life.wish.gate, request)
+    life.update(life.desired.container, life.desired.gate, request)
 
 
 def bring_down(life: Lifecycle) -> None:
     """Let everything that a stop needs succeed."""
     answers: dict[Stage, Outcome] = {
-        Stage.TERMINATING: Exited(Exit(143)),
+        Stage.TERMINATING: Exited(143),
         Stage.REAPING: Done(),
         Stage.RELEASING: Done(),
     }
@@ -101,7 +100,7 @@ def test_the_start_of_a_service_reads_like_talos() -> None:
     life.handle(Done())
     life.handle(Done())
     life.handle(Started(1100))
-    assert said(life) == [
+    assert pending(life) == [
         "[Starting]: Starting service",
         "[Waiting]: Waiting for network",
         "[Preparing]: Running pre state",
@@ -114,7 +113,7 @@ def test_all_conditions_are_said_first_even_those_that_are_met_already() -> None
     """Talos records the list before it looks at any of it."""
     life = Lifecycle("ext-a")
     life.update(container(), OPEN.evolve(conditions=("network", "time sync")))
-    assert said(life)[1:] == [
+    assert pending(life)[1:] == [
         "[Waiting]: Waiting for network, time sync",
         "[Preparing]: Running pre state",
     ]
@@ -123,7 +122,7 @@ def test_all_conditions_are_said_first_even_those_that_are_met_already() -> None
 def test_nothing_is_waited_for_without_conditions() -> None:
     life = Lifecycle("ext-a")
     life.update(container(), OPEN)
-    assert said(life) == ["[Starting]: Starting service", "[Preparing]: Running pre state"]
+    assert pending(life) == ["[Starting]: Starting service", "[Preparing]: Running pre state"]
 
 
 def test_the_description_follows_what_is_still_missing() -> None:
@@ -131,7 +130,7 @@ def test_the_description_follows_what_is_still_missing() -> None:
     gate = ServiceGate(conditions=("A", "B"), waiting_for=("A", "B"))
     for waiting_for in (("A", "B"), ("B",), ("B",), ("A", "B")):
         life.update(container(), gate.evolve(waiting_for=waiting_for))
-    assert said(life)[1:] == [
+    assert pending(life)[1:] == [
         "[Waiting]: Waiting for A, B",
         "[Waiting]: Waiting for B",
         "[Waiting]: Waiting for A, B",
@@ -141,21 +140,21 @@ def test_the_description_follows_what_is_still_missing() -> None:
 def test_a_gate_that_nobody_has_decided_yet_is_closed_and_nothing_is_said_of_it() -> None:
     life = Lifecycle("ext-a")
     life.update(container(), None)
-    assert (said(life), life.stage) == (["[Starting]: Starting service"], Stage.WAITING)
+    assert (pending(life), life.stage) == (["[Starting]: Starting service"], Stage.WAITING)
 
 
 def test_a_closing_gate_stops_nothing() -> None:
     for stage in (Stage.PREPARING, Stage.CREATING, Stage.LAUNCHING, Stage.RUNNING, Stage.PAUSED):
         life = in_stage(stage)
         life.update(container(), CLOSED)
-        assert (life.stage, life.interrupted, said(life)) == (stage, False, [])
+        assert (life.stage, life.interrupted, pending(life)) == (stage, False, [])
 
 
 def test_a_container_waits_until_the_files_of_its_own_config_are_written() -> None:
     """differences: Talos 10: files and service change in one order, never the other."""
     life = Lifecycle("ext-a")
     life.update(container(config_version="2"), OPEN.evolve(config_version="1"))
-    assert said(life)[1:] == ["[Waiting]: Waiting for extension service config"]
+    assert pending(life)[1:] == ["[Waiting]: Waiting for extension service config"]
     life.update(container(config_version="2"), OPEN.evolve(config_version="2"))
     assert life.stage is Stage.PREPARING
 
@@ -163,10 +162,10 @@ def test_a_container_waits_until_the_files_of_its_own_config_are_written() -> No
 def test_what_had_to_be_left_out_is_said_once_before_running() -> None:
     life = in_stage(Stage.LAUNCHING)
     life.handle(Started(7, ("Left out CAP_X",)))
-    assert said(life)[0] == "[Preparing]: Left out CAP_X"
-    for outcome in (Exited(Exit(0)), Done(), TimeUp(), Started(8, ("Left out CAP_X",))):
+    assert pending(life)[0] == "[Preparing]: Left out CAP_X"
+    for outcome in (Exited(0), Done(), TimeUp(), Started(8, ("Left out CAP_X",))):
         life.handle(outcome)
-    assert not [text for text in said(life) if "CAP_X" in text]
+    assert not [text for text in pending(life) if "CAP_X" in text]
 
 
 # -- failures of a start, and restart policies ----------------------------------------------------
@@ -181,38 +180,38 @@ TASK = f'task "ext-a" failed: exit code 1 {LAST}'
     [
         (
             Stage.RUNNING,
-            Exited(Exit(0)),
+            Exited(0),
             Restart.NEVER,
             "[Finished]: Service finished successfully",
         ),
         (
             Stage.RUNNING,
-            Exited(Exit(1, "oops")),
+            Exited(1, "oops"),
             Restart.NEVER,
             f"[Failed]: Failed running service: error running service: {TASK}",
         ),
         (
             Stage.RUNNING,
-            Exited(Exit(0)),
+            Exited(0),
             Restart.UNTIL_SUCCESS,
             "[Finished]: Service finished successfully",
         ),
         (
             Stage.RUNNING,
-            Exited(Exit(1, "oops")),
+            Exited(1, "oops"),
             Restart.UNTIL_SUCCESS,
             "[Waiting]: Error running Containerd(ext-a), going to restart until it succeeds: "
             + TASK,
         ),
         (
             Stage.RUNNING,
-            Exited(Exit(0)),
+            Exited(0),
             Restart.ALWAYS,
             "[Waiting]: Runner Containerd(ext-a) exited without error, going to restart it",
         ),
         (
             Stage.RUNNING,
-            Exited(Exit(1, "oops")),
+            Exited(1, "oops"),
             Restart.ALWAYS,
             f"[Waiting]: Error running Containerd(ext-a), going to restart forever: {TASK}",
         ),
@@ -247,7 +246,7 @@ def test_how_a_start_ends_is_a_table(
     life.handle(outcome)
     while life.stage in {Stage.REAPING, Stage.RELEASING}:
         life.handle(Done())
-    assert said(life)[-1] == expected
+    assert pending(life)[-1] == expected
     assert life.stage is (Stage.PAUSED if "[Waiting]" in expected else Stage.IDLE)
 
 
@@ -256,7 +255,7 @@ def test_the_second_run_begins_with_the_container_and_says_only_that_it_runs() -
     life.handle(TimeUp())
     assert (life.stage, life.restarts) == (Stage.LAUNCHING, 1)
     life.handle(Started(8))
-    assert said(life) == ["[Running]: Started task ext-a (PID 8) for container ext-a"]
+    assert pending(life) == ["[Running]: Started task ext-a (PID 8) for container ext-a"]
 
 
 def test_a_failed_preparation_is_tried_again_from_the_beginning() -> None:
@@ -270,16 +269,16 @@ def test_a_failed_preparation_is_tried_again_from_the_beginning() -> None:
     life.handle(Done())
     life.handle(TimeUp())
     assert life.stage is Stage.PREPARING
-    assert said(life)[-1] == "[Preparing]: Running pre state"
+    assert pending(life)[-1] == "[Preparing]: Running pre state"
 
 
 def test_an_end_that_nobody_knows_is_not_a_success() -> None:
     """Race 1.4 talos@9a521f6: an unknown exit is not exit code 255, nor 0."""
     life = in_stage(Stage.RUNNING, Restart.UNTIL_SUCCESS)
-    life.handle(Exited(Exit(None)))
+    life.handle(Exited(None))
     life.handle(Done())
     assert life.exit_code is None
-    assert 'task "ext-a" failed: exit status unknown (last log "")' in said(life)[-1]
+    assert 'task "ext-a" failed: exit status unknown (last log "")' in pending(life)[-1]
 
 
 # -- stopping -------------------------------------------------------------------------------------
@@ -291,9 +290,9 @@ def test_a_stop_sends_sigterm_then_sigkill() -> None:
     assert life.stage is Stage.TERMINATING
     life.handle(TimeUp())
     assert life.stage is Stage.KILLING
-    for outcome in (Exited(Exit(137)), Done(), Done()):
+    for outcome in (Exited(137), Done(), Done()):
         life.handle(outcome)
-    assert said(life) == [
+    assert pending(life) == [
         "[Stopping]: Sending SIGTERM to task ext-a (PID 7, container ext-a)",
         "[Stopping]: Sending SIGKILL to task ext-a (PID 7, container ext-a)",
         "[Finished]: Service finished successfully",
@@ -314,10 +313,10 @@ def test_what_goes_wrong_in_a_stop_is_kept_in_the_events() -> None:
     life = in_stage(Stage.RUNNING)
     ask(life, STOP)
     life.handle(Failed("failed to send SIGTERM"))
-    life.handle(Exited(Exit(0)))
+    life.handle(Exited(0))
     life.handle(Failed("failed to remove cgroup for Containerd(ext-a), busy"))
     life.handle(Failed("umount: busy"))
-    assert said(life)[1:] == [
+    assert pending(life)[1:] == [
         "[Stopping]: Failed to send SIGTERM",
         "[Stopping]: Failed to remove cgroup for Containerd(ext-a), busy",
         "[Failed]: Failed to run post stage: umount: busy",
@@ -329,14 +328,14 @@ def test_a_stop_while_waiting_is_clean() -> None:
     life = in_stage(Stage.WAITING)
     ask(life, STOP)
     assert life.at_rest
-    assert said(life) == ["[Finished]: Service finished successfully"]
+    assert pending(life) == ["[Finished]: Service finished successfully"]
 
 
 def test_a_stop_in_the_pause_aborts_the_restart() -> None:
     life = in_stage(Stage.PAUSED)
     ask(life, STOP)
     bring_down(life)
-    assert said(life) == [
+    assert pending(life) == [
         "[Stopping]: Aborting restart sequence",
         "[Finished]: Service finished successfully",
     ]
@@ -349,7 +348,7 @@ def test_a_stop_during_a_start_gives_it_up(stage: Stage) -> None:
     assert (life.stage, life.interrupted) == (stage, True)
     life.handle(Interrupted())
     bring_down(life)
-    assert (life.at_rest, said(life)) == (True, ["[Finished]: Service finished successfully"])
+    assert (life.at_rest, pending(life)) == (True, ["[Finished]: Service finished successfully"])
 
 
 def test_a_container_that_started_in_spite_of_the_stop_is_stopped() -> None:
@@ -425,7 +424,7 @@ def test_a_request_that_is_withdrawn_is_a_stop_no_more() -> None:
 def test_requests_are_a_table(stage: Stage | None, desired: Desired, expected: list[Stage]) -> None:
     if stage is None:  # Finished
         life = in_stage(Stage.RUNNING, Restart.NEVER)
-        for outcome in (Exited(Exit(0)), Done(), Done()):
+        for outcome in (Exited(0), Done(), Done()):
             life.handle(outcome)
     else:
         life = in_stage(stage)
@@ -433,7 +432,7 @@ def test_requests_are_a_table(stage: Stage | None, desired: Desired, expected: l
     seen = [life.stage]
     bring_down(life)
     assert list(dict.fromkeys([*seen, life.stage])) == expected
-    assert life.wish.request == 1
+    assert life.desired.request == 1
 
 
 def test_a_request_is_acted_upon_once() -> None:
@@ -460,7 +459,7 @@ def test_a_restart_waits_until_the_old_container_is_gone() -> None:
     life = in_stage(Stage.RUNNING)
     ask(life, RESTART)
     assert life.stage is Stage.TERMINATING
-    for outcome in (Exited(Exit(0)), Done()):
+    for outcome in (Exited(0), Done()):
         life.handle(outcome)
     assert life.stage is Stage.RELEASING
     life.handle(Done())
@@ -515,7 +514,7 @@ def test_a_config_that_changes_nothing_restarts_nothing() -> None:
 def test_a_changed_container_is_taken_by_one_that_waits() -> None:
     life = in_stage(Stage.WAITING)
     life.update(OTHER, CLOSED)
-    assert said(life) == []
+    assert pending(life) == []
     life.update(OTHER, OPEN)
     assert life.container == OTHER
 
@@ -530,7 +529,7 @@ def test_an_old_container_does_not_come_back_from_its_pause() -> None:
 
 def test_a_changed_container_of_a_finished_service_is_run() -> None:
     life = in_stage(Stage.RUNNING, Restart.NEVER)
-    for outcome in (Exited(Exit(0)), Done(), Done()):
+    for outcome in (Exited(0), Done(), Done()):
         life.handle(outcome)
     life.update(container(Restart.NEVER), OPEN)
     assert life.at_rest
@@ -585,7 +584,7 @@ def test_what_runs_already_is_taken_over_with_its_pid() -> None:
     life.took_over(container(), container().digest, 42)
     life.update(container(), CLOSED)
     assert (life.stage, life.pid) == (Stage.RUNNING, 42)
-    assert said(life) == ["[Running]: Took over task ext-a (PID 42) of container ext-a"]
+    assert pending(life) == ["[Running]: Took over task ext-a (PID 42) of container ext-a"]
 
 
 def test_what_runs_already_and_was_changed_is_replaced() -> None:
@@ -599,7 +598,7 @@ def test_what_was_taken_over_is_restarted_by_its_policy() -> None:
     life = Lifecycle("ext-a")
     life.took_over(None, container().digest, 42)
     life.update(container(), CLOSED)
-    for outcome in (Exited(Exit(None)), Done(), TimeUp()):
+    for outcome in (Exited(None), Done(), TimeUp()):
         life.handle(outcome)
     assert life.stage is Stage.PREPARING
 
@@ -607,7 +606,7 @@ def test_what_was_taken_over_is_restarted_by_its_policy() -> None:
 def test_what_was_taken_over_and_is_wanted_by_nobody_ends() -> None:
     life = Lifecycle("ext-a")
     life.took_over(None, "", 42)
-    life.handle(Exited(Exit(None)))
+    life.handle(Exited(None))
     life.handle(Done())
     assert life.over
 
@@ -618,9 +617,9 @@ POSSIBLE = {
     Stage.PREPARING: [Done(), Failed("x"), Interrupted()],
     Stage.CREATING: [Done(), Failed("x"), Interrupted()],
     Stage.LAUNCHING: [Started(1), Failed("x"), Interrupted()],
-    Stage.RUNNING: [Exited(Exit(0)), Exited(Exit(1)), Exited(Exit(None))],
-    Stage.TERMINATING: [TimeUp(), Exited(Exit(143)), Failed("x")],
-    Stage.KILLING: [Exited(Exit(137)), Failed("x")],
+    Stage.RUNNING: [Exited(0), Exited(1), Exited(None)],
+    Stage.TERMINATING: [TimeUp(), Exited(143), Failed("x")],
+    Stage.KILLING: [Exited(137), Failed("x")],
     Stage.REAPING: [Done(), Failed("x")],
     Stage.RELEASING: [Done(), Failed("x")],
     Stage.PAUSED: [TimeUp()],
@@ -646,7 +645,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @rule(gate=st.sampled_from([OPEN, CLOSED]))
     def decide(self, gate: ServiceGate) -> None:
-        self.life.update(self.life.wish.container, gate, None)
+        self.life.update(self.life.desired.container, gate, None)
 
     @rule(desired=st.sampled_from(Desired))
     def request(self, desired: Desired) -> None:
@@ -678,7 +677,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def what_is_unwanted_is_on_its_way_out(self) -> None:
-        if self.life.wish.unwanted:
+        if self.life.desired.unwanted:
             assert self.life.stage not in {Stage.WAITING, Stage.RUNNING, Stage.PAUSED}
             assert self.life.stage not in STARTING_UP or self.life.interrupted
 
@@ -692,7 +691,7 @@ class AnyLife(RuleBasedStateMachine):
         self.life.kill()
         good: dict[Stage, Outcome] = {
             **dict.fromkeys(STARTING_UP, Interrupted()),
-            Stage.KILLING: Exited(Exit(137)),
+            Stage.KILLING: Exited(137),
             Stage.REAPING: Done(),
             Stage.RELEASING: Done(),
         }

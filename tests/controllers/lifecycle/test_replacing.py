@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from controllers.drivers.driver import Exit
 from controllers.lifecycle.lifecycle import Lifecycle
-from controllers.lifecycle.stages import Done, Exited, Interrupted, Outcome, Stage, Started
+from controllers.lifecycle.stages import (
+    Done,
+    Exited,
+    Interrupted,
+    Outcome,
+    Stage,
+    Started,
+)
 from resources.container_spec import ContainerSpec
 from resources.extension_service import Restart
 from resources.service_gate import ServiceGate
@@ -24,8 +30,8 @@ WORK: dict[Stage, Outcome] = {
     Stage.PREPARING: Done(),
     Stage.CREATING: Done(),
     Stage.LAUNCHING: Started(7),
-    Stage.TERMINATING: Exited(Exit(143)),
-    Stage.KILLING: Exited(Exit(137)),
+    Stage.TERMINATING: Exited(143),
+    Stage.KILLING: Exited(137),
     Stage.REAPING: Done(),
     Stage.RELEASING: Done(),
 }
@@ -42,12 +48,12 @@ def running(container: ContainerSpec, gate: ServiceGate) -> Lifecycle:
     life.update(container, gate)
     go_on(life)
     assert life.stage is Stage.RUNNING
-    life.said.clear()
+    life.pending.clear()
     return life
 
 
 def phases(life: Lifecycle) -> list[ServicePhase]:
-    return [said.phase for said in life.said]
+    return [pending.phase for pending in life.pending]
 
 
 @pytest.mark.parametrize("during", [Stage.TERMINATING, Stage.REAPING, Stage.RELEASING])
@@ -76,7 +82,7 @@ def test_changed_and_changed_back_while_it_starts_runs(during: Stage) -> None:
 @pytest.mark.parametrize("during", [Stage.REAPING, Stage.RELEASING])
 def test_changed_and_changed_back_while_its_rest_is_taken_away_runs_again(during: Stage) -> None:
     life = running(X.evolve(restart=Restart.NEVER), OPEN)
-    life.handle(Exited(Exit(0)))
+    life.handle(Exited(0))
     go_on(life, during)
     life.update(Y, OPEN)
     life.update(X.evolve(restart=Restart.NEVER), OPEN)
@@ -102,7 +108,7 @@ def test_a_config_that_is_withdrawn_stops_what_was_made_with_it(gate_first: bool
     life.update(NEEDS, UNWRITTEN)
     go_on(life)
     assert life.stage is Stage.WAITING
-    assert life.said[-1].text == "Waiting for extension service config"
+    assert life.pending[-1].text == "Waiting for extension service config"
     assert ServicePhase.RUNNING not in phases(life)
     life.update(WITH, WRITTEN)
     go_on(life)
@@ -140,6 +146,6 @@ def test_what_was_taken_over_waits_for_its_config_to_be_read() -> None:
         assert life.stage is Stage.RUNNING
         # It never comes.
         life.update(read, UNWRITTEN if needed else WRITTEN)
-        life.wish.claiming = False
+        life.desired.claiming = False
         life.update(read, UNWRITTEN if needed else WRITTEN)
         assert life.stage is Stage.TERMINATING

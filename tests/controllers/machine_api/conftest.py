@@ -12,7 +12,7 @@ from grpc.aio import Channel
 
 from controllers.drivers.fake import FakeDriver
 from controllers.machine_api.api import machine_services
-from controllers.output.logs import Logs
+from controllers.output.logs import ServiceLogs
 from controllers.paths import Paths
 from controllers.runner import RunnerController
 from cosi import InMemoryState, Resource, Runtime, State
@@ -45,7 +45,7 @@ class Machine:
     state: State
     runtime: Runtime
     driver: FakeDriver
-    logs: Logs
+    logs: ServiceLogs
     channel: Channel
 
     async def ask(self, method: str, request: Message, response: type[M], *nodes: str) -> M:
@@ -78,12 +78,12 @@ def runs(service: Resource[ServiceState]) -> bool:
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Logs:
-    return Logs(Paths(tmp_path), print)
+def logs(tmp_path: Path) -> ServiceLogs:
+    return ServiceLogs(Paths(tmp_path), print)
 
 
 @pytest.fixture
-async def machine(tmp_path: Path, logs: Logs) -> AsyncIterator[Machine]:
+async def machine(tmp_path: Path, logs: ServiceLogs) -> AsyncIterator[Machine]:
     state, driver = InMemoryState(), FakeDriver()
     runtime = Runtime(state, tune_gc=False)
     runtime.register(RunnerController(driver))

@@ -8,7 +8,7 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from controllers.machine_api.events import History, event_id, tail
+from controllers.machine_api.events import SeenEvents, event_id, tail
 from controllers.machine_api.proto import machine_pb2
 from cosi import Resource
 from cosi.errors import InvalidResource
@@ -166,7 +166,7 @@ def test_ids_sort_by_time_and_are_the_same_in_every_life() -> None:
 
 
 def test_since_some_seconds() -> None:
-    history = History()
+    history = SeenEvents()
     spec = ServiceState().happened(event("old", 0)).happened(event("new", 50))
     past = history.news(Resource.new("ext-a", spec))
 
@@ -177,7 +177,7 @@ def test_since_some_seconds() -> None:
 
 def test_after_an_event_that_nobody_remembers_comes_what_is_later() -> None:
     spec = ServiceState().happened(event("old", 0)).happened(event("new", 50))
-    past = History().news(Resource.new("ext-a", spec))
+    past = SeenEvents().news(Resource.new("ext-a", spec))
     forgotten = event_id("ext-gone", event("x", 20))
 
     wanted = tail(machine_pb2.EventsRequest(tail_id=forgotten))
@@ -191,7 +191,7 @@ def test_one_way_to_say_how_much_of_the_past() -> None:
 
 
 def test_what_was_seen_is_not_new_until_it_is_forgotten() -> None:
-    history = History()
+    history = SeenEvents()
     service = Resource.new("ext-a", ServiceState().happened(event("x", 0)))
 
     assert len(history.news(service)) == 1

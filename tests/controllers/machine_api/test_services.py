@@ -13,7 +13,13 @@ from grpc.aio import AioRpcError
 from controllers.drivers.fake import Run
 from controllers.machine_api.proto import machine_pb2
 from cosi import Resource
-from resources.service_file_status import Problem, ServiceFileStatus, Severity
+from resources.problem import (
+    Problem,
+    Severity,
+)
+from resources.service_file_status import (
+    ServiceFileStatus,
+)
 from resources.service_request import Desired, ServiceRequest
 from resources.service_state import ServicePhase, ServiceState
 from tests.controllers.machine_api.conftest import Machine

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from controllers.files.inside import (
+    ContainerView,
+)
 from controllers.oci.executable import IN_ROOTFS, obstacle
-from controllers.oci.inside import View
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def elf(machine: int = 0, loader: bytes = b"", *, wide: bool = True, order: str 
 
 
 def why(rootfs: Path, name: str = "/run.sh") -> str:
-    view = View(rootfs)
+    view = ContainerView(rootfs)
     return obstacle(name, view.find(name), view, IN_ROOTFS)
 
 
@@ -95,6 +97,6 @@ def test_what_is_no_program_at_all_is_said_to_be_none(rootfs: Path) -> None:
 
 
 def test_the_programs_of_this_machine_can_be_executed() -> None:
-    host = View(Path("/"))
+    host = ContainerView(Path("/"))
     for path in filter(None, (sys.executable, shutil.which("sh"), shutil.which("ls"))):
         assert obstacle(path, host.find(path), host, "") == ""

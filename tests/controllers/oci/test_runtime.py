@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from controllers.drivers.run_directory import RunDirectory
 from controllers.oci import runtime as oci_runtime
 from controllers.oci.runtime import OCIRuntime, RuntimeFailure
 from controllers.processes import syscalls
 from controllers.processes.processes import Process, all_processes, read_stat
+from controllers.processes.run_directory import (
+    RunDirectory,
+)
 
 # As crun does: what makes the container is a process of its own, and never waits for it.
 SLOW_TO_GO = """

@@ -9,7 +9,7 @@ import pytest
 from controllers.oci import capabilities
 from controllers.oci.host_facts import HostFacts, read_host_facts
 from controllers.oci.spec import MASKED_PATHS, READONLY_PATHS, Bundle, notes, oci_spec
-from resources.container_spec import ConfigFile, ContainerSpec
+from resources.container_spec import ContainerSpec, MountedConfigFile
 from resources.extension_service import IDMapping, Mount, Security
 
 GOLDEN = Path(__file__).with_name("hello-world.config.json")
@@ -91,7 +91,7 @@ def test_mounts_come_in_order_defaults_then_the_definition_then_config_files() -
             Mount(destination="/run", source="/run", type="bind", options=("rshared", "rw")),
             Mount(destination="/dev", source="/dev", type="bind", options=("bind",)),
         ),
-        config_files=(ConfigFile(mount_path="/etc/a.conf", file_name="etc-a.conf"),),
+        config_files=(MountedConfigFile(mount_path="/etc/a.conf", file_name="etc-a.conf"),),
     )
     mounts = render(container, HostFacts(in_container=True))["mounts"]
     assert [mount["destination"] for mount in mounts[:9]] == [

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from controllers.host.beneath import Beneath
-from controllers.output.console import LINE_LIMIT, Console, Lines
+from controllers.files.beneath import (
+    Beneath,
+)
+from controllers.output.console import LINE_LIMIT, Console, ConsoleLines
 from controllers.output.log_file import LogFile
 from controllers.output.logs import ServiceLog
 
 
 def test_a_line_is_shown_when_it_is_whole() -> None:
-    lines = Lines()
+    lines = ConsoleLines()
     assert list(lines.feed(b"one\ntw")) == ["one"]
     assert list(lines.feed(b"o\n\nthree")) == ["two", ""]
     assert list(lines.flush()) == ["three"]
@@ -19,13 +21,13 @@ def test_a_line_is_shown_when_it_is_whole() -> None:
 
 
 def test_a_line_that_is_too_long_is_shown_in_pieces() -> None:
-    lines = Lines()
+    lines = ConsoleLines()
     assert list(lines.feed(b"x" * (2 * LINE_LIMIT + 1))) == ["x" * LINE_LIMIT] * 2
     assert list(lines.feed(b"y\nz\n")) == ["xy", "z"]
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
-    assert list(Lines().feed(b"a\xffb\n")) == ["a\N{REPLACEMENT CHARACTER}b"]
+    assert list(ConsoleLines().feed(b"a\xffb\n")) == ["a\N{REPLACEMENT CHARACTER}b"]
 
 
 async def test_output_is_copied_from_its_begin_to_its_end(tmp_path: Path) -> None:

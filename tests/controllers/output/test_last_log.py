@@ -3,7 +3,9 @@
 import pytest
 
 from controllers.output.last_log import LAST_LOG, last_log
-from resources.go_text import quote
+from resources.go_format import (
+    quote,
+)
 
 
 def tail(text: bytes) -> bytes:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from controllers.host.beneath import Beneath
+from controllers.files.beneath import (
+    Beneath,
+)
 from controllers.output.log_file import ROTATE_AT, LogFile
-from controllers.output.logs import CAPACITY, LogReader, Logs, ServiceLog
+from controllers.output.logs import CAPACITY, LogReader, ServiceLog, ServiceLogs
 from controllers.paths import Paths
 from cosi import NotFound
 from tests.soak import quantity
@@ -216,7 +218,7 @@ async def test_a_slow_follower_skips_ahead_and_counts_what_it_missed(tmp_path: P
 
 
 async def test_a_log_is_not_there_before_its_first_run(paths: Paths) -> None:
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     with pytest.raises(NotFound, match='log "ext-a" was not registered'):
         logs.get("ext-a")
     log = logs.register("ext-a")
@@ -229,7 +231,7 @@ async def test_a_line_of_ten_mebibytes_and_those_after_it_are_kept(
     tmp_path: Path, paths: Paths
 ) -> None:
     """differences: Talos 14: in Talos a line of 64 KiB ends a service's log for good."""
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     log = logs.register("ext-a")
     line = b"x" * (10 * 1024 * 1024) + b"\nafter\n"
     with fifo(tmp_path) as fd:
@@ -244,7 +246,7 @@ async def test_a_line_of_ten_mebibytes_and_those_after_it_are_kept(
 
 
 async def test_who_writes_much_does_not_keep_others_waiting(tmp_path: Path, paths: Paths) -> None:
-    logs = Logs(paths, Reports())
+    logs = ServiceLogs(paths, Reports())
     loud, quiet = logs.register("ext-loud"), logs.register("ext-quiet")
     (tmp_path / "loud").mkdir()
     (tmp_path / "quiet").mkdir()
@@ -276,7 +278,7 @@ async def test_a_fifo_that_breaks_is_said_and_left(tmp_path: Path, paths: Paths)
         reports(text)
         said.set()
 
-    logs = Logs(paths, report)
+    logs = ServiceLogs(paths, report)
     reading, writing = os.pipe()
     async with logs.reading():
         # The wrong end of a pipe cannot be read.

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from controllers.host.beneath import Beneath
-from controllers.host.openat2 import LINK_REFUSED
+from controllers.files.beneath import (
+    Beneath,
+)
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+)
 from controllers.output.log_file import ROTATE_AT, LogFile
 from resources.extension_service import Mount
 from tests.controllers.drivers.test_takeover import kill, said, stop_what_runs, supervise

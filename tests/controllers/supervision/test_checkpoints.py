@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from controllers.host.beneath import Beneath
-from controllers.host.openat2 import LINK_REFUSED
-from controllers.lifecycle.memory import Memory
-from controllers.supervision.checkpoints import LastingMemories
+from controllers.files.beneath import (
+    Beneath,
+)
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+)
+from controllers.lifecycle.checkpoint import (
+    Checkpoint,
+)
+from controllers.supervision.checkpoints import CheckpointFiles
 from resources.service_state import ServicePhase
 
-OVER = Memory(
+OVER = Checkpoint(
     digest="abc",
     phase=ServicePhase.FAILED,
     text="Failed running service",
@@ -26,36 +32,36 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "run/services"
 
 
-def life(directory: Path, boot: str = "one") -> LastingMemories:
-    memories = LastingMemories(directory, Beneath(Path("/")), lambda: boot)
-    memories.recall()
-    return memories
+def life(directory: Path, boot: str = "one") -> CheckpointFiles:
+    checkpoints = CheckpointFiles(directory, Beneath(Path("/")), lambda: boot)
+    checkpoints.restore()
+    return checkpoints
 
 
 def test_the_next_life_knows_what_the_last_one_kept(directory: Path) -> None:
     first = life(directory)
-    first.keep("ext-a", OVER)
-    first.keep("ext-b", Memory(held=True))
+    first.save("ext-a", OVER)
+    first.save("ext-b", Checkpoint(held=True))
     second = life(directory)
     assert second.find("ext-a") == OVER
-    assert second.find("ext-b") == Memory(held=True)
+    assert second.find("ext-b") == Checkpoint(held=True)
     assert second.find("ext-c") is None
 
 
 def test_a_boot_forgets_everything(directory: Path) -> None:
-    life(directory).keep("ext-a", OVER)
+    life(directory).save("ext-a", OVER)
     assert life(directory, "another").find("ext-a") is None
     assert life(directory).find("ext-a") is None
 
 
 def test_what_is_forgotten_leaves_nothing(directory: Path) -> None:
-    memories = life(directory)
-    memories.keep("ext-a", OVER)
-    memories.keep("ext-b", OVER)
-    memories.keep_only(["ext-b"])
-    assert memories.find("ext-a") is None
+    checkpoints = life(directory)
+    checkpoints.save("ext-a", OVER)
+    checkpoints.save("ext-b", OVER)
+    checkpoints.save_only(["ext-b"])
+    assert checkpoints.find("ext-a") is None
     assert life(directory).find("ext-b") == OVER
-    memories.keep_only([])
+    checkpoints.save_only([])
     assert not directory.exists()
 
 
@@ -73,17 +79,17 @@ def test_what_cannot_be_written_is_said_and_known_until_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    memories = life(tmp_path / "file/services")
+    checkpoints = life(tmp_path / "file/services")
     with caplog.at_level(logging.WARNING):
-        memories.keep("ext-a", OVER)
-    assert memories.find("ext-a") == OVER
+        checkpoints.save("ext-a", OVER)
+    assert checkpoints.find("ext-a") == OVER
     assert "ext-a: what became of it may be forgotten" in caplog.text
 
 
 def test_an_entry_that_cannot_be_removed_is_reported_and_costs_no_other_its_memory(
     directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    life(directory).keep("ext-a", OVER)
+    life(directory).save("ext-a", OVER)
     (directory / "ext-b.json").mkdir()
     with caplog.at_level(logging.WARNING):
         assert life(directory).find("ext-a") == OVER
@@ -99,8 +105,8 @@ def test_nothing_is_kept_or_forgotten_behind_a_link(
     (outside / "theirs.json").write_text("theirs")
     directory.parent.mkdir(parents=True)
     directory.symlink_to(outside)
-    memories = life(directory)
-    memories.keep("ext-a", OVER)
-    memories.keep_only([])
+    checkpoints = life(directory)
+    checkpoints.save("ext-a", OVER)
+    checkpoints.save_only([])
     assert [path.name for path in outside.iterdir()] == ["theirs.json"]
     assert f"{directory}: {LINK_REFUSED}" in caplog.text

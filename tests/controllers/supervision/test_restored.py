@@ -12,13 +12,18 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from controllers.drivers.driver import Exit
 from controllers.drivers.fake import FakeDriver, Run
+from controllers.lifecycle.checkpoint import (
+    Checkpoint,
+)
 from controllers.lifecycle.lifecycle import Lifecycle
-from controllers.lifecycle.memory import Memory
-from controllers.lifecycle.stages import Done, Exited, Stage
+from controllers.lifecycle.stages import (
+    Done,
+    Exited,
+    Stage,
+)
 from controllers.runner import OnExit, RunnerController
-from controllers.supervision.checkpoints import Memories
+from controllers.supervision.checkpoints import Checkpoints
 from cosi import InMemoryState, Resource, Runtime, Spec
 from cosi.testing.clock import virtual_time as anyio_backend
 from resources.container_spec import ContainerSpec
@@ -53,7 +58,7 @@ class Life:
 @dataclass
 class Machine:
     driver: FakeDriver = field(default_factory=FakeDriver)
-    memories: Memories = field(default_factory=Memories)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @asynccontextmanager
     async def life(
@@ -62,7 +67,9 @@ class Machine:
         """Without a container, its definition is not read yet."""
         state = InMemoryState()
         runtime = Runtime(state)
-        runtime.register(RunnerController(self.driver, on_exit=on_exit, memories=self.memories))
+        runtime.register(
+            RunnerController(self.driver, on_exit=on_exit, checkpoints=self.checkpoints)
+        )
         life = Life(state, runtime)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(runtime.run)
@@ -134,7 +141,7 @@ async def test_what_a_person_has_stopped_stays_stopped() -> None:
 async def test_a_stop_that_was_under_way_goes_on() -> None:
     machine = Machine()
     async with machine.life(FOREVER):
-        machine.memories.keep("ext-a", Memory(held=True))  # and then it was killed
+        machine.checkpoints.save("ext-a", Checkpoint(held=True))  # and then it was killed
     async with machine.life(FOREVER) as life:
         assert (await life.service()).phase is ServicePhase.FINISHED
     assert machine.driver.left_behind == ()
@@ -149,7 +156,7 @@ async def test_what_ends_before_its_definition_is_read_is_not_run_again() -> Non
         await anyio.sleep(2)
         assert (await life.given(ONCE)).phase is ServicePhase.FINISHED
         await anyio.sleep(10)
-        assert machine.memories.find("ext-a")
+        assert machine.checkpoints.find("ext-a")
     assert machine.starts == 1
 
 
@@ -157,7 +164,7 @@ async def test_a_stop_that_was_under_way_goes_on_though_its_definition_is_read_l
     machine = Machine()
     machine.driver.script("ext-a", Run(after=1.0))
     async with machine.life(FOREVER):
-        machine.memories.keep("ext-a", Memory(held=True))  # and then it was killed
+        machine.checkpoints.save("ext-a", Checkpoint(held=True))  # and then it was killed
     async with machine.life(None) as life:
         await anyio.sleep(2)
         assert (await life.given(FOREVER)).phase is ServicePhase.FINISHED
@@ -172,7 +179,7 @@ async def test_what_ends_and_is_defined_by_nobody_is_forgotten() -> None:
     async with machine.life(None) as life:
         await anyio.sleep(6)
         assert await life.state.find(ServiceState, "ext-a") is None
-        assert machine.memories.find("ext-a") is None
+        assert machine.checkpoints.find("ext-a") is None
     assert machine.driver.left_behind == ()
 
 
@@ -209,37 +216,37 @@ async def test_a_definition_that_is_gone_is_forgotten() -> None:
     machine = Machine()
     machine.driver.script("ext-a", Run(after=0.0))
     async with machine.life() as life:
-        assert machine.memories.find("ext-a")
+        assert machine.checkpoints.find("ext-a")
         await life.state.teardown_and_destroy(ContainerSpec, "ext-a")
         await life.runtime.settled()
-        assert machine.memories.find("ext-a") is None
+        assert machine.checkpoints.find("ext-a") is None
 
 
 async def test_one_whose_definition_went_while_nobody_looked_is_forgotten() -> None:
     machine = Machine()
-    machine.memories.keep("ext-b", Memory(held=True))
+    machine.checkpoints.save("ext-b", Checkpoint(held=True))
     async with machine.life():
         await anyio.sleep(6)
-        assert machine.memories.find("ext-b") is None
+        assert machine.checkpoints.find("ext-b") is None
 
 
 def test_one_that_ended_is_remembered_before_what_it_left_is_taken_away() -> None:
     life = running(ONCE)
-    life.handle(Exited(Exit(0)))
+    life.handle(Exited(0))
     assert life.stage is Stage.REAPING
-    memory = life.memory
-    assert memory
-    assert (memory.phase, memory.digest) == (ServicePhase.FINISHED, ONCE.digest)
+    checkpoint = life.checkpoint
+    assert checkpoint
+    assert (checkpoint.phase, checkpoint.digest) == (ServicePhase.FINISHED, ONCE.digest)
     # It is killed now. The next one finds the rest of the container, and takes only that away.
     second = Lifecycle("ext-a")
     second.took_over(ONCE, ONCE.digest, 7)
-    second.recall(memory)
+    second.restore(checkpoint)
     second.update(ONCE, ServiceGate())
     assert (second.stage, second.pid) == (Stage.REAPING, None)
     second.handle(Done())
     second.handle(Done())
     assert second.stage is Stage.IDLE
-    assert [said.text for said in second.said] == ["Service finished successfully"]
+    assert [pending.text for pending in second.pending] == ["Service finished successfully"]
 
 
 def test_a_service_that_is_stopped_for_another_reason_than_a_person_is_not_over() -> None:
@@ -249,8 +256,8 @@ def test_a_service_that_is_stopped_for_another_reason_than_a_person_is_not_over(
     ):
         life = running(FOREVER)
         stop(life)
-        life.handle(Exited(Exit(143)))
-        assert life.memory is None
+        life.handle(Exited(143))
+        assert life.checkpoint is None
 
 
 def running(container: ContainerSpec) -> Lifecycle:

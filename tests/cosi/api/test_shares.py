@@ -15,9 +15,9 @@ from cosi import InMemoryState
 from cosi.api._admission import anyone, gate
 from cosi.api._shares import DESCRIPTORS, LOCAL, MAX_CONNECTIONS, REMOTE, Share
 from cosi.api.client import connect
+from cosi.api.open_files import limit
 from cosi.api.server import UnixListener, serve
 from cosi.api.sockets import unix_socket
-from cosi.cli.open_files import limit
 from cosi.errors import Unavailable
 from tests.cosi.api.things import Thing
 from tests.soak import SOAK

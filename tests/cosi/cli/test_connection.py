@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cosi.cli.connection_options import server_of
 from cosi.cli.program import program
-from cosi.cli.server import Security, Server, split_endpoint
+from cosi.cli.server import ClientTLS, Server, split_endpoint
 from cosi.cli.talosconfig import TalosconfigError, read
 
 OPTIONS = ("tls_ca", "tls_cert", "tls_key", "talosconfig", "context")
@@ -66,7 +66,7 @@ def test_an_endpoint_shows_its_host_and_takes_certificates(tmp_path: Path) -> No
         talosconfig=None,
         context=None,
     )
-    assert server == Server("[::1]:5", "::1", Security(b"ca", b"crt", b"key"))
+    assert server == Server("[::1]:5", "::1", ClientTLS(b"ca", b"crt", b"key"))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_talosconfig_names_endpoint_and_certificates(tmp_path: Path) -> None:
     path = _talosconfig(tmp_path, text)
 
     assert read(path).endpoints == ("h1", "h2")
-    assert read(path).security == Security(ca=b"pem")
+    assert read(path).security == ClientTLS(ca=b"pem")
     assert read(path, "b").endpoints == ("h3",)
     given = {**NOTHING, "talosconfig": path}
     assert server_of(socket=Path("s"), **given).addresses == ("h1:50000", "h2:50000")
@@ -156,7 +156,11 @@ def test_names_in_a_talosconfig_are_text_whatever_they_look_like(tmp_path: Path)
     text = "context: no\ncontexts: {no: {endpoints: ['::1', 1:20], nodes: [1e3], ca: null}}"
     found = read(_talosconfig(tmp_path, text))
 
-    assert (found.endpoints, found.nodes, found.security) == (("::1", "1:20"), ("1e3",), Security())
+    assert (found.endpoints, found.nodes, found.security) == (
+        ("::1", "1:20"),
+        ("1e3",),
+        ClientTLS(),
+    )
 
 
 def test_an_endpoint_that_is_given_replaces_those_of_the_context(tmp_path: Path) -> None:

@@ -345,7 +345,7 @@ async def test_an_output_that_is_held_waits_its_turn(cosi: Harness, hands: Hands
     assert (await hands.texts.apply("a", Text(text="new"))).tearing_down
     await cosi.state.remove_finalizer(Text, "a", "reader")
     await cosi.settled()
-    assert [cause.what for cause in cosi.why("Hands")] == ["updated"]
+    assert [cause.reason for cause in cosi.why("Hands")] == ["updated"]
     new = await hands.texts.apply("a", Text(text="new"))
     assert (new.version, new.tearing_down) == (1, False)
     assert await hands.texts.remove("a")

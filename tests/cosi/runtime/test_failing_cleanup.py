@@ -214,7 +214,7 @@ async def test_a_shutdown_hook_that_is_cancelled_and_raises_ends_no_runtime(life
             await life()
 
     with pytest.MonkeyPatch.context() as patch:  # ten seconds are real on asyncio
-        patch.setattr("cosi.runtime._queue_adapter._SHUTDOWN_SECONDS", 0.01)
+        patch.setattr("cosi.runtime._hooks._SHUTDOWN_SECONDS", 0.01)
         async with running(Runtime(InMemoryState(), tune_gc=False)) as cosi:
             good, bad = Good(), Lingers()
             cosi.start(good, bad)

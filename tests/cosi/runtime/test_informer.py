@@ -46,7 +46,7 @@ class Far(WrappedState):
     def subscribe(self, kind: Kind[Any], notify: Callable[[Any], None]) -> None:
         return None
 
-    def watch(  # type: ignore[override]  # a context manager is all that a feed needs
+    def watch(  # type: ignore[override]  # a context manager is all that an informer needs
         self, kind: Any, id: str | None = None, *, where: Any = EVERYTHING, start: Start = NOW
     ) -> AbstractAsyncContextManager[Line]:
         return self._watch(kind, start)
@@ -205,11 +205,11 @@ async def test_a_bookmark_that_is_refused_is_no_end_either(cosi: Harness, far: F
     onlooker = Onlooker()
     cosi.start(onlooker)
     await cosi.given("a", Number())
-    feed = next(iter(cosi.runtime._engine.feeds._feeds.values()))
+    informer = next(iter(cosi.runtime._engine.informers._informers.values()))
     await far.cut(ConnectionError("the line is cut"))
     await far.apply(Resource.new("b", Number()))
     await checkpoint()
-    feed._bookmark = b"refused"  # type: ignore[attr-defined]  # as a restarted server would
+    informer._bookmark = b"refused"  # type: ignore[attr-defined]  # as a restarted server would
     far.mended.set()
     await cosi.settled()
     assert onlooker.seen == ["a", "b"]

@@ -18,7 +18,7 @@ from cosi.resource._envelope import kind_of
 from cosi.state import Durability, SQLiteStore
 from cosi.store._sqlite_file import StoreFile, open_file
 from cosi.store._sqlite_records import read
-from cosi.store._sqlite_writer import Writer
+from cosi.store._sqlite_writer import WriterThread
 from tests.cosi.store.sqlite.notes import Gate, Note, note, rows
 
 
@@ -27,7 +27,7 @@ class Traced:
 
     def __init__(self, file: Path) -> None:
         self.statements: list[str] = []
-        self.writer = Writer("traced", partial(self._open, file))
+        self.writer = WriterThread("traced", partial(self._open, file))
 
     def _open(self, file: Path) -> StoreFile:
         opened = open_file(file, 0)
@@ -173,7 +173,7 @@ async def test_nothing_that_is_raised_in_the_thread_leaves_a_caller_waiting(file
     def leave() -> bytes:
         raise SystemExit("bye")
 
-    writer = Writer("state.db", partial(open_file, file, 0))
+    writer = WriterThread("state.db", partial(open_file, file, 0))
     with anyio.fail_after(5), pytest.raises(StoreError, match=r"state\.db: bye"):
         await writer.put(note("a").pointer, leave, durable=True)
     await writer.put(note("a").pointer, lambda: b"record", durable=True)

@@ -17,8 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from controllers.host.beneath import Beneath
-from controllers.output.fifo import find_unlinked, open_fifo, writes_to
+from controllers.files.beneath import (
+    Beneath,
+)
+from controllers.processes.fifo import (
+    find_unlinked,
+    open_fifo,
+    writes_to,
+)
 from controllers.processes.processes import Process, boot_id, read_stat
 from resources.container_spec import ContainerSpec
 

@@ -16,7 +16,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from controllers.host.beneath import Beneath
+from controllers.files.beneath import (
+    Beneath,
+)
 from resources.extension_service_config import ExtensionServiceConfig
 
 _DIRECTORY_MODE: Final = 0o755

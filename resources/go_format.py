@@ -1,4 +1,4 @@
-"""Texts as Go writes them, for the messages that Talos and we share."""
+"""Texts and errors as Go writes them, for the messages that Talos and we share."""
 
 from __future__ import annotations
 
@@ -40,3 +40,10 @@ def several(errors: Sequence[str]) -> str:
     """Return several errors as one text (hashicorp/go-multierror, the format of Talos)."""
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
     return f"{count} occurred:\n" + "".join(f"\t* {error}\n" for error in errors) + "\n"
+
+
+def os_error_text(error: OSError, operation: str = "") -> str:
+    """`mkdir /var/x: read-only file system`, as far as it is known."""
+    words = " ".join(str(word) for word in (operation, error.filename) if word)
+    reason = (error.strerror or str(error)).lower()
+    return f"{words}: {reason}" if words else reason

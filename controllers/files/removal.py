@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from controllers.files.openat2 import (
+    MOUNTED,
+    open_beneath,
+)
 from controllers.host.mounts import mount_points
-from controllers.host.openat2 import MOUNTED, open_beneath
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
 

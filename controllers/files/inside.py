@@ -34,7 +34,7 @@ class Mounted:
     """What of the host is bound there; `None` for what the host cannot look into."""
 
 
-class View:
+class ContainerView:
     """What a container will see, before it is there."""
 
     def __init__(self, rootfs: Path, mounts: Iterable[Mounted] = ()) -> None:

@@ -19,7 +19,13 @@ from controllers.lifecycle.conditions import CONFIGURATION_TEXT
 from cosi import Resource, State
 from resources.config_source_status import ConfigSourceStatus
 from resources.extension_service import name_mistakes, service_id
-from resources.service_file_status import Problem, ServiceFileStatus, Severity
+from resources.problem import (
+    Problem,
+    Severity,
+)
+from resources.service_file_status import (
+    ServiceFileStatus,
+)
 from resources.service_gate import ServiceGate
 from resources.service_state import ServiceEvent, ServicePhase, ServiceState
 

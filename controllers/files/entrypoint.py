@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from controllers.oci.inside import Mounted, View
-from controllers.oci.spec import DEFAULT_MOUNTS
+from controllers.files.inside import (
+    ContainerView,
+    Mounted,
+)
+from resources.container_spec import DEFAULT_MOUNTS
 from resources.extension_service import Mount
 
 
-def container_view(rootfs: Path, mounts: Iterable[Mount], files: Iterable[Mounted] = ()) -> View:
+def container_view(
+    rootfs: Path, mounts: Iterable[Mount], files: Iterable[Mounted] = ()
+) -> ContainerView:
     """What a container with these mounts will see; `files` are the service's config files."""
-    return View(rootfs, [*map(_mounted, (*DEFAULT_MOUNTS, *mounts)), *files])
+    return ContainerView(rootfs, [*map(_mounted, (*DEFAULT_MOUNTS, *mounts)), *files])
 
 
-def look_for(entrypoint: str, view: View) -> Path | None:
+def look_for(entrypoint: str, view: ContainerView) -> Path | None:
     """Where the host has the entrypoint; `None` if that is not certain.
 
     It is not if it is searched for in PATH, or lies in what is mounted and cannot be seen yet.

@@ -13,7 +13,7 @@ from resources.service_state import ServicePhase
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Checkpoint:
     """Of one service."""
 
     held: bool = False

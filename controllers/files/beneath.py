@@ -2,7 +2,7 @@
 
 Who may write somewhere below the root could otherwise plant a link, and have the supervisor, which
 is root, write, empty or mount over what the link leads to. So each call walks from a descriptor of
-the root (:mod:`controllers.host.openat2`), and what it does, it does relative to what it found.
+the root (:mod:`controllers.files.openat2`), and what it does, it does relative to what it found.
 
 *Allowed:* links above the root, and in `--root` itself. Below `/` also those of the distribution:
 the directories in :data:`DISTRIBUTION` may lie behind links (`/var/log`, `/usr/local`); only root
@@ -23,8 +23,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from controllers.host.openat2 import LINK_REFUSED, open_beneath
-from controllers.host.removal import remove_at
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+    open_beneath,
+)
+from controllers.files.removal import (
+    remove_at,
+)
 
 DISTRIBUTION: Final = tuple(
     map(

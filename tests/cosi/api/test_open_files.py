@@ -4,7 +4,7 @@ from resource import RLIM_INFINITY
 
 import pytest
 
-from cosi.cli.open_files import LEAST, MOST, TooFewOpenFiles, raised
+from cosi.api.open_files import LEAST, MOST, TooFewOpenFiles, raised
 
 
 @pytest.mark.parametrize(

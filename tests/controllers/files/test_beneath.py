@@ -10,11 +10,20 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from controllers.host import beneath as beneath_module
-from controllers.host import openat2
-from controllers.host.beneath import DISTRIBUTION, Beneath
+from controllers.files import beneath as beneath_module
+from controllers.files import openat2
+from controllers.files.beneath import (
+    DISTRIBUTION,
+    Beneath,
+)
+from controllers.files.openat2 import (
+    LINK_REFUSED,
+    Open,
+    at_once,
+    open_beneath,
+    step_by_step,
+)
 from controllers.host.mounts import mount_points
-from controllers.host.openat2 import LINK_REFUSED, Open, at_once, open_beneath, step_by_step
 from tests.soak import quantity
 
 HERE = os.O_PATH | os.O_DIRECTORY

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from controllers.host.beneath import Beneath
+from controllers.files.beneath import (
+    Beneath,
+)
 from controllers.processes.processes import all_processes
 
 _OURS: Final = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC

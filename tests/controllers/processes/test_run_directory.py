@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from controllers.drivers.run_directory import RunDirectory
+from controllers.processes.run_directory import (
+    RunDirectory,
+)
 
 
 def test_a_run_that_ends_leaves_the_bundle_for_the_next_one_and_nothing_else(

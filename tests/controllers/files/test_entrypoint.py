@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from controllers.oci.entrypoint import container_view, look_for, without_dots
-from controllers.oci.inside import Missing
+from controllers.files.entrypoint import (
+    container_view,
+    look_for,
+    without_dots,
+)
+from controllers.files.inside import (
+    Missing,
+)
 from resources.extension_service import Mount
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from controllers.config_documents import ConfigDocumentsController
+from controllers.machine_api.rejections import (
+    services_and_rejections,
+)
 from controllers.paths import Paths
-from controllers.rejections import services_and_rejections
 from controllers.service_files import ServiceFilesController
 from cosi.testing import Harness
 from resources.service_gate import ServiceGate
