@@ -30,6 +30,8 @@ ROTATE_AT: Final = 5 * 1024 * 1024
 _ROTATE_ANYWAY: Final = 6 * 1024 * 1024
 
 _MODE: Final = 0o640
+_TRUNCATIONS: Final = 100
+"""How often a file is begun anew that another program truncates again and again meanwhile."""
 
 
 class LogFile:
@@ -123,9 +125,21 @@ class LogFile:
         found = os.pread(self._fd, len(before) + count, end - len(before))
         data = found[len(before) :]
         if found[: len(before)] != before:
-            os.pwrite(self._fd, data, 0)
-            os.ftruncate(self._fd, len(data))
+            self._begin_with(data)
         return data
+
+    def _begin_with(self, data: bytes) -> None:
+        """Make ``data`` all that is in the file."""
+        for _ in range(_TRUNCATIONS):
+            self._put_first(data)
+            os.ftruncate(self._fd, len(data))
+            if os.pread(self._fd, len(data), 0) == data:
+                return
+            # Truncated between the two calls, the second has made zeros: once more.
+        os.ftruncate(self._fd, 0)
+
+    def _put_first(self, data: bytes) -> None:
+        os.pwrite(self._fd, data, 0)
 
     def _open(self) -> None:
         self._beneath.make_directory(self._path.parent)

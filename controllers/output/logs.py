@@ -42,6 +42,8 @@ class ServiceLog:
         self._file = file
         self._ring = Ring(CAPACITY)
         self._taking = threading.Lock()
+        self._closing: list[int] = []
+        """FIFOs that nobody reads any more, and that the thread which takes now has to close."""
         self._lock = threading.Lock()
         self._readers: set[LogReader] = set()
 
@@ -50,18 +52,38 @@ class ServiceLog:
         """The number of bytes that were written so far."""
         return self._ring.end
 
-    def take(self, fifo: int) -> int:
+    def take(self, fifo: int, attached: Callable[[], bool] = lambda: True) -> int:
         """Move one portion from a FIFO to the file and the ring; return how much it was.
 
-        Called in any thread; blocks as long as the disk does. 0 if the FIFO is empty.
+        Called in any thread; blocks as long as the disk does. 0 if the FIFO is empty, or not
+        ``attached`` any more once it is our turn: by then it may be closed, and its number that of
+        another file.
         """
-        with self._taking:
-            try:
+        try:
+            with self._taking:
+                if not attached():
+                    return 0
                 data = self._file.move(fifo, PORTION)
-            except BlockingIOError:
-                return 0
-            self.remember(data)
+                self.remember(data)
+        except BlockingIOError:
+            return 0
+        finally:
+            self._close_pending()
         return len(data)
+
+    def close_fifo(self, fifo: int) -> None:
+        """Close a FIFO that is detached: now, or as soon as the thread that reads it is done."""
+        self._closing.append(fifo)
+        self._close_pending()
+
+    def _close_pending(self) -> None:
+        # Whoever finds the lock taken leaves it to its holder, who comes here afterwards.
+        while self._closing and self._taking.acquire(blocking=False):
+            try:
+                while self._closing:
+                    os.close(self._closing.pop())
+            finally:
+                self._taking.release()
 
     def drain(self, fifo: int) -> None:
         """Take all that is in a FIFO, within reason: its writer may be one that never stops."""
@@ -138,6 +160,7 @@ class ServiceLog:
         """Close the file; it is opened again when there is something to write."""
         with self._taking:
             self._file.close()
+        self._close_pending()
 
 
 class LogReader(AsyncIterator[bytes]):
@@ -229,7 +252,7 @@ class ServiceLogs:
             self._epoll.register(fifo, select.EPOLLIN)
 
     def detach(self, fifo: int) -> None:
-        """Read it no more; to be called before it is closed. Idempotent."""
+        """Read it no more; to be called before :meth:`ServiceLog.close_fifo`. Idempotent."""
         if self._fifos.pop(fifo, None) and self._epoll:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fifo)
@@ -273,7 +296,7 @@ class ServiceLogs:
 
     def _take(self, log: ServiceLog, fd: int) -> None:
         try:
-            log.take(fd)
+            log.take(fd, lambda: self._fifos.get(fd) is log)
         except OSError as error:
             self.detach(fd)
             self._report(f"output cannot be read any more: {error}")

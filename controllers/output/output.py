@@ -90,4 +90,4 @@ class ServiceOutput:
         if self._fifo != _CLOSED:
             self._logs.detach(self._fifo)
             fifo, self._fifo = self._fifo, _CLOSED
-            os.close(fifo)
+            self._log.close_fifo(fifo)

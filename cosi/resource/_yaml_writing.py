@@ -167,9 +167,10 @@ class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C where there is C
 def _represent_text(dumper: Any, text: YamlText) -> Node:
     if text == "<<":  # Go takes it for a merge, even as a value, and drops it
         return ScalarNode(_STR, text, style="'")
+    if "\n" in text:  # PyYAML's patterns match "no\n", too, and its tag would be written
+        return ScalarNode(_STR, str(text), style=None if text.isspace() else "|")
     # A scalar is quoted if its tag is not the one that its plain form would be taken for.
-    style = "|" if "\n" in text and not text.isspace() else None
-    return ScalarNode(dumper.resolve(ScalarNode, text, (True, False)), str(text), style=style)
+    return ScalarNode(dumper.resolve(ScalarNode, text, (True, False)), str(text))
 
 
 def _represent_str(dumper: Any, text: str) -> Node:

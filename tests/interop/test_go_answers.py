@@ -2,6 +2,7 @@
 the English of its port of pluralize.js. The other end is oracle_test.go in ./go."""
 
 import random
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ BREAKS = [
 KNOWN = ["0X1F", "0B11", "0_8", "-0o17", "0o1_7", "1_0e1", "2001-1-2", "2001-1-2 3:4:5", "\x85", ""]
 KNOWN += ["2001-01-02T03:04:05Z", "2001-1-2t3:4:5,5+01:00", "0b-1", "0o-7", "+0x1F", "1__0", "-_1"]
 KNOWN += ["190:20:30", "yes", "n", "null", "Null", "~", ".5", "+.inf", ".NaN", "-0", "=", "true"]
+KNOWN += ["no\n", "null\n", "5\n", "1.5\n", "~\n", "\n"]
 
 
 class Texts:
@@ -165,7 +167,7 @@ def test_get_writes_the_yaml_that_talosctl_writes(oracle: Oracle) -> None:
     questions, shown = [], []
     for number in range(quantity(600, 20_000)):
         payload = dumps[number % len(dumps)](texts.value()).removesuffix("...\n")
-        labels = {"l": texts.calm().replace("<<", "<"), "m": texts.joined(NUMBERS, 4)}
+        labels = {"l": re.sub("<+", "<", texts.calm()), "m": texts.joined(NUMBERS, 4)}
         metadata = Metadata(
             "default",
             "Things.example.org",
@@ -266,6 +268,8 @@ def test_cells_are_those_of_talosctl_and_empty_where_it_fails(oracle: Oracle) ->
             cell = JSONPath(template).cell(DATA)
         except InvalidResource:
             cell = ""
+        if template.count("{range") > 1 and printed(template) is None:
+            continue  # a range over nothing, which is nothing here: see JSONPath
         assert cell == ("" if answer.error else answer.value), template
 
 

@@ -241,12 +241,15 @@ def two_trees(base: Path, tree: list[tuple[str, str, str]]) -> Iterator[tuple[Pa
     for root in roots:
         root.mkdir()
         plant(root, tree)
-    yield roots
-    for root in roots:
-        Beneath(base).remove(root)
+    try:
+        yield roots
+    finally:
+        for root in roots:
+            Beneath(base).remove(root)
 
 
 @pytest.mark.skipif(not openat2.has_openat2(), reason="this kernel has no openat2")
+@pytest.mark.timeout(quantity(60, 600))
 @settings(
     max_examples=quantity(100, 5_000),
     deadline=None,

@@ -287,3 +287,70 @@ async def test_a_fifo_that_breaks_is_said_and_left(tmp_path: Path, paths: Paths)
         await asyncio.to_thread(said.wait)
     os.close(writing)
     assert any("output cannot be read any more" in report for report in reports)
+
+
+class SlowFile(LogFile):
+    """A disk that lets a write wait."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, Reports(), Beneath(path.parent))
+        self.writing, self.go_on = threading.Event(), threading.Event()
+
+    def move(self, fifo: int, limit: int) -> bytes:
+        self.writing.set()
+        assert self.go_on.wait(30)
+        return super().move(fifo, limit)
+
+
+def opened_fifo(directory: Path) -> int:
+    os.mkfifo(directory / "fifo")
+    return os.open(directory / "fifo", os.O_RDWR | os.O_NONBLOCK)
+
+
+def is_open(descriptor: int) -> bool:
+    return Path(f"/proc/self/fd/{descriptor}").exists()
+
+
+def test_a_fifo_is_closed_when_no_thread_reads_it_any_more_and_no_caller_waits(
+    tmp_path: Path,
+) -> None:
+    """Its number would be another file's, and that one's content a line of the service."""
+    file = SlowFile(tmp_path / "a.log")
+    log = ServiceLog(file)
+    pipe = opened_fifo(tmp_path)
+    os.write(pipe, b"one\n")
+    reading = threading.Thread(target=log.take, args=(pipe,))
+    reading.start()
+    assert file.writing.wait(30)
+
+    log.close_fifo(pipe)
+
+    assert is_open(pipe)
+    file.go_on.set()
+    reading.join()
+    assert not is_open(pipe)
+    assert (tmp_path / "a.log").read_bytes() == b"one\n"
+    log.forget_file()
+
+
+def test_a_fifo_that_no_thread_reads_is_closed_at_once(tmp_path: Path) -> None:
+    pipe = opened_fifo(tmp_path)
+    service_log(tmp_path / "a.log").close_fifo(pipe)
+    assert not is_open(pipe)
+
+
+async def test_the_reading_thread_leaves_alone_what_was_detached_before_its_turn(
+    paths: Paths, tmp_path: Path
+) -> None:
+    """It used to reopen the log file of a run that was over, and to read from a number of old."""
+    logs = ServiceLogs(paths, Reports())
+    log, pipe = logs.register("ext-a"), opened_fifo(tmp_path)
+    os.write(pipe, b"one\n")
+    logs.attach(pipe, log)
+    logs.detach(pipe)
+
+    logs._take(log, pipe)
+
+    assert log.end == 0
+    assert not paths.log("ext-a").exists()
+    log.close_fifo(pipe)

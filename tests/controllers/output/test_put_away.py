@@ -102,6 +102,29 @@ def test_a_log_that_is_truncated_while_we_write_has_no_zeros(tmp_path: Path) -> 
         file.close()
 
 
+class TruncatedOnceMore(TruncatedMeanwhile):
+    """And again, while what was written behind zeros is moved to the beginning."""
+
+    truncated = False
+
+    def _put_first(self, data: bytes) -> None:
+        super()._put_first(data)
+        if not self.truncated:
+            self.truncated = True
+            os.truncate(self._path, 0)
+
+
+def test_a_log_that_is_truncated_while_it_is_begun_anew_has_no_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"x" * 100)
+    file = TruncatedOnceMore(path, Reports(), Beneath(tmp_path))
+    with fifo(tmp_path) as pipe:
+        say(file, pipe, b"after\n")
+    assert file.truncated
+    assert path.read_bytes() == b"after\n"
+    file.close()
+
+
 def test_copytruncate_again_and_again_leaves_no_zeros_and_no_half_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     file = log_file(path)

@@ -128,6 +128,19 @@ GOOD = "metadata: {type: Documents.yaml.example.org, id: x%s}\nspec: %s\n"
 
 
 @pytest.mark.parametrize(
+    "word", ["", *["no", "null", "~", "5", "1.5", "0x1F", "2001-01-01", "=", "<<"]]
+)
+def test_a_line_of_a_label_that_looks_like_something_else_has_no_tag(word: str) -> None:
+    """``!!bool |`` stood there, which Go refuses."""
+    word = word.strip("'")
+    whole = Resource.new("x", Document(text=""), labels={"l": f"{word}\n"})
+    text = to_yaml(whole)
+    assert "!!" not in text
+    (again,) = resources_from_yaml(text)
+    assert again.metadata.labels == {"l": f"{word}\n"}
+
+
+@pytest.mark.parametrize(
     ("text", "error"),
     [
         ("text", "1:1: expected a mapping with metadata and spec"),
