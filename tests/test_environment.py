@@ -34,6 +34,7 @@ def variables() -> set[str]:
 
 
 @pytest.mark.lengthy
+@pytest.mark.timeout(300)
 def test_the_suite_passes_whatever_our_variables_are_set_to() -> None:
     """As in the login shell of someone who uses the program; issue 14."""
     ours = variables()

@@ -7,6 +7,8 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,14 @@ from tests.cosi.cli.program import ROOT, Machine
 
 HOUSE = "tests.cosi.cli.house:application"
 LAMP = "metadata: {type: Lamps.house.example.dev, namespace: house, id: desk}\nspec: {on: true}\n"
-# A `cosi` that the terminal that is file argv[1] is the terminal of.
-IN_A_TERMINAL = (
-    "import os, sys; os.login_tty(int(sys.argv.pop(1))); from cosi.cli import main; main()"
-)
+# `cosi` in the terminal that is file argv[1], with this SIGHUP: the suite may run under nohup.
+IN_A_TERMINAL = """
+import os, signal, sys
+os.login_tty(int(sys.argv.pop(1)))
+signal.signal(signal.SIGHUP, signal.Handlers[sys.argv.pop(1)])
+from cosi.cli import main
+main()
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
@@ -62,28 +68,33 @@ def test_sigusr1_logs_how_controllers_and_services_are(tmp_path: Path) -> None:
     assert "status: service[ext-a](Waiting): Waiting for file" in said
 
 
-def started_in_a_terminal(machine: Machine, *before: str) -> tuple[subprocess.Popen[str], int]:
+@contextmanager
+def in_a_terminal(machine: Machine, sighup: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A program that serves, and the other end of its terminal."""
     terminal, mine = pty.openpty()
-    program = (*before, sys.executable, "-c", IN_A_TERMINAL, str(mine))
+    program = (sys.executable, "-c", IN_A_TERMINAL, str(mine), sighup)
     command = (*program, "run", "--root", str(machine.root), HOUSE)
-    process = subprocess.Popen(command, cwd=ROOT, pass_fds=(mine,), text=True)
-    os.close(mine)
-    said = b""
-    while b"serving on" not in said:
-        said += os.read(terminal, 4096)
-    return process, terminal
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=(mine,), text=True) as process:
+        os.close(mine)
+        try:
+            read_until(terminal, b"serving on")
+            yield process, terminal
+        finally:
+            process.kill()  # if it has not ended as it should
+
+
+def read_until(terminal: int, words: bytes) -> None:
+    read = b""
+    while words not in read:
+        read += os.read(terminal, 4096)
 
 
 def test_the_end_of_its_terminal_ends_it_in_order(tmp_path: Path) -> None:
     """It is SIGHUP that says so: whoever closes a window does not want to reload."""
     machine = Machine(tmp_path)
-    process, terminal = started_in_a_terminal(machine)
-    with process:
-        process.send_signal(signal.SIGHUP)  # somebody else's: the terminal is there
-        said = b""
-        while b"everything is read again" not in said:
-            said += os.read(terminal, 4096)
+    with in_a_terminal(machine, "SIG_DFL") as (process, terminal):
+        process.send_signal(signal.SIGHUP)  # another program's: the terminal is there
+        read_until(terminal, b"everything is read again")
         os.close(terminal)
         assert process.wait() == 0
     assert not machine.socket.exists()
@@ -91,8 +102,7 @@ def test_the_end_of_its_terminal_ends_it_in_order(tmp_path: Path) -> None:
 
 def test_under_nohup_the_end_of_its_terminal_changes_nothing(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    process, terminal = started_in_a_terminal(machine, "sh", "-c", 'trap "" HUP; exec "$@"', "sh")
-    with process:
+    with in_a_terminal(machine, "SIG_IGN") as (process, terminal):
         os.close(terminal)
         applied = machine.cosi("apply", "-f", "-", input=LAMP)
         assert applied.stdout == "Lamps.house.example.dev(house/desk) created\n"
