@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from cosi.controller._controller import Controller, Wakeups
     from cosi.controller._declarations import EVERY, Input, Mapped, Output, StrongInput
     from cosi.controller._destroy import destroyer
-    from cosi.controller._handles import Reader, StrongReader, Writer
     from cosi.controller._in_flight import idle
     from cosi.controller._inbox import Inbox
     from cosi.controller._qcontroller import QController
+    from cosi.controller._reader import Reader, StrongReader
     from cosi.controller._requeue import Requeue, Skip
     from cosi.controller._task_set import TaskSet
     from cosi.controller._transforms import transform
     from cosi.controller._wakeup import Cause, Reason
+    from cosi.controller._writer import Writer
     from cosi.errors import Conflict, CosiError, NotFound, OwnerConflict
     from cosi.resource._envelope import Kind, KindLike, Resource
     from cosi.resource._frozen import FrozenMap
@@ -111,7 +112,8 @@ _HOMES: Final = {
     "cosi.controller._controller": "Controller Wakeups",
     "cosi.controller._declarations": "EVERY Input Mapped Output StrongInput",
     "cosi.controller._destroy": "destroyer",
-    "cosi.controller._handles": "Reader StrongReader Writer",
+    "cosi.controller._reader": "Reader StrongReader",
+    "cosi.controller._writer": "Writer",
     "cosi.controller._in_flight": "idle",
     "cosi.controller._inbox": "Inbox",
     "cosi.controller._qcontroller": "QController",

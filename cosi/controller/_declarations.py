@@ -11,7 +11,8 @@ from typing import Any, Final, Generic, Self, cast, overload
 
 from typing_extensions import override
 
-from cosi.controller._handles import Reader, StrongReader, Writer
+from cosi.controller._reader import Reader, StrongReader
+from cosi.controller._writer import Writer
 from cosi.errors import RegistrationError
 from cosi.resource._envelope import KindLike, Resource, S, kind_of
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import anyio
 
-from cosi.controller._handles import Reader
 from cosi.controller._in_flight import InFlight, WorkToken
+from cosi.controller._reader import Reader
 from cosi.controller._runtime_side import Handle, current_side
 from cosi.controller._wakeup import Cause
 from cosi.errors import AccessDenied, CosiError, Unsupported

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cosi.controller._declarations import Input, Output, declarations
-from cosi.controller._handles import Reader
+from cosi.controller._reader import Reader
 from cosi.runtime._graph import Edge, EdgeType
 
 Declared = Input[Any] | Output[Any]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cosi.controller._handles import Reader
 from cosi.controller._qcontroller import QController
+from cosi.controller._reader import Reader
 from cosi.controller._requeue import Requeue, Skip
 from cosi.controller._wakeup import Cause, Reason, cause_of
 from cosi.errors import NotFound, PhaseConflict, VersionConflict

@@ -15,7 +15,7 @@ from cosi._aio.waker import Waker
 from cosi.controller._backoff import Delays
 from cosi.controller._controller import Controller, Wakeups
 from cosi.controller._declarations import Mapped, StrongInput
-from cosi.controller._handles import Reader
+from cosi.controller._reader import Reader
 from cosi.controller._runtime_side import Handle
 from cosi.controller._wakeup import Cause, Reason, cause_of
 from cosi.errors import RegistrationError

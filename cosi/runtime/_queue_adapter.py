@@ -13,9 +13,9 @@ from cosi._aio.cancellation import outcome_of
 from cosi._aio.waker import Waker
 from cosi.controller._backoff import Delays
 from cosi.controller._declarations import Input, Mapped, declarations
-from cosi.controller._handles import Reader, StrongReader
 from cosi.controller._in_flight import WorkToken
 from cosi.controller._qcontroller import QController, is_overridden
+from cosi.controller._reader import Reader, StrongReader
 from cosi.controller._runtime_side import Handle
 from cosi.controller._wakeup import Cause, Reason
 from cosi.errors import RegistrationError

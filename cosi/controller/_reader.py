@@ -1,0 +1,146 @@
+"""The only way from a controller to what it reads: what a declared input becomes when bound.
+
+A :class:`Reader` reads, a :class:`StrongReader` may also hold what it reads; a
+:class:`~cosi.Writer` is in ``_writer.py``. There is no cache between them and the state: every read
+is what COSI calls an *uncached* read, so a controller always sees its own writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from typing import Generic
+
+import anyio
+
+from cosi.controller._runtime_side import RuntimeSide
+from cosi.errors import AccessDenied, NotFound, RegistrationError
+from cosi.resource._envelope import Kind, KindLike, Resource, S, kind_of
+from cosi.resource._payload import Spec
+from cosi.state._query import EVERYTHING, Query
+
+
+class Reader(Generic[S]):
+    """Reads one kind; bound to the ids of its declaration, if that names any.
+
+    *Errors.* Before its controller is registered, reading and writing raise
+    :class:`~cosi.errors.RegistrationError`; what takes an ``id`` raises ``TypeError`` if none is
+    said and none is known. Beside that they raise what the state does.
+    """
+
+    writes = False
+
+    def __init__(self, name: str, kind: Kind[S], ids: frozenset[str] | None) -> None:
+        self._name = name
+        self._side: RuntimeSide | None = None
+        self._ids = ids
+        self._point_at(kind)
+
+    def _point_at(self, kind: Kind[S]) -> None:
+        self.kind = kind
+        payload = kind.payload
+        default = issubclass(payload, Spec) and kind_of(payload) == kind
+        self.key: KindLike[S] = payload if default else kind
+        """The same for a state, which finds a class faster than the hash of a Kind."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: ``<class of the controller>.<attribute>``."""
+        return self._name
+
+    @property
+    def ids(self) -> frozenset[str] | None:
+        """The ids it is bound to; ``None`` is all of the kind."""
+        return self._ids
+
+    def bind(self, side: RuntimeSide | None) -> None:
+        """Belong to a controller in a runtime; the runtime does this at registration."""
+        self._side = side
+
+    def _bound(self) -> RuntimeSide:
+        if self._side is None:
+            raise RegistrationError(
+                f"{self._name} is not bound: register the controller with a runtime first"
+            )
+        return self._side
+
+    def _one(self, id: str | None) -> str:
+        if self._ids is None:
+            if id is None:
+                raise TypeError(f"{self._name} reads all of {self.kind}: say which id")
+            return id
+        if id is None and len(self._ids) == 1:
+            return next(iter(self._ids))
+        if id is None or id not in self._ids:
+            raise AccessDenied(
+                f'{self._name} may read {sorted(self._ids)} of {self.kind} only, not "{id}"',
+                self.kind.pointer(id or ""),
+            )
+        return id
+
+    async def get(self, id: str | None = None) -> Resource[S]:
+        """Return the resource; ``id`` may be left out where the input names one.
+
+        Raises :class:`~cosi.errors.NotFound`; :class:`~cosi.errors.AccessDenied` for an id outside
+        of the declaration.
+        """
+        side = self._bound()
+        side.statistics.reads += 1
+        return await side.state.get(self.key, self._one(id))
+
+    async def find(self, id: str | None = None) -> Resource[S] | None:
+        """Return the resource, or ``None``; otherwise as :meth:`get`."""
+        side = self._bound()
+        side.statistics.reads += 1
+        return await side.state.find(self.key, self._one(id))
+
+    async def list(self, where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
+        """Return all that match, sorted by id; only the bound ones where the input names ids."""
+        side = self._bound()
+        side.statistics.reads += 1
+        found = await side.state.list(self.key, where)
+        ids = self._ids
+        return found if ids is None else tuple(each for each in found if each.id in ids)
+
+    def until_teardown(self, id: str) -> AbstractAsyncContextManager[anyio.CancelScope]:
+        """A cancel scope that ends with the resource: ``async with jobs.until_teardown(id)``."""
+        return self._bound().state.until_teardown(self.key, self._one(id))
+
+    def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
+        """Point the input at other ids (``None``: all), and, or, at another namespace.
+
+        It may be called before registration (in ``__init__``) and at any time later; then the
+        controller is woken once the new target is followed, and what it left wakes it no more.
+        This is COSI's ``UpdateInputs``, one input at a time and never half done; the *types* are
+        fixed by the class. Raises :class:`~cosi.errors.RegistrationError` on a queue's primary.
+        """
+        if self._side is not None:
+            self._side.check_retarget(self)
+        self._ids = None if ids is None else frozenset(ids)
+        if namespace is not None:
+            self._point_at(kind_of(self.kind, namespace))
+        if self._side is not None:
+            self._side.retarget(self)
+
+
+class StrongReader(Reader[S]):
+    """Reads, and may keep what it reads from being destroyed."""
+
+    async def hold(self, id: str | None = None) -> Resource[S]:
+        """Put this controller's finalizer on the resource: it cannot be destroyed until released.
+
+        Raises :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.PhaseConflict` if the
+        resource is being torn down already: whoever does that has seen who holds it.
+        """
+        side = self._bound()
+        await side.before_write()
+        return await side.state.add_finalizer(self.key, self._one(id), side.name)
+
+    async def release(self, id: str | None = None) -> None:
+        """Take the finalizer away again; a resource that is gone is released."""
+        side = self._bound()
+        await side.before_write()
+        try:
+            await side.state.remove_finalizer(self.key, self._one(id), side.name)
+        except NotFound:
+            return
