@@ -14,7 +14,6 @@ import logging
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -29,7 +28,7 @@ from controllers.definitions.service_config import ConfigReading, read_service_c
 from controllers.definitions.shares import FileShare, shares
 from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
-from cosi import Controller, Input, Output, OwnerConflict, Reason, Spec, Wakeups, Writer
+from cosi import Controller, Input, Output, Reason, Wakeups
 from resources.config_source_status import ConfigSourceStatus
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
@@ -39,7 +38,6 @@ from resources.problem import (
     Severity,
 )
 
-S = TypeVar("S", bound=Spec)
 log = logging.getLogger(__name__)
 
 
@@ -55,9 +53,9 @@ class ConfigDocumentsController(Controller):
     """Reads the configuration of services from files."""
 
     services = Input(ExtensionServiceSpec)
-    configs = Output(ExtensionServiceConfig)
-    probes = Output(ProbeSpec)
-    environments = Output(Environment)
+    configs = Output(ExtensionServiceConfig, defer=True)
+    probes = Output(ProbeSpec, defer=True)
+    environments = Output(Environment, defer=True)
     statuses = Output(ConfigSourceStatus)
 
     def __init__(self, files: Iterable[str | Path], watcher: FileWatcher | None = None) -> None:
@@ -120,9 +118,9 @@ class ConfigDocumentsController(Controller):
         async with self.configs.track() as configs, self.probes.track() as probes:
             for share in counted.values():
                 for service, config in share.configs.items():
-                    await _apply_unless_given(configs, service, config)
+                    await configs.apply(service, config)
                 for id, probe in share.probes.items():
-                    await _apply_unless_given(probes, id, probe)
+                    await probes.apply(id, probe)
 
     async def _write_environment(self, counted: Mapping[str, FileShare]) -> None:
         """Last of all: a controller that waits for the environment finds the rest written, too."""
@@ -131,7 +129,7 @@ class ConfigDocumentsController(Controller):
             layers.update(share.environment)
         async with self.environments.track() as environments:
             environment = Environment(variables=merged(layers))
-            await _apply_unless_given(environments, ENVIRONMENT_ID, environment)
+            await environments.apply(ENVIRONMENT_ID, environment)
 
     async def _read(self, name: str, path: Path) -> None:
         now = await anyio.to_thread.run_sync(_reading, path)
@@ -176,11 +174,3 @@ def _status(source: _Source, share: FileShare) -> ConfigSourceStatus:
         rejected=tuple(sorted(rejected)),
         variables=sum(len(variables.values) for variables in share.environment.values()),
     )
-
-
-async def _apply_unless_given(output: Writer[S], id: str, config: S) -> None:
-    """A fixture, or the system that this one is embedded in, may configure a service itself."""
-    try:
-        await output.apply(id, config)
-    except OwnerConflict as conflict:
-        log.info("configuration is given, not read", extra={"resource": str(conflict.pointer)})

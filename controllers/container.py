@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import TypeVar
 
 from typing_extensions import override
 
-from cosi import EVERY, Mapped, Output, QController, Resource, Spec, StrongInput, format_version
+from cosi import EVERY, Mapped, Output, QController, Resource, StrongInput, format_version
 from resources.container_spec import ContainerSpec, MountedConfigFile
 from resources.environment import ENVIRONMENT_ID, Environment
 from resources.extension_service import ExtensionServiceSpec
@@ -23,8 +22,8 @@ class ContainerController(QController[ExtensionServiceSpec]):
     """
 
     primary = StrongInput(ExtensionServiceSpec)
-    configs = Mapped(ExtensionServiceConfig)
-    environment = Mapped(Environment, to=EVERY, id=ENVIRONMENT_ID)
+    configs = Mapped(ExtensionServiceConfig, live_only=True)
+    environment = Mapped(Environment, to=EVERY, id=ENVIRONMENT_ID, live_only=True)
     containers = Output(ContainerSpec)
 
     def __init__(self, *, awaits_environment: bool = False) -> None:
@@ -32,10 +31,10 @@ class ContainerController(QController[ExtensionServiceSpec]):
 
     @override
     async def reconcile(self, service: Resource[ExtensionServiceSpec]) -> None:
-        machine = _there(await self.environment.find())
+        machine = await self.environment.find()
         if machine is None and self.awaits_environment:
             return
-        config = _there(await self.configs.find(service.id))
+        config = await self.configs.find(service.id)
         container = render_container(service.spec, config, machine.spec if machine else None)
         await self.containers.apply(service.spec.service_id, container)
 
@@ -43,13 +42,6 @@ class ContainerController(QController[ExtensionServiceSpec]):
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
         # The runner holds it until nothing of the container is left; so does this the service.
         await self.containers.remove(service.spec.service_id)
-
-
-S = TypeVar("S", bound=Spec)
-
-
-def _there(resource: Resource[S] | None) -> Resource[S] | None:
-    return None if resource is None or resource.tearing_down else resource
 
 
 def render_container(

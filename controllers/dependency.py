@@ -42,11 +42,11 @@ class DependencyController(QController[ExtensionServiceSpec]):
         return self._dependents(Fact.TIME)
 
     primary = StrongInput(ExtensionServiceSpec)
-    states = Mapped(ServiceState, by=_of_service)
+    states = Mapped(ServiceState, by=_of_service, live_only=True)
     paths = Mapped(PathStatus, by=_of_path)
     network = Mapped(NetworkStatus, by=_of_network, id=NETWORK_STATUS_ID)
     time = Mapped(TimeStatus, by=_of_time, id=TIME_STATUS_ID)
-    configs = Mapped(ExtensionServiceConfigStatus)
+    configs = Mapped(ExtensionServiceConfigStatus, live_only=True)
     gates = Output(ServiceGate)
 
     def __init__(
@@ -107,7 +107,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
             paths=paths,
             network=network.spec if network else None,
             time=time.spec if time else None,
-            config_version=config.spec.spec_version if config and not config.tearing_down else "",
+            config_version=config.spec.spec_version if config else "",
             cycle=self._graph.cycle(id),
             meant=meant,
             provided=self.provides,
@@ -116,7 +116,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
     async def _service(self, id: str) -> ServiceState | None:
         """What is known of a service; one that is only defined yet is registered, and not up."""
         state = await self.states.find(id)
-        if state is not None and not state.tearing_down:
+        if state is not None:
             return state.spec
         defined = await self.primary.find(id.removeprefix(SERVICE_PREFIX))
         known = defined is not None and defined.spec.service_id == id and not defined.tearing_down

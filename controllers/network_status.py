@@ -1,11 +1,9 @@
-"""(netlink, /etc, hostname), ProbeStatus, NetworkStatus → NetworkStatus.
+"""(netlink, /etc, hostname), ProbeStatus → NetworkStatus.
 
 Rules: Talos 1.14, ``network.StatusController`` and ``network.NodeAddressController``. Every flag is
 what is so now: nothing is remembered, so a flag may go back. A flag about which nothing is known,
 because its reader has not told anything yet or fails, is false; a failure is also an annotation
 ``host/...`` of the resource.
-
-It reads its own output to see when one that somebody else owns goes away.
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ from controllers.host.netlink import Address, Link, NetlinkReader, NetworkTables
 from controllers.host.paths import InotifyPaths
 from controllers.host.reader import Followed, HostReader, failures, first_words
 from controllers.host.walk import Presence
-from controllers.host.yielding import Yielding
 from cosi import Controller, Input, Output, Wakeups
 from resources.network_status import NETWORK_STATUS_ID, NetworkStatus
 from resources.probe_status import ProbeStatus
@@ -82,8 +79,7 @@ class NetworkStatusController(Controller):
     """
 
     probes = Input(ProbeStatus)
-    given = Input(NetworkStatus, id=NETWORK_STATUS_ID)
-    network = Output(NetworkStatus)
+    network = Output(NetworkStatus, defer=True)
 
     def __init__(
         self,
@@ -96,7 +92,6 @@ class NetworkStatusController(Controller):
         self._hostname = Followed("hostname", hostname or HostnameReader())
         self._etc = Followed("etc", etc or InotifyPaths("/", *ETC_FILES))
         self._etc_files: dict[str, Presence] = {}
-        self._output = Yielding(self.network)
 
     @override
     async def run(self, wakeups: Wakeups, /) -> None:
@@ -117,4 +112,4 @@ class NetworkStatusController(Controller):
         probes = [probe.spec for probe in await self.probes.list()]
         status = network_status(self._tables.fact, self._hostname.fact, self._etc_files, probes)
         why_not = failures(self._tables, self._hostname, self._etc)
-        await self._output.apply(NETWORK_STATUS_ID, status, annotations=why_not)
+        await self.network.apply(NETWORK_STATUS_ID, status, annotations=why_not)

@@ -1,10 +1,8 @@
-"""(paths), ExtensionServiceSpec, PathStatus → PathStatus.
+"""(paths), ExtensionServiceSpec → PathStatus.
 
 A path that some service waits for (``depends: path:``, ``environmentFile:``) has a status, which
 goes with the last service that waits for it. Services and paths are looked at one by one, as they
 change: an index says who waits for what.
-
-It reads its own output to see when one that somebody else owns goes away.
 """
 
 from __future__ import annotations
@@ -17,8 +15,7 @@ from typing_extensions import override
 from controllers.host.paths import InotifyPaths, PathReader
 from controllers.host.reader import FIRST_LOOK_SECONDS, keep_following
 from controllers.host.walk import Presence
-from controllers.host.yielding import Yielding
-from cosi import Cause, Controller, Input, Output, Reason, Resource, Wakeups
+from cosi import Cause, Controller, Input, Output, Reason, Wakeups
 from resources.extension_service import ExtensionServiceSpec
 from resources.path_status import PathStatus
 
@@ -66,14 +63,12 @@ class WantedPaths:
 class PathStatusController(Controller):
     """Says which of the paths that services wait for are there."""
 
-    services = Input(ExtensionServiceSpec)
-    given = Input(PathStatus)
-    paths = Output(PathStatus)
+    services = Input(ExtensionServiceSpec, live_only=True)
+    paths = Output(PathStatus, defer=True)
 
     def __init__(self, paths: PathReader | None = None) -> None:
         """The reader of the real host, from its root directory, is made where none is given."""
         self._reader = paths or InotifyPaths()
-        self._output = Yielding(self.paths)
         self._wanted_paths = WantedPaths()
         self._news: dict[str, Presence] = {}
         self._going: set[str] = set()  # what is to be taken away, and was held when it was tried
@@ -110,7 +105,7 @@ class PathStatusController(Controller):
         for cause in self.woken_by:
             await self._heed(cause)
         for path in sorted(self._going):
-            if path in self._wanted_paths or await self._output.remove(path):
+            if path in self._wanted_paths or await self.paths.remove(path):
                 self._going.discard(path)
         # Whoever asks for a path is not settled before there is an answer; a file system that
         # gives none is waited for once.
@@ -128,14 +123,14 @@ class PathStatusController(Controller):
             return
         gone = cause.reason is Reason.DESTROYED
         if cause.resource.metadata.type == self.services.kind.type:
-            paths = frozenset[str]() if gone else _paths(cause.resource)
+            paths = frozenset[str]() if gone else waited_for(cause.resource.spec)
             self._wish(cause.resource.id, paths)
         elif gone and cause.resource.id in self._wanted_paths:
             self._want(cause.resource.id)
 
     async def _heed_all(self) -> None:
         """Begin anew: also with what an earlier life of this program has left behind."""
-        services = {service.id: _paths(service) for service in await self.services.list()}
+        services = {each.id: waited_for(each.spec) for each in await self.services.list()}
         for service in sorted({*self._wanted_paths.services(), *services}):
             self._wish(service, services.get(service, frozenset[str]()))
         left = [each.id for each in await self.paths.list() if each.owner == self.name]
@@ -166,8 +161,5 @@ class PathStatusController(Controller):
         if path not in self._wanted_paths:
             return True
         status = PathStatus(present=presence.present, error=presence.error)
-        return await self._output.apply(path, status)
-
-
-def _paths(service: Resource[ExtensionServiceSpec]) -> frozenset[str]:
-    return frozenset() if service.tearing_down else waited_for(service.spec)
+        stored = await self.paths.apply(path, status)
+        return stored.owner != self.name or not stored.tearing_down

@@ -12,7 +12,6 @@ import anyio
 from typing_extensions import override
 
 from controllers.host.probing import NetworkProber, ProbeFailed, Prober
-from controllers.host.yielding import Yielding
 from cosi import Controller, Input, Output, TaskSet, Wakeups, idle
 from resources.probe_spec import ProbeSpec
 from resources.probe_status import ProbeStatus
@@ -35,20 +34,18 @@ def next_tick(start: float, interval: float, now: float) -> float:
 class ProbeController(Controller):
     """Tries every probe, each in its own time."""
 
-    specs = Input(ProbeSpec)
-    statuses = Output(ProbeStatus)
+    specs = Input(ProbeSpec, live_only=True)
+    statuses = Output(ProbeStatus, defer=True)
 
     def __init__(self, prober: Prober | None = None) -> None:
         """The prober of the real network is made where none is given."""
         self._prober = prober or NetworkProber()
-        self._output = Yielding(self.statuses)
 
     @override
     async def run(self, wakeups: Wakeups, /) -> None:
         async with TaskSet(self._probe) as tasks:
             async for _ in wakeups:
-                specs = await self.specs.list()
-                wanted = {spec.id: spec.spec for spec in specs if not spec.tearing_down}
+                wanted = {spec.id: spec.spec for spec in await self.specs.list()}
                 await tasks.reconcile(wanted)
                 await self.statuses.prune(keep=wanted)
 
@@ -60,7 +57,7 @@ class ProbeController(Controller):
             failures = failures + 1 if error else 0
             status = verdict(failures, probe.failure_threshold, error)
             if status is not None:
-                await self._output.apply(id, status)
+                await self.statuses.apply(id, status)
             with idle():
                 await anyio.sleep_until(next_tick(start, interval, anyio.current_time()))
                 error = await self._attempt(probe)

@@ -26,7 +26,7 @@ from controllers.definitions.service import Fault
 from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
 from controllers.paths import Paths
-from cosi import Controller, Output, OwnerConflict, Reason, Wakeups
+from cosi import Controller, Output, Reason, Wakeups
 from resources.extension_service import ExtensionServiceSpec
 from resources.problem import (
     Severity,
@@ -42,7 +42,7 @@ class ServiceFilesController(Controller):
     """Reads the definitions of services, and keeps reading them."""
 
     statuses = Output(ServiceFileStatus)
-    services = Output(ExtensionServiceSpec)
+    services = Output(ExtensionServiceSpec, defer=True)
 
     def __init__(self, paths: Paths, watcher: FileWatcher | None = None) -> None:
         """The watcher of the real machine is made where none is given."""
@@ -55,7 +55,6 @@ class ServiceFilesController(Controller):
         self._told: set[Path] = set()
         self._distrusted = False  # what is known of files that look as they did
         # What is to be written yet; it survives a pass that fails.
-        self._others: dict[str, str] = {}  # services that somebody else defines, and who
         self._files_to_tell: set[str] = set()
         self._services_to_write: set[str] = set()
 
@@ -146,18 +145,18 @@ class ServiceFilesController(Controller):
         self._files_to_tell.update(set(ours) - self._claims.files)
 
     async def _write(self, service: str) -> None:
-        """Make the service what its file says; what is still held is written when it is free."""
+        """Make the service what its file says.
+
+        What is still held is written when it is free, and what another owner defines when that is
+        gone: then its files are in force, and say so.
+        """
         definition = self._claims.definition(service)
-        try:
-            if definition is None:
-                written = await self.services.remove(service)
-            else:
-                written = not (await self.services.apply(service, definition)).tearing_down
-        except OwnerConflict as conflict:
-            self._others[service] = str(conflict)
-            self._files_to_tell.update(self._claims.claimants(service))
-            return
-        self._others.pop(service, None)
+        if definition is None:
+            written = await self.services.remove(service)
+        else:
+            stored = await self.services.apply(service, definition)
+            written = stored.owner == self.name and not stored.tearing_down
+        self._files_to_tell.update(self._claims.claimants(service))
         if written:
             self._services_to_write.discard(service)
 
@@ -166,8 +165,11 @@ class ServiceFilesController(Controller):
         if file not in self._claims.files:
             return await self.statuses.remove(file)
         status = self._claims.status(file)
-        if status.in_force and (other := self._others.get(status.service)):
-            status = status.evolve(in_force=False, message=other)
+        if status.in_force:
+            defined = await self.services.find(status.service)
+            if defined is not None and defined.owner != self.name:
+                other = f'{defined.pointer} is owned by "{defined.owner}"; left alone'
+                status = status.evolve(in_force=False, message=other)
         before = await self.statuses.find(file)
         stored = await self.statuses.apply(file, status)
         if before is None or before.spec != status:

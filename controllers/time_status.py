@@ -1,11 +1,9 @@
-"""(clock), TimeStatus → TimeStatus.
+"""(clock) → TimeStatus.
 
 Rules: Talos 1.14, ``time.SyncController``. Nothing is written before something is known. Talos sets
 the clock itself and remembers its first success; here another program does that (or a hypervisor),
 and what is said is what is so now. A machine where nobody does is told so (``disabled``): then the
 clock counts as right, and its jumps are still counted.
-
-It reads its own output to see when one that somebody else owns goes away.
 """
 
 from __future__ import annotations
@@ -17,8 +15,7 @@ from typing_extensions import override
 
 from controllers.host.clock import ClockFacts, ClockReader
 from controllers.host.reader import Followed, HostReader, failures, first_words
-from controllers.host.yielding import Yielding
-from cosi import Controller, Input, Output, Wakeups
+from cosi import Controller, Output, Wakeups
 from resources.time_status import TIME_STATUS_ID, TimeStatus
 
 
@@ -51,8 +48,7 @@ def time_status(
 class TimeStatusController(Controller):
     """Says whether the clock is right."""
 
-    given = Input(TimeStatus, id=TIME_STATUS_ID)
-    time = Output(TimeStatus)
+    time = Output(TimeStatus, defer=True)
 
     def __init__(
         self, policy: TimePolicy = TimePolicy(), clock: HostReader[ClockFacts] | None = None
@@ -60,7 +56,6 @@ class TimeStatusController(Controller):
         """The reader of the real clock is made where none is given."""
         self._policy = policy
         self._clock = Followed("clock", clock or ClockReader())
-        self._output = Yielding(self.time)
         self._started_at = 0.0
 
     @override
@@ -78,4 +73,4 @@ class TimeStatusController(Controller):
         if since_start < self._policy.boot_timeout_seconds:
             self.wake_after(self._policy.boot_timeout_seconds - since_start)
         if status is not None:
-            await self._output.apply(TIME_STATUS_ID, status, annotations=failures(self._clock))
+            await self.time.apply(TIME_STATUS_ID, status, annotations=failures(self._clock))

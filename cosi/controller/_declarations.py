@@ -47,7 +47,7 @@ class _Declaration(Generic[S]):
         return cast("Reader[S]", handle)
 
     def _new(self, name: str) -> Reader[S]:
-        return Reader(name, self.kind, self.ids)
+        raise NotImplementedError
 
 
 class Input(_Declaration[S]):
@@ -55,12 +55,23 @@ class Input(_Declaration[S]):
 
     ``id`` binds it to one resource, which may then be read without naming it. ``namespace`` is the
     type's default one if not given. To follow other targets at run time, :meth:`Reader.aim`.
+
+    ``live_only`` hides what is being torn down: ``find`` returns ``None``, ``get`` raises
+    :class:`~cosi.errors.NotFound`, ``list`` leaves it out, and the beginning of the teardown wakes
+    the controller as the end of the resource does otherwise (:attr:`Reason.DESTROYED`). What comes
+    after it (finalizers that are lifted, the end itself) wakes the controller no more.
     """
 
     def __init__(
-        self, kind: KindLike[S], *, id: str | None = None, namespace: str | None = None
+        self,
+        kind: KindLike[S],
+        *,
+        id: str | None = None,
+        namespace: str | None = None,
+        live_only: bool = False,
     ) -> None:
         super().__init__(kind, id, namespace)
+        self.live_only = live_only
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -69,9 +80,20 @@ class Input(_Declaration[S]):
     def __get__(self, instance: object | None, owner: type) -> Self | Reader[S]:
         return self if instance is None else self.handle(instance)
 
+    def _new(self, name: str) -> Reader[S]:
+        return Reader(name, self.kind, self.ids, live_only=self.live_only)
+
 
 class StrongInput(Input[S]):
-    """An input whose resources the controller may also hold: it cleans up before they go."""
+    """An input whose resources the controller may also hold: it cleans up before they go.
+
+    It sees them in every phase: who holds a resource has to see that it is torn down.
+    """
+
+    def __init__(
+        self, kind: KindLike[S], *, id: str | None = None, namespace: str | None = None
+    ) -> None:
+        super().__init__(kind, id=id, namespace=namespace)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -87,7 +109,7 @@ class StrongInput(Input[S]):
         return handle
 
     def _new(self, name: str) -> StrongReader[S]:
-        return StrongReader(name, self.kind, self.ids)
+        return StrongReader(name, self.kind, self.ids, live_only=self.live_only)
 
 
 class Everything:
@@ -123,6 +145,8 @@ class Mapped(StrongInput[S]):
         def _dependents(self, state: Resource[ServiceState]) -> Iterable[str]: ...
 
         states = Mapped(ServiceState, by=_dependents)
+
+    ``live_only`` as for :class:`Input`; what is read so cannot be held (``TypeError``).
     """
 
     def __init__(
@@ -133,8 +157,10 @@ class Mapped(StrongInput[S]):
         by: Callable[[Any, Resource[S]], Targets] | None = None,
         id: str | None = None,
         namespace: str | None = None,
+        live_only: bool = False,
     ) -> None:
         super().__init__(kind, id=id, namespace=namespace)
+        self.live_only = live_only
         self.to = to
         self.by = by
 
@@ -143,13 +169,29 @@ class Output(_Declaration[S]):
     """Something that the controller writes, and owns.
 
     One controller owns a type, unless all of its owners say ``shared``.
+
+    ``defer`` lets the resources of other owners (of a fixture, of a person, of the program around)
+    prevail over what this controller would write. It leaves them alone, which is logged once for
+    each (``<resource> is owned by <owner>; left alone``): ``apply`` and ``modify`` return the
+    resource as it is, whose ``owner`` is not the controller's name; for ``remove`` and ``prune`` it
+    is not there. When a resource that ``apply`` or ``modify`` has left alone is gone, the
+    controller is woken, to write its own: a keyed one for the keys whose passes have left it alone,
+    and for the key of the same id. No input of the type is needed for that, and what the controller
+    writes itself does not wake it. Without ``defer`` such a write is an
+    :class:`~cosi.errors.OwnerConflict`.
     """
 
     def __init__(
-        self, kind: KindLike[S], *, shared: bool = False, namespace: str | None = None
+        self,
+        kind: KindLike[S],
+        *,
+        shared: bool = False,
+        defer: bool = False,
+        namespace: str | None = None,
     ) -> None:
         super().__init__(kind, None, namespace)
         self.shared = shared
+        self.defer = defer
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -165,7 +207,7 @@ class Output(_Declaration[S]):
         return handle
 
     def _new(self, name: str) -> Writer[S]:
-        return Writer(name, self.kind, None)
+        return Writer(name, self.kind, None, defers=self.defer)
 
 
 def declarations(controller: type) -> dict[str, Input[Any] | Output[Any]]:

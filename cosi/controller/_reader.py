@@ -30,10 +30,13 @@ class Reader(Generic[S]):
 
     writes = False
 
-    def __init__(self, name: str, kind: Kind[S], ids: frozenset[str] | None) -> None:
+    def __init__(
+        self, name: str, kind: Kind[S], ids: frozenset[str] | None, *, live_only: bool = False
+    ) -> None:
         self._name = name
         self._side: RuntimeSide | None = None
         self._ids = ids
+        self._live_only = live_only
         self._point_at(kind)
 
     def _point_at(self, kind: Kind[S]) -> None:
@@ -52,6 +55,11 @@ class Reader(Generic[S]):
     def ids(self) -> frozenset[str] | None:
         """The ids it is bound to; ``None`` is all of the kind."""
         return self._ids
+
+    @property
+    def live_only(self) -> bool:
+        """Whether a resource that is being torn down does not exist for it."""
+        return self._live_only
 
     def bind(self, side: RuntimeSide | None) -> None:
         """Belong to a controller in a runtime; the runtime does this at registration."""
@@ -86,21 +94,30 @@ class Reader(Generic[S]):
         """
         side = self._bound()
         side.statistics.reads += 1
-        return await side.state.get(self.key, self._one(id))
+        found = await side.state.get(self.key, self._one(id))
+        if self._is_hidden(found):
+            raise NotFound(f"resource {found} is being torn down", found.pointer)
+        return found
 
     async def find(self, id: str | None = None) -> Resource[S] | None:
         """Return the resource, or ``None``; otherwise as :meth:`get`."""
         side = self._bound()
         side.statistics.reads += 1
-        return await side.state.find(self.key, self._one(id))
+        found = await side.state.find(self.key, self._one(id))
+        return None if found is None or self._is_hidden(found) else found
 
     async def list(self, where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
         """Return all that match, sorted by id; only the bound ones where the input names ids."""
         side = self._bound()
         side.statistics.reads += 1
         found = await side.state.list(self.key, where)
+        if self._live_only:
+            found = tuple(each for each in found if not self._is_hidden(each))
         ids = self._ids
         return found if ids is None else tuple(each for each in found if each.id in ids)
+
+    def _is_hidden(self, resource: Resource[S]) -> bool:
+        return self._live_only and resource.tearing_down
 
     def until_teardown(self, id: str) -> AbstractAsyncContextManager[anyio.CancelScope]:
         """A cancel scope that ends with the resource: ``async with jobs.until_teardown(id)``."""
@@ -130,8 +147,14 @@ class StrongReader(Reader[S]):
         """Put this controller's finalizer on the resource: it cannot be destroyed until released.
 
         Raises :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.PhaseConflict` if the
-        resource is being torn down already: whoever does that has seen who holds it.
+        resource is being torn down already: whoever does that has seen who holds it. On a
+        ``live_only`` input it is a ``TypeError``.
         """
+        if self._live_only:
+            raise TypeError(
+                f"{self._name} is live_only and would not see when to release what it holds; "
+                "declare it without live_only"
+            )
         side = self._bound()
         await side.before_write()
         return await side.state.add_finalizer(self.key, self._one(id), side.name)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cosi.controller._in_flight import InFlight
 from cosi.controller._wakeup import Cause
-from cosi.resource._envelope import Kind
+from cosi.resource._envelope import Kind, Resource
 from cosi.resource._pointer import Pointer
 from cosi.state._metrics import ControllerStatistics
 from cosi.state._state import State
@@ -39,6 +39,11 @@ class Handle(Protocol):
     @property
     def ids(self) -> frozenset[str] | None:
         """The ids it is bound to; ``None`` is all of the kind."""
+        ...
+
+    @property
+    def live_only(self) -> bool:
+        """Whether a resource that is being torn down does not exist for it."""
         ...
 
 
@@ -85,6 +90,10 @@ class RuntimeSide(Protocol):
 
     def wait_destroy_ready(self, pointer: Pointer, /) -> None:
         """Wake the current pass's key again when this output can be destroyed."""
+        ...
+
+    def left_alone(self, theirs: Resource[Any], /) -> None:
+        """Log that an output is another owner's; wake the current pass's key when that is gone."""
         ...
 
     def failed(

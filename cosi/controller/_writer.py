@@ -20,7 +20,7 @@ from cosi.errors import (
     PhaseConflict,
     VersionConflict,
 )
-from cosi.resource._envelope import Resource, S, kind_of
+from cosi.resource._envelope import Kind, Resource, S, kind_of
 from cosi.resource._frozen import EMPTY
 from cosi.resource._metadata import Metadata, texts
 
@@ -28,9 +28,18 @@ _ATTEMPTS = 16
 
 
 class Writer(Reader[S]):
-    """Owns resources of one type, and is told when those that it removes have drained."""
+    """Owns resources of one type, and wakes its controller when those that it removes have drained.
+
+    A *deferring* one leaves alone what another owner has: see :class:`~cosi.Output`.
+    """
 
     writes = True
+
+    def __init__(
+        self, name: str, kind: Kind[S], ids: frozenset[str] | None, *, defers: bool = False
+    ) -> None:
+        super().__init__(name, kind, ids)
+        self._defers = defers
 
     async def apply(
         self,
@@ -44,13 +53,14 @@ class Writer(Reader[S]):
 
         ``labels`` and ``annotations`` of ``None`` stay as they are; a mapping replaces them.
 
-        An output that is being torn down has to go before it can come back. If somebody still
+        An output that is being torn down has to go before it can come back. If a finalizer still
         holds it, it is left alone and returned (``.tearing_down``), and the controller is woken
-        when it is free; then the same ``apply`` replaces it.
+        when it is free; then the same ``apply`` replaces it. A deferring output returns the
+        resource of another owner as it is: ``.owner`` is not the controller's name.
 
-        Raises :class:`~cosi.errors.OwnerConflict` if somebody else owns it,
-        :class:`~cosi.errors.InvalidResource` for a payload of another class, and the last
-        :class:`~cosi.errors.Conflict` if 16 attempts have met a faster writer.
+        Raises :class:`~cosi.errors.OwnerConflict` for a resource of another owner if the output
+        does not defer, :class:`~cosi.errors.InvalidResource` for a payload of another class, and
+        the last :class:`~cosi.errors.Conflict` if 16 attempts have met a faster writer.
         """
         side = self._bound()
         if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
@@ -60,23 +70,46 @@ class Writer(Reader[S]):
             )
         conflict: Conflict | None = None
         for _ in range(_ATTEMPTS):
-            side.statistics.reads += 1
-            current = await side.state.find(self.key, id)
+            current = await self._look(side, id)
             try:
                 if current is None:
                     return await self._create(side, id, spec, labels, annotations)
-                self._check_owner(side, current)
+                if current.owner != side.name:
+                    return current
                 if not current.tearing_down:
                     return await self._update(side, current, spec, labels, annotations)
             except (AlreadyExists, VersionConflict, PhaseConflict, NotFound) as error:
-                # Somebody was faster; the next attempt starts from what they made of it.
+                # Another writer was faster; the next attempt starts from what it made.
                 conflict = error if isinstance(error, Conflict) else None
+                continue
+            except OwnerConflict as error:
+                if not self._defers:
+                    raise
+                conflict = error
                 continue
             if not await self._destroy(side, current):
                 return current
-        raise conflict or VersionConflict(
-            f"{self.kind.pointer(id)} changes faster than it can be written", self.kind.pointer(id)
-        )
+        raise conflict or self._too_fast(id)
+
+    async def _look(self, side: RuntimeSide, id: str) -> Resource[S] | None:
+        """What is stored; if that is of another owner, this output defers, and has reported it.
+
+        Raises :class:`~cosi.errors.OwnerConflict` if it does not defer.
+        """
+        side.statistics.reads += 1
+        current = await side.state.find(self.key, id)
+        if current is None or current.owner == side.name:
+            return current
+        if not self._defers:
+            raise _owner_conflict(current, side.name)
+        # Report, then look again: an end of it that was announced before the report wakes nothing.
+        side.left_alone(current)
+        side.statistics.reads += 1
+        return await side.state.find(self.key, id)
+
+    def _too_fast(self, id: str) -> VersionConflict:
+        pointer = self.kind.pointer(id)
+        return VersionConflict(f"{pointer} changes faster than it can be written", pointer)
 
     async def _create(
         self,
@@ -122,31 +155,53 @@ class Writer(Reader[S]):
         *,
         default: S | None = None,
     ) -> Resource[S]:
-        """Read, ``change``, write, again if somebody was faster; return what is stored.
+        """Read, ``change``, write, again if another writer was faster; return what is stored.
 
         For the rare output part of which must survive; otherwise :meth:`apply`. Without a
         ``default`` payload a missing resource is :class:`~cosi.errors.NotFound`. Raises as
-        :meth:`State.modify <cosi.State.modify>`.
+        :meth:`State.modify <cosi.State.modify>`; a deferring output returns the resource of another
+        owner as it is.
         """
         side = self._bound()
-        side.statistics.reads += 1
-        await side.before_write()
-        return await side.state.modify(self.key, id, change, default=default, owner=side.name)
+        conflict: OwnerConflict | None = None
+        for _ in range(_ATTEMPTS):
+            if self._defers:
+                current = await self._look(side, id)
+                if current is not None and current.owner != side.name:
+                    return current
+            side.statistics.reads += 1
+            await side.before_write()
+            try:
+                stored = await side.state.modify(
+                    self.key, id, change, default=default, owner=side.name
+                )
+            except OwnerConflict as error:
+                if not self._defers:
+                    raise
+                conflict = error
+                continue
+            # What another owner has made meanwhile is returned as it is, if ``change`` keeps it.
+            if not self._defers or stored.owner == side.name:
+                return stored
+        raise conflict or self._too_fast(id)
 
     async def remove(self, id: str) -> bool:
         """Take it away; return whether it is gone.
 
-        If somebody still holds it, it stays, torn down, and the controller is woken when it is
-        free; then the same ``remove`` ends it. A missing one is gone. Raises
-        :class:`~cosi.errors.OwnerConflict` if somebody else owns it.
+        If a finalizer still holds it, it stays, torn down, and the controller is woken when it is
+        free; then the same ``remove`` ends it. A missing one is gone. So is, to a deferring output,
+        the resource of another owner; others raise :class:`~cosi.errors.OwnerConflict`.
         """
         side = self._bound()
         side.statistics.reads += 1
         current = await side.state.find(self.key, id)
         if current is None:
             return True
-        self._check_owner(side, current)
-        return await self._destroy(side, current)
+        if current.owner == side.name:
+            return await self._destroy(side, current)
+        if self._defers:
+            return True
+        raise _owner_conflict(current, side.name)
 
     async def prune(self, *, keep: Container[str]) -> None:
         """Remove every output of this controller whose id is not in ``keep``.
@@ -182,7 +237,8 @@ class Writer(Reader[S]):
     def within(self, namespace: str) -> Writer[S]:
         """The same output in another namespace; an output grants writes in every one."""
         side = self._bound()
-        view: Writer[S] = Writer(self._name, kind_of(self.kind, namespace), None)
+        kind = kind_of(self.kind, namespace)
+        view: Writer[S] = Writer(self._name, kind, None, defers=self._defers)
         view.bind(side)
         side.follow_output(view)
         return view
@@ -196,15 +252,8 @@ class Writer(Reader[S]):
             raise TypeError(f"{self._name} is an output: it may write any id")
         super().aim(namespace=namespace)
 
-    def _check_owner(self, side: RuntimeSide, resource: Resource[S]) -> None:
-        if resource.owner != side.name:
-            raise OwnerConflict(
-                f'resource {resource} is owned by "{resource.owner}", not by "{side.name}"',
-                resource.pointer,
-            )
-
     async def _destroy(self, side: RuntimeSide, resource: Resource[S]) -> bool:
-        """Tear down and destroy; ``False`` if somebody holds it: the controller will be told."""
+        """Tear down and destroy; ``False`` while it is held: its release wakes the controller."""
         try:
             ready = not resource.finalizers
             with side.destroying(self.kind, resource.id):
@@ -217,6 +266,10 @@ class Writer(Reader[S]):
                     return True
         except NotFound:
             return True
+        except OwnerConflict:  # another owner has replaced it meanwhile
+            if self._defers:
+                return True
+            raise
         except FinalizerConflict:
             pass
         side.wait_destroy_ready(resource.pointer)
@@ -227,7 +280,7 @@ class Tracked(Writer[S]):
     """A view of an output that remembers what was applied through it."""
 
     def __init__(self, output: Writer[S]) -> None:
-        super().__init__(output._name, output.kind, output.ids)
+        super().__init__(output._name, output.kind, output.ids, defers=output._defers)
         self.bind(output._bound())
         self.touched: set[str] = set()
 
@@ -254,3 +307,9 @@ class Tracked(Writer[S]):
     ) -> Resource[S]:
         self.touched.add(id)
         return await super().modify(id, change, default=default)
+
+
+def _owner_conflict(resource: Resource[Any], name: str) -> OwnerConflict:
+    return OwnerConflict(
+        f'resource {resource} is owned by "{resource.owner}", not by "{name}"', resource.pointer
+    )

@@ -16,13 +16,14 @@ from cosi.controller._reader import Reader
 from cosi.controller._runtime_side import Handle, current_side
 from cosi.controller._wakeup import Cause
 from cosi.errors import AccessDenied, CosiError, Unsupported
-from cosi.resource._envelope import Kind
+from cosi.resource._envelope import Kind, Resource
 from cosi.resource._phase import Phase
 from cosi.resource._pointer import Pointer
 from cosi.runtime._engine import Engine
 from cosi.runtime._failure import Failure
 from cosi.runtime._graph import Edge
-from cosi.runtime._informer import Informer, Refusal, Refused
+from cosi.runtime._informer import Informer, Refusal, Refused, Relisted
+from cosi.runtime._live_only import live_changes
 from cosi.runtime._rate_limit import Bucket
 from cosi.state._metrics import ControllerStatistics
 from cosi.state._watch import Event, EventType
@@ -35,7 +36,10 @@ _RUNNING: Final = Phase.RUNNING
 class InputLink:
     """One input of an adapter: where it points, and the informer that tells about it."""
 
-    __slots__ = ("ids", "informer", "kind", "name", "notify", "number", "refused", "times_refused")
+    __slots__ = (
+        *("ids", "informer", "kind", "name", "notify", "number"),
+        *("refused", "relisted", "times_refused"),
+    )
 
     def __init__(self, number: int, handle: Handle, ids: frozenset[str] | None) -> None:
         self.number = number
@@ -45,6 +49,7 @@ class InputLink:
         self.informer: Informer | None = None
         self.notify: Any = None
         self.refused: Refused | None = None
+        self.relisted: Relisted | None = None
         self.times_refused = 0  # since it was followed last
 
     @property
@@ -83,6 +88,7 @@ class Adapter(ABC):
         self._links: dict[Handle, InputLink] = {}
         self._drains: dict[Kind[Any], InputLink] = {}
         self._destroying: set[tuple[str, str]] = set()
+        self._left_alone: dict[Pointer, Resource[Any]] = {}  # outputs that other owners have
         self._scope: anyio.CancelScope | None = None
         self._ready = anyio.Event()  # all that it needs is followed
 
@@ -107,11 +113,15 @@ class Adapter(ABC):
 
     @abstractmethod
     def destroy_ready(self, event: Event[Any]) -> None:
-        """An output of ours is free to be destroyed, or was destroyed by somebody else."""
+        """An output is free to be destroyed, or gone, and not by a write of this controller."""
 
     @abstractmethod
     def wait_destroy_ready(self, pointer: Pointer) -> None:
         """The current pass waits for an output that somebody still holds."""
+
+    @abstractmethod
+    def wait_gone(self, pointer: Pointer) -> None:
+        """The current pass wants to be made again when an output is gone."""
 
     @abstractmethod
     def retargeted(self, handle: Handle) -> None:
@@ -229,6 +239,15 @@ class Adapter(ABC):
             return
         informer.when_open(lambda: self.retargeted(handle))
 
+    def left_alone(self, theirs: Resource[Any]) -> None:
+        """Log that an output is another owner's; wake the current pass's key when that is gone."""
+        pointer = theirs.pointer
+        if pointer not in self._left_alone:
+            about = {"controller": self.name}
+            self.log.info('%s is owned by "%s"; left alone', pointer, theirs.owner, extra=about)
+        self._left_alone[pointer] = theirs
+        self.wait_gone(pointer)
+
     # -- informers --------------------------------------------------------------------------------
 
     def _connect(self) -> None:
@@ -285,7 +304,8 @@ class Adapter(ABC):
 
     def _link(self, handle: Handle) -> None:
         link = InputLink(len(self._links), handle, handle.ids)
-        link.notify = self.listener(handle, link)
+        listener = self.listener(handle, link)
+        link.notify = live_changes(listener) if handle.live_only else listener
         self._links[handle] = link
         self._follow(link)
 
@@ -296,7 +316,7 @@ class Adapter(ABC):
 
     def _leave(self, link: InputLink) -> None:
         if link.informer is not None and link.refused is not None:
-            link.informer.forget(link.refused)
+            link.informer.forget(link.refused, link.relisted)
             self.engine.informers.leave(link.informer, link.notify, link.ids)
 
     def _follow_drain(self, handle: Handle) -> None:
@@ -305,6 +325,9 @@ class Adapter(ABC):
         link = self._drains[handle.kind] = InputLink(-1, handle, None)
         link.notify = self._output_changed
         self._follow(link)
+        link.relisted = partial(self._outputs_relisted, link.kind)
+        if link.informer is not None:
+            link.informer.when_relisted(link.relisted)
 
     def _output_changed(self, event: Event[Any]) -> None:
         """COSI's destroy-ready filter, per resource and with the owner check it documents."""
@@ -313,8 +336,20 @@ class Adapter(ABC):
         if not gone and (metadata.phase is _RUNNING or metadata.finalizers):
             return
         if metadata.owner != self.name:
+            if gone and self._left_alone and event.resource.pointer in self._left_alone:
+                del self._left_alone[event.resource.pointer]
+                self.destroy_ready(event)
             return
         begins = event.old is not None and not event.old.tearing_down
         if (gone or begins) and (metadata.namespace, metadata.id) in self._destroying:
             return
         self.destroy_ready(event)
+
+    def _outputs_relisted(self, kind: Kind[Any], there: Mapping[str, Resource[Any]]) -> None:
+        """What was left alone may have gone without an event: it came and went unseen."""
+        for pointer, theirs in tuple(self._left_alone.items()):
+            if (pointer.namespace, pointer.type) == (kind.namespace, kind.type):
+                found = there.get(pointer.id)
+                if found is None or found.owner == self.name:
+                    del self._left_alone[pointer]
+                    self.destroy_ready(Event(_DESTROYED, theirs))

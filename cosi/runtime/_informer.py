@@ -16,7 +16,7 @@ COSI 9).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,9 @@ class Refusal:
 Refused = Callable[[Refusal | None], None]
 """Told that the state refuses, at every attempt; ``None``: it does no longer."""
 
+Relisted = Callable[[Mapping[str, Resource[Any]]], None]
+"""Gets all that there is, by id, when that was listed: what came and went since is in no event."""
+
 
 class Informer:
     """The listeners of one kind."""
@@ -58,6 +61,7 @@ class Informer:
         self.resyncs = 0
         self.refusal: Refusal | None = None  # while it lasts
         self._refused: tuple[Refused, ...] = ()
+        self._relisted: tuple[Relisted, ...] = ()
         self._everyone: tuple[Listener, ...] = ()
         self._by_id: dict[str, tuple[Listener, ...]] = {}
         self._when_open: list[Callable[[], None]] = []
@@ -72,9 +76,14 @@ class Informer:
         if self.refusal is not None:
             call(self.refusal)
 
-    def forget(self, call: Refused) -> None:
-        """Do not call it again."""
-        self._refused = tuple(each for each in self._refused if each is not call)
+    def when_relisted(self, call: Relisted) -> None:
+        """Call ``call`` whenever the contents were listed; never for a state that calls us."""
+        self._relisted = (*self._relisted, call)
+
+    def forget(self, refused: Refused, relisted: Relisted | None) -> None:
+        """Do not call these again."""
+        self._refused = tuple(each for each in self._refused if each is not refused)
+        self._relisted = tuple(each for each in self._relisted if each is not relisted)
 
     def _tell_refusal(self, refusal: Refusal | None) -> None:
         self.refusal = refusal
@@ -213,6 +222,8 @@ class WatchInformer(Informer):
                     rest.append(event)
                 else:
                     there[event.resource.id] = event.resource
+        for call in self._relisted:
+            call(there)
         if not self.opened.is_set():  # whoever waits for the opening lists for himself
             self._known = there
             return rest

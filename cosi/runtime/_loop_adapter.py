@@ -77,6 +77,9 @@ class LoopAdapter(Adapter):
     def wait_destroy_ready(self, pointer: Pointer) -> None:
         """Nothing to remember: every drained output of ours wakes this controller."""
 
+    def wait_gone(self, pointer: Pointer) -> None:
+        """Nothing to remember: whatever is gone is about everything."""
+
     def retargeted(self, handle: Handle) -> None:
         self._mark((_DRAINS, Reason.RETARGETED), Reason.RETARGETED)
 

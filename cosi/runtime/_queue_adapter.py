@@ -60,15 +60,18 @@ class QueueAdapter(Adapter):
         self._timer: Timer | None = None
         self._latest: KeyedPass | None = None
         self._delays: dict[str, tuple[Delays, int]] = {}
-        self._waiting: dict[
-            Pointer, dict[str, None]
-        ] = {}  # drained output -> keys that want it gone
+        self._waiting: dict[Pointer, dict[str, None]] = {}  # output -> keys that want it gone
 
     def _primary(self, handles: Mapping[str, Reader[Any]]) -> Reader[Any]:
         declared = declarations(type(self.controller)).get("primary")
         if not isinstance(declared, Input) or isinstance(declared, Mapped):
             raise RegistrationError(
                 f'controller "{self.name}" is keyed but declares no primary = StrongInput(...)'
+            )
+        if declared.live_only:
+            raise RegistrationError(
+                f'controller "{self.name}" is keyed: its primary is worked on in every phase; '
+                "declare it without live_only"
             )
         return handles["primary"]
 
@@ -115,9 +118,12 @@ class QueueAdapter(Adapter):
             self.enqueue(id, pointer, event)
 
     def wait_destroy_ready(self, pointer: Pointer) -> None:
-        current = _running.get()
-        if current is not None and current.adapter is self:
+        if current := self._current:
             current.waits = True
+        self.wait_gone(pointer)
+
+    def wait_gone(self, pointer: Pointer) -> None:
+        if current := self._current:
             self._waiting.setdefault(pointer, {})[current.id] = None
 
     def retargeted(self, handle: Handle) -> None:
@@ -182,9 +188,15 @@ class QueueAdapter(Adapter):
         self._timer = self.engine.timers.at(release, self._time_is_up)
 
     @property
-    def woken_by(self) -> tuple[Cause, ...]:
+    def _current(self) -> KeyedPass | None:
+        """The pass in whose task this is called."""
         current = _running.get()
-        return current.causes() if current is not None and current.adapter is self else ()
+        return current if current is not None and current.adapter is self else None
+
+    @property
+    def woken_by(self) -> tuple[Cause, ...]:
+        current = self._current
+        return current.causes() if current is not None else ()
 
     @property
     def latest_causes(self) -> tuple[Cause, ...]:

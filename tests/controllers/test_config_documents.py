@@ -160,6 +160,20 @@ async def test_an_environment_that_is_given_is_left_alone(cosi: Harness, tmp_pat
     await cosi.given(ENVIRONMENT_ID, Environment(variables=("A=given",)))
     cosi.start(ConfigDocumentsController([path], ToldFiles()))
     assert await variables(cosi) == ("A=given",)
+    assert await cosi.gone(Environment, ENVIRONMENT_ID)
+    assert await variables(cosi) == ("A=read",)
+
+
+async def test_a_config_that_is_given_is_left_alone_until_it_goes(
+    cosi: Harness, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(document("a", "A=read") + document("b", "B=read"))
+    await cosi.given("a", ExtensionServiceConfig(environment=("A=given",)))
+    cosi.start(ConfigDocumentsController([path], ToldFiles()))
+    assert await environments(cosi) == {"a": ("A=given",), "b": ("B=read",)}
+    assert await cosi.gone(ExtensionServiceConfig, "a")
+    assert await environments(cosi) == {"a": ("A=read",), "b": ("B=read",)}
 
 
 def service(name: str) -> ExtensionServiceSpec:

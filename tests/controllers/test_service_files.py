@@ -265,6 +265,11 @@ async def test_what_somebody_else_defines_is_left_alone(machine: Machine) -> Non
     assert not status.in_force
     assert 'is owned by ""' in status.message
 
+    assert await machine.cosi.gone(ExtensionServiceSpec, "a")
+    assert await machine.services() == {"a": "./run", "b": "./run"}
+    status = await machine.status("a.yaml")
+    assert (status.in_force, status.message) == (True, "")
+
 
 async def test_two_writes_that_look_alike_are_both_seen(machine: Machine) -> None:
     """Same size, same time: what the watch names is read, whatever its stamp."""

@@ -19,5 +19,8 @@ pytest.register_assert_rewrite(
         f"{__name__}.state_{part}"
         for part in ("cases", "writing", "holding", "queries", "watching", "resuming")
     ),
-    *(f"{__name__}.runtime_{part}" for part in ("cases", "loops", "queues", "registration")),
+    *(
+        f"{__name__}.runtime_{part}"
+        for part in ("cases", "loops", "queues", "registration", "deferring", "live_inputs")
+    ),
 )

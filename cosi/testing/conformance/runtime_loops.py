@@ -208,11 +208,11 @@ class LoopCases(RuntimeCases):
         assert world.runtime.statistics() == {}
         world.start(CountedPasses())
         await world.settled()
-        statistics = world.runtime.statistics()["Measured"]
+        statistics = world.runtime.statistics()["CountedPasses"]
         assert (statistics.wakeups, statistics.reads, statistics.writes) == (1, 3, 1)
         with world.failing():
             await world.given("one", Int(value=1))
-            statistics = world.runtime.statistics()["Measured"]
+            statistics = world.runtime.statistics()["CountedPasses"]
             # More of each, if the next try was sooner than we are.
             assert statistics.crashes >= 1
             assert statistics.wakeups == statistics.crashes + 1

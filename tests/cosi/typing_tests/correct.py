@@ -42,7 +42,7 @@ def spell(number: Resource[Number]) -> Text | None:
 class Loop(Controller):
     numbers = Input(Number)
     one = StrongInput(Number, id="one", namespace="other")
-    texts = Output(Text)
+    texts = Output(Text, defer=True)
 
     async def reconcile(self) -> None:
         assert_type(self.numbers, Reader[Number])
@@ -59,7 +59,7 @@ class Loop(Controller):
 
 
 class Live(Controller):
-    numbers = Input(Number)
+    numbers = Input(Number, live_only=True)
 
     def __init__(self) -> None:
         self.inbox: Inbox[str] = Inbox()
@@ -81,7 +81,7 @@ class Queue(QController[Number]):
     def _readers(self, text: Resource[Text]) -> Iterable[str]:
         return [text.id]
 
-    others = Mapped(Text, by=_readers, namespace="other")
+    others = Mapped(Text, by=_readers, namespace="other", live_only=True)
 
     async def reconcile(self, number: Resource[Number]) -> Requeue | None:
         return Requeue(after=1)

@@ -16,6 +16,7 @@ class Text(Spec, type="Texts.test.dev"):
 class Wrong(Controller):
     numbers = Input(Number)
     held = StrongInput(Number)
+    never_released = StrongInput(Number, live_only=True)  # error
     texts = Output(Text)
 
     async def reconcile(self) -> None:
