@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Container, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -12,7 +12,6 @@ from cosi.controller._reader import Reader
 from cosi.controller._runtime_side import RuntimeSide
 from cosi.errors import (
     AlreadyExists,
-    Conflict,
     FinalizerConflict,
     InvalidResource,
     NotFound,
@@ -23,8 +22,10 @@ from cosi.errors import (
 from cosi.resource._envelope import Kind, Resource, S, kind_of
 from cosi.resource._frozen import EMPTY
 from cosi.resource._metadata import Metadata, texts
+from cosi.state._contended import again
 
-_ATTEMPTS = 16
+_BEATEN: Final = (AlreadyExists, VersionConflict, PhaseConflict, NotFound)
+_BEATEN_OR_OWNED: Final = (*_BEATEN, OwnerConflict)
 
 
 class Writer(Reader[S]):
@@ -60,36 +61,46 @@ class Writer(Reader[S]):
 
         Raises :class:`~cosi.errors.OwnerConflict` for a resource of another owner if the output
         does not defer, :class:`~cosi.errors.InvalidResource` for a payload of another class, and
-        the last :class:`~cosi.errors.Conflict` if 16 attempts have met a faster writer.
+        what the last of 50 attempts met, a :class:`~cosi.errors.Conflict` as a rule, if a writer
+        was faster in all of them; as :meth:`State.apply <cosi.State.apply>`, with the same pauses.
         """
-        side = self._bound()
-        if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        side = self._bound() if not isinstance(spec, self.kind.payload):  # pyright:
+        ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
             raise InvalidResource(
                 f"{self._name} takes {self.kind.payload.__name__}, not {type(spec).__name__}",
                 self.kind.pointer(id),
             )
-        conflict: Conflict | None = None
-        for _ in range(_ATTEMPTS):
-            current = await self._look(side, id)
-            try:
-                if current is None:
-                    return await self._create(side, id, spec, labels, annotations)
-                if current.owner != side.name:
-                    return current
-                if not current.tearing_down:
-                    return await self._update(side, current, spec, labels, annotations)
-            except (AlreadyExists, VersionConflict, PhaseConflict, NotFound) as error:
-                # Another writer was faster; the next attempt starts from what it made.
-                conflict = error if isinstance(error, Conflict) else None
-                continue
-            except OwnerConflict as error:
-                if not self._defers:
-                    raise
-                conflict = error
-                continue
+        beaten = _BEATEN_OR_OWNED if self._defers else _BEATEN
+        try:
+            return await self._apply(side, id, spec, labels, annotations)
+        except beaten as error:
+            return await again(error, beaten, self._apply, side, id, spec, labels, annotations)
+
+    async def _apply(
+        self,
+        side: RuntimeSide,
+        id: str,
+        spec: S,
+        labels: Mapping[str, str] | None,
+        annotations: Mapping[str, str] | None,
+    ) -> Resource[S]:
+        """One attempt."""
+        current = await self._look(side, id)
+        if current is not None and current.owner != side.name:
+            return current
+        if current is not None and current.tearing_down:
             if not await self._destroy(side, current):
                 return current
-        raise conflict or self._too_fast(id)
+            current = None
+        if current is None:
+            created = self._new(id, spec, labels, annotations)
+            await side.before_write()
+            return await side.state.create(created, owner=side.name)
+        updated = _evolved(current, spec, labels, annotations)
+        if updated is current:
+            return current
+        await side.before_write()
+        return await side.state.update(updated, owner=side.name)
 
     async def _look(self, side: RuntimeSide, id: str) -> Resource[S] | None:
         """What is stored; if that is of another owner, this output defers, and has reported it.
@@ -107,13 +118,8 @@ class Writer(Reader[S]):
         side.statistics.reads += 1
         return await side.state.find(self.key, id)
 
-    def _too_fast(self, id: str) -> VersionConflict:
-        pointer = self.kind.pointer(id)
-        return VersionConflict(f"{pointer} changes faster than it can be written", pointer)
-
-    async def _create(
+    def _new(
         self,
-        side: RuntimeSide,
         id: str,
         spec: S,
         labels: Mapping[str, str] | None,
@@ -127,26 +133,7 @@ class Writer(Reader[S]):
             labels=texts(labels) if labels else EMPTY,
             annotations=texts(annotations) if annotations else EMPTY,
         )
-        await side.before_write()
-        return await side.state.create(Resource(metadata, spec), owner=side.name)
-
-    async def _update(
-        self,
-        side: RuntimeSide,
-        current: Resource[S],
-        spec: S,
-        labels: Mapping[str, str] | None,
-        annotations: Mapping[str, str] | None,
-    ) -> Resource[S]:
-        changes: dict[str, Any] = {}
-        if labels is not None and labels != current.metadata.labels:
-            changes["labels"] = texts(labels)
-        if annotations is not None and annotations != current.metadata.annotations:
-            changes["annotations"] = texts(annotations)
-        if not changes and (current.spec is spec or current.spec == spec):
-            return current
-        await side.before_write()
-        return await side.state.update(current.evolve(spec=spec, **changes), owner=side.name)
+        return Resource(metadata, spec)
 
     async def modify(
         self,
@@ -163,27 +150,31 @@ class Writer(Reader[S]):
         owner as it is.
         """
         side = self._bound()
-        conflict: OwnerConflict | None = None
-        for _ in range(_ATTEMPTS):
-            if self._defers:
-                current = await self._look(side, id)
-                if current is not None and current.owner != side.name:
-                    return current
-            side.statistics.reads += 1
-            await side.before_write()
-            try:
-                stored = await side.state.modify(
-                    self.key, id, change, default=default, owner=side.name
-                )
-            except OwnerConflict as error:
-                if not self._defers:
-                    raise
-                conflict = error
-                continue
+        beaten: tuple[type[OwnerConflict], ...] = (OwnerConflict,) if self._defers else ()
+        try:
+            return await self._modify(side, id, change, default)
+        except beaten as error:
+            return await again(error, beaten, self._modify, side, id, change, default)
+
+    async def _modify(
+        self,
+        side: RuntimeSide,
+        id: str,
+        change: Callable[[Resource[S]], Resource[S]],
+        default: S | None,
+    ) -> Resource[S]:
+        """One attempt, as far as other owners are concerned."""
+        if self._defers:
+            current = await self._look(side, id)
+            if current is not None and current.owner != side.name:
+                return current
+        side.statistics.reads += 1
+        await side.before_write()
+        stored = await side.state.modify(self.key, id, change, default=default, owner=side.name)
+        if self._defers and stored.owner != side.name:
             # What another owner has made meanwhile is returned as it is, if ``change`` keeps it.
-            if not self._defers or stored.owner == side.name:
-                return stored
-        raise conflict or self._too_fast(id)
+            raise _owner_conflict(stored, side.name)
+        return stored
 
     async def remove(self, id: str) -> bool:
         """Take it away; return whether it is gone.
@@ -313,3 +304,20 @@ def _owner_conflict(resource: Resource[Any], name: str) -> OwnerConflict:
     return OwnerConflict(
         f'resource {resource} is owned by "{resource.owner}", not by "{name}"', resource.pointer
     )
+
+
+def _evolved(
+    current: Resource[S],
+    spec: S,
+    labels: Mapping[str, str] | None,
+    annotations: Mapping[str, str] | None,
+) -> Resource[S]:
+    """What is to be stored; ``current`` itself if that says the same."""
+    changes: dict[str, Any] = {}
+    if labels is not None and labels != current.metadata.labels:
+        changes["labels"] = texts(labels)
+    if annotations is not None and annotations != current.metadata.annotations:
+        changes["annotations"] = texts(annotations)
+    if not changes and (current.spec is spec or current.spec == spec):
+        return current
+    return current.evolve(spec=spec, **changes)

@@ -6,8 +6,7 @@ that wrappers and remote states share them.
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic
@@ -27,22 +26,14 @@ from cosi.errors import (
 from cosi.resource._envelope import Kind, KindLike, Resource, S, Tombstone, kind_of
 from cosi.resource._metadata import Uid
 from cosi.resource._phase import Phase
+from cosi.state._contended import again, pauses
 from cosi.state._core import CoreState
 from cosi.state._watch import Event, EventType, Watch
 
 Change = Callable[[Resource[S]], Resource[S]]
 
-_ATTEMPTS: Final = 50
-_LONGEST_PAUSE_SECONDS: Final = 0.2
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds to wait before each further attempt: none at first, then growing, and uneven."""
-    yield from (0.0, 0.0, 0.0)
-    pause = 0.001
-    for _ in range(_ATTEMPTS - 4):
-        yield pause * random.uniform(0.5, 1.5)  # noqa: S311  # not a secret, only uneven
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+_BEATEN: Final = (AlreadyExists, VersionConflict, NotFound)
+"""What an attempt to apply meets where another writer was faster."""
 
 
 async def update_with_conflicts(
@@ -54,8 +45,8 @@ async def update_with_conflicts(
     owner: str | None,
     expected_phase: Phase | None,
 ) -> Resource[S]:
-    """``owner=None``: whoever it is."""
-    pauses = _pauses()
+    """``owner=None`` keeps the current owner."""
+    left = pauses()
     while True:
         current = await state.get(kind, id)
         if expected_phase is not None and current.metadata.phase is not expected_phase:
@@ -68,7 +59,7 @@ async def update_with_conflicts(
         try:
             return await state.update(changed, owner=writer, expected_phase=expected_phase)
         except VersionConflict:
-            pause = next(pauses, None)
+            pause = next(left, None)
             if pause is None:
                 raise
         await anyio.sleep(pause)
@@ -129,29 +120,26 @@ async def modify(
 
 
 async def apply(state: CoreState, resource: Resource[S], owner: str) -> Resource[S]:
-    wanted = resource.metadata
+    kind, wanted = kind_of_resource(resource), resource.metadata
 
-    def become(stored: Resource[S]) -> Resource[S]:
-        if stored.metadata.owner != owner:
+    async def attempt() -> Resource[S]:
+        stored = await state.find(kind, wanted.id)
+        if stored is None:
+            return await state.create(resource, owner=owner)
+        if stored.tearing_down:
+            raise not_in_phase(stored, Phase.RUNNING)
+        if stored.owner != owner:
             # Not written at all if it is equal already: but not ours to be content with either.
             raise owned_by_another(stored)
-        return stored.evolve(
+        changed = stored.evolve(
             spec=resource.spec, labels=wanted.labels, annotations=wanted.annotations
         )
+        return stored if changed == stored else await state.update(changed, owner=owner)
 
-    kind = kind_of_resource(resource)
     try:
-        return await update_with_conflicts(
-            state, kind, resource.id, become, owner=owner, expected_phase=Phase.RUNNING
-        )
-    except NotFound:
-        pass
-    try:
-        return await state.create(resource, owner=owner)
-    except AlreadyExists:
-        return await update_with_conflicts(
-            state, kind, resource.id, become, owner=owner, expected_phase=Phase.RUNNING
-        )
+        return await attempt()
+    except _BEATEN as error:
+        return await again(error, _BEATEN, attempt)
 
 
 def kind_of_resource(resource: Resource[S]) -> KindLike[S]:

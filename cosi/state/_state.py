@@ -32,9 +32,10 @@ class State(CoreState):
         """Make it so: create, update, or leave alone what equals it; return what is stored.
 
         Payload, labels and annotations are those of ``resource``. Finalizers belong to others:
-        those of ``resource`` are used only when it is created. Raises
-        :class:`~cosi.errors.OwnerConflict`, :class:`~cosi.errors.PhaseConflict` while the stored
-        one is being torn down, and as :meth:`create` and :meth:`update_with_conflicts` do.
+        those of ``resource`` are used only when it is created. Again if somebody was faster, with
+        the attempts of :meth:`update_with_conflicts`. Raises :class:`~cosi.errors.OwnerConflict`,
+        :class:`~cosi.errors.PhaseConflict` while the stored one is being torn down, and as
+        :meth:`create` and :meth:`update` do.
         """
         return await operations.apply(self, resource, owner)
 

@@ -10,7 +10,6 @@ import pytest
 from anyio import to_thread
 
 from cosi import (
-    Conflict,
     Controller,
     CosiError,
     Input,
@@ -395,13 +394,12 @@ async def test_an_output_may_move_and_has_no_ids(cosi: Harness, hands: Hands) ->
 
 
 async def test_a_lost_race_is_tried_again(cosi: Harness, hands: Hands) -> None:
+    """With the attempts of every write that others may be faster with: test_contended.py."""
     await hands.texts.apply("a", Text())
-    racing = Racing(cosi, losses=3)
-    hands.texts.bind(racing)  # type: ignore[arg-type]  # what a seat offers, and a rival
+    racing = Racing(cosi, losses=5)
+    hands.texts.bind(racing)  # type: ignore[arg-type]  # what an adapter offers, and a rival
     assert (await hands.texts.apply("a", Text(text="x"))).spec == Text(text="x")
-    racing.losses = 100
-    with pytest.raises(Conflict, match="update conflict"):
-        await hands.texts.apply("a", Text(text="y"))
+    assert racing.losses == 0
 
 
 class Racing:

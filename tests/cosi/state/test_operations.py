@@ -5,10 +5,9 @@ from typing import Any
 
 import anyio
 import pytest
-from trio.testing import MockClock
 
 from cosi import InMemoryState, Kind, KindLike, NotFound, Phase, Resource, Spec, State
-from cosi.errors import InvalidResource, Overrun, VersionConflict
+from cosi.errors import InvalidResource, Overrun
 from cosi.resource._envelope import S
 from cosi.state import Event, EventType, HistorySize, Start, WrappedState
 
@@ -24,23 +23,6 @@ class Distant(WrappedState):
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:
         return None
-
-
-class Contested(WrappedState):
-    """Somebody else is always faster."""
-
-    def __init__(self, inner: State, times: int) -> None:
-        super().__init__(inner)
-        self.left = times
-        self.attempts = 0
-
-    async def update(self, resource: Resource[S], **rest: Any) -> Resource[S]:
-        self.attempts += 1
-        if self.left:
-            self.left -= 1
-            kind = Kind(resource.namespace, resource.type, type(resource.spec))
-            await self.inner.update(await self.inner.get(kind, resource.id))
-        return await self.inner.update(resource, **rest)
 
 
 def append(note: Resource[Note]) -> Resource[Note]:
@@ -80,25 +62,6 @@ async def test_a_change_returns_what_it_was_given_evolved(
     with pytest.raises(InvalidResource, match=r"returned .*what it was given, evolved"):
         await state.modify(Note, "c", change, default=Note(text="c"))
     assert [note.spec.text for note in await state.list(Note)] == ["", ""]
-
-
-async def test_conflicts_are_retried(memory: InMemoryState) -> None:
-    state = Contested(memory, times=5)
-    await memory.create(Resource.new("a", Note()))
-    updated = await state.update_with_conflicts(Note, "a", append)
-    assert (updated.spec.text, state.attempts) == ("x", 6)
-
-
-@pytest.mark.parametrize(
-    "anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})], ids=["trio"]
-)
-async def test_retries_end(memory: InMemoryState) -> None:
-    """differences: COSI 15: COSI retries without limit and without a pause."""
-    state = Contested(memory, times=10**6)
-    await memory.create(Resource.new("a", Note()))
-    with pytest.raises(VersionConflict, match="update conflict"):
-        await state.update_with_conflicts(Note, "a", append)
-    assert state.attempts == 50
 
 
 async def test_watch_for_raises_when_its_watch_fails(memory: InMemoryState) -> None:
