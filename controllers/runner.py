@@ -12,21 +12,18 @@ import anyio
 from typing_extensions import override
 
 from controllers.drivers.driver import Adopted, Driver
-from controllers.lifecycle.checkpoint import (
-    Checkpoint,
-)
+from controllers.supervision.checkpoint_saver import CheckpointSaver
 from controllers.supervision.checkpoints import Checkpoints
+from controllers.supervision.provider_stops import ProviderStops
 from controllers.supervision.reports import Reports
+from controllers.supervision.service_record import Clock
 from controllers.supervision.stop_all import stop_all
-from controllers.supervision.supervisor import Clock, Supervisor, utc_now
+from controllers.supervision.supervisor import Supervisor, utc_now
 from controllers.supervision.supervisors import SupervisorSet
-from cosi import Mapped, Output, QController, Requeue, Resource, StrongInput, TaskSet, idle
+from cosi import Mapped, Output, QController, Requeue, Resource, StrongInput, idle
 from resources.container_spec import ContainerSpec
-from resources.go_format import (
-    quote,
-)
 from resources.service_gate import ServiceGate
-from resources.service_request import Desired, ServiceRequest
+from resources.service_request import ServiceRequest
 from resources.service_state import ServiceState
 
 STOP_SECONDS: Final = 30.0
@@ -54,8 +51,8 @@ class RunnerController(QController[ContainerSpec]):
 
     *Guarantees.* Never two containers of one service. A ContainerSpec is not destroyed before its
     container and its root filesystem are gone. At the end everything stops in order and within
-    ``stop_seconds``, or is left running if ``on_exit`` says so; a later life takes that over, and
-    knows from ``memories`` what was over. What a person has stopped stays stopped after any end,
+    ``stop_seconds``, or is left running if ``on_exit`` says so; the next run takes that over, and
+    knows from ``checkpoints`` what was over. What a person has stopped stays stopped after any end,
     until the machine boots. What is published at rest does not depend on which write failed.
     """
 
@@ -87,14 +84,10 @@ class RunnerController(QController[ContainerSpec]):
         self._ready = False
         self._unclaimed: set[str] = set()
         self._claimed_at = 0.0
-        self._unkept: TaskSet[None]
-        """Services of which something is to be remembered that could not be written."""
+        self._saver = CheckpointSaver(self._checkpoints)
         self._not_stopped: dict[str, str] | None = None
         """What the end in order has left, and why; ``None`` before there was one."""
-        self._provider_stops: dict[str, float] = {}
-        """Providers that wait for their dependents to be down, and until when."""
-
-    # -- passes -----------------------------------------------------------------------------------
+        self._provider_stops = ProviderStops(stop_seconds)
 
     @override
     async def reconcile(self, container: Resource[ContainerSpec]) -> Requeue | None:
@@ -103,7 +96,9 @@ class RunnerController(QController[ContainerSpec]):
         supervisor = await self._supervisor(container.id)
         if supervisor is None:
             return LATER
-        asked, look_again = self._dependents_first(supervisor, request.spec if request else None)
+        asked, look_again = self._provider_stops.hold_back(
+            supervisor, request.spec if request else None, self._supervisors
+        )
         supervisor.update(container.spec, gate.spec if gate else None, asked)
         self._supervisors.note_needs(supervisor)
         return look_again
@@ -116,7 +111,7 @@ class RunnerController(QController[ContainerSpec]):
             self._unclaimed.discard(container.id)
             supervisor.update(None, supervisor.life.desired.gate, supervisor.requested)
             return LATER  # until it has ended
-        self._provider_stops.pop(container.id, None)
+        self._provider_stops.forget(container.id)
         return None if await self._forget(container.id) else LATER
 
     async def _supervisor(self, id: str) -> Supervisor | None:
@@ -147,7 +142,7 @@ class RunnerController(QController[ContainerSpec]):
             state=history,
             clock=self._clock,
             at_rest=self._at_rest,
-            remember=self._remember,
+            save=self._saver.save,
         )
         if adopted:
             supervisor.take_over(adopted)
@@ -156,45 +151,9 @@ class RunnerController(QController[ContainerSpec]):
         self._supervisors.begin(supervisor)
         return supervisor
 
-    # -- stopping a provider ----------------------------------------------------------------------
-
-    def _dependents_first(
-        self, supervisor: Supervisor, request: ServiceRequest | None
-    ) -> tuple[ServiceRequest | None, Requeue | None]:
-        """Keep a request to stop a provider back until those who depend on it are down.
-
-        Returns the request to act upon now, and when to look again.
-        """
-        id = supervisor.id
-        asked = (
-            request is not None
-            and request.with_dependents
-            and request.desired is Desired.STOP
-            and not supervisor.life.desired.restored
-        )
-        if request is None or not asked or request.generation == supervisor.life.desired.request:
-            self._provider_stops.pop(id, None)
-            return request, None
-        living = self._supervisors.living_dependents(id)
-        now = anyio.current_time()
-        deadline = self._provider_stops.setdefault(id, now + self.stop_seconds)
-        if living and now < deadline:
-            for dependent in living:
-                if not self._supervisors.living_dependents(dependent.id):
-                    dependent.hold()
-            return supervisor.requested, Requeue(after=deadline - now)
-        for dependent in living:
-            text = 'gave up on service %s to be "down" while stopping %s'
-            _log.warning(text, quote(dependent.id), quote(id))
-            dependent.hold()
-        self._provider_stops.pop(id, None)
-        return request, None
-
     def _at_rest(self, id: str) -> None:
-        for provider in self._provider_stops:
+        for provider in self._provider_stops.waiting:
             self.wake(provider)
-
-    # -- the supervisors' time --------------------------------------------------------------------
 
     async def background(self) -> None:
         """Hold the supervisors; at the end, stop them in order, whatever is cancelled."""
@@ -248,8 +207,8 @@ class RunnerController(QController[ContainerSpec]):
     async def _supervising(self) -> AsyncGenerator[None]:
         self._supervisors = SupervisorSet(self._live, self._ended)
         self._reports = Reports(self.states, self.wake)
-        self._unkept = TaskSet(self._keep, ended=self._kept)
-        async with self._unkept, self._reports.running(), self._supervisors.running():
+        self._saver = CheckpointSaver(self._checkpoints)
+        async with self._saver.running(), self._reports.running(), self._supervisors.running():
             try:
                 self._checkpoints.restore()
                 await self._take_over(await self.driver.adopt())
@@ -299,22 +258,9 @@ class RunnerController(QController[ContainerSpec]):
         self.wake(id)
         self._at_rest(id)
 
-    # -- what outlives a service ------------------------------------------------------------------
-
-    def _remember(self, id: str, checkpoint: Checkpoint | None) -> None:
-        """Keep what the next life must know; what cannot be written now is written later."""
-        if not self._checkpoints.save(id, checkpoint):
-            self._unkept.start(id, None)
-
-    async def _keep(self, id: str, _: None) -> None:
-        self._checkpoints.write(id)
-
-    def _kept(self, id: str) -> None:
-        self._unkept.drop(id)
-
     async def _forget(self, id: str) -> bool:
         """Returns whether nothing is left of what was published; if not, the key is woken."""
-        self._remember(id, None)
+        self._saver.save(id, None)
         await self.driver.forget_service(id)
         return await self._reports.publish(id, None)
 

@@ -127,13 +127,19 @@ class ServiceState(
         """Whether it is over with it (Talos: ``StateEventDown``)."""
         return self.phase in DOWN
 
-    def happened(self, event: ServiceEvent) -> Self:
-        """The state after ``event``: its phase, its text, and the event itself, kept."""
-        return self.evolve(
-            phase=event.phase,
-            message=event.text,
-            events=(*self.events[-(EVENTS_KEPT - 1) :], event),
-        )
+    def happened(self, *events: ServiceEvent, **changes: object) -> Self:
+        """The state after ``events``, the oldest first: they are kept, and the last one is shown.
+
+        ``changes`` of fields come with them, and prevail.
+        """
+        if not events:
+            return self.evolve(**changes)
+        shown: dict[str, object] = {
+            "phase": events[-1].phase,
+            "message": events[-1].text,
+            "events": (*self.events, *events)[-EVENTS_KEPT:],
+        }
+        return self.evolve(**shown | changes)
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 
 from controllers.drivers.driver import Adopted, Driver, DriverError
-from controllers.supervision.supervisor import CLEAN_UP_SECONDS, GRACE_SECONDS
+from controllers.supervision.stage_work import CLEAN_UP_SECONDS, GRACE_SECONDS
 
 
 async def stop_all(driver: Driver) -> dict[str, str]:

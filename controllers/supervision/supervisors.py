@@ -1,4 +1,16 @@
-"""All supervisors of one runner: begun one by one, ended together and in order."""
+"""All supervisors of one runner: begun one by one, ended together and in order.
+
+One is here from :meth:`~SupervisorSet.begin` until its task has returned, also while nothing of its
+service runs (``life.at_rest``). The end of all, with the 30 seconds that it usually has::
+
+    0 s     in order          those that nothing depends on stop; as each has ended, those that
+                              it depended on (lifecycle/stop_order.py)
+    15 s    out of order      all others stop too, dependents or not; each has GRACE_SECONDS for it
+    25 s    killed            what still runs; UNDO_SECONDS to take it away
+    30 s    given up          what is still there is left, and named
+
+Each line is skipped as soon as no supervisor is left.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +23,8 @@ import anyio
 
 from controllers.lifecycle.dependency_graph import DependencyGraph
 from controllers.lifecycle.stop_order import StopOrder
-from controllers.supervision.supervisor import GRACE_SECONDS, Supervisor
+from controllers.supervision.stage_work import GRACE_SECONDS
+from controllers.supervision.supervisor import Supervisor
 from cosi import TaskSet
 from resources.go_format import (
     quote,
@@ -74,15 +87,13 @@ class SupervisorSet:
 
     def _forget(self, id: str) -> None:
         member = self._members.pop(id, None)
-        if member is not None and member.life.killed:
+        if member is not None and member.life.progress.killed:
             self._killed.append(id)
         self._tasks.drop(id)
         self.graph.remove(id)
         self._just_ended.append(id)
         self._somebody_ended.set()
         self._ended(id)
-
-    # -- the end ----------------------------------------------------------------------------------
 
     async def stop(self, seconds: float) -> dict[str, str]:
         """Stop every service, dependents first, within ``seconds`` (Talos 1.14: "Shutdown").
@@ -106,7 +117,7 @@ class SupervisorSet:
         for member in self:
             member.kill()
         left = await self._leave_at(deadline)
-        self._killed += [member.id for member in self if member.life.killed]
+        self._killed += [member.id for member in self if member.life.progress.killed]
         if killed := sorted(living.intersection(self._killed)):
             _log.warning("had to be killed: %s", ", ".join(killed))
         return left

@@ -120,6 +120,15 @@ def test_the_last_events_are_kept() -> None:
         state = state.happened(event(str(number)))
     assert [e.text for e in state.events] == [str(n) for n in range(131 - EVENTS_KEPT, 131)]
     assert (state.message, state.phase) == ("130", ServicePhase.RUNNING)
+    at_once = ServiceState().happened(*(event(str(number)) for number in range(131)))
+    assert at_once == state
+
+
+def test_changes_come_with_an_event_or_without() -> None:
+    state = ServiceState().happened(event("a"), phase=ServicePhase.STOPPING, pid=7)
+    assert (state.message, state.phase, state.pid) == ("a", ServicePhase.STOPPING, 7)
+    later = state.happened(exit_code=0)
+    assert later == state.evolve(exit_code=0)
 
 
 @pytest.mark.parametrize("phase", ServicePhase)

@@ -45,8 +45,8 @@ def container(restart: Restart = Restart.ALWAYS, **changes: object) -> Container
 
 def pending(life: Lifecycle) -> list[str]:
     """What was said since the last time, as `talosctl service` shows it, oldest first."""
-    texts = [f"[{event.phase}]: {event.text}" for event in life.pending]
-    life.pending.clear()
+    texts = [f"[{event.phase}]: {event.text}" for event in life.progress.pending]
+    life.progress.pending.clear()
     return texts
 
 
@@ -253,7 +253,7 @@ def test_how_a_start_ends_is_a_table(
 def test_the_second_run_begins_with_the_container_and_says_only_that_it_runs() -> None:
     life = in_stage(Stage.PAUSED)
     life.handle(TimeUp())
-    assert (life.stage, life.restarts) == (Stage.LAUNCHING, 1)
+    assert (life.stage, life.progress.restarts) == (Stage.LAUNCHING, 1)
     life.handle(Started(8))
     assert pending(life) == ["[Running]: Started task ext-a (PID 8) for container ext-a"]
 
@@ -277,7 +277,7 @@ def test_an_end_that_nobody_knows_is_not_a_success() -> None:
     life = in_stage(Stage.RUNNING, Restart.UNTIL_SUCCESS)
     life.handle(Exited(None))
     life.handle(Done())
-    assert life.exit_code is None
+    assert life.progress.exit_code is None
     assert 'task "ext-a" failed: exit status unknown (last log "")' in pending(life)[-1]
 
 
@@ -297,7 +297,7 @@ def test_a_stop_sends_sigterm_then_sigkill() -> None:
         "[Stopping]: Sending SIGKILL to task ext-a (PID 7, container ext-a)",
         "[Finished]: Service finished successfully",
     ]
-    assert life.killed
+    assert life.progress.killed
 
 
 def test_the_exit_code_of_a_stopped_service_is_kept() -> None:
@@ -305,7 +305,7 @@ def test_the_exit_code_of_a_stopped_service_is_kept() -> None:
     life = in_stage(Stage.RUNNING)
     ask(life, STOP)
     bring_down(life)
-    assert (life.exit_code, life.pid) == (143, None)
+    assert (life.progress.exit_code, life.progress.pid) == (143, None)
 
 
 def test_what_goes_wrong_in_a_stop_is_kept_in_the_events() -> None:
@@ -389,7 +389,7 @@ def test_a_persons_stop_is_undone_by_neither_a_config_change_nor_a_rescan() -> N
     life.update(container(environment=["A=1"]), OPEN, stop_request())
     assert life.at_rest
     ask(life, START, 2)
-    assert life.container == container(environment=["A=1"])
+    assert life.progress.container == container(environment=["A=1"])
     assert life.stage is Stage.PREPARING
 
 
@@ -482,9 +482,9 @@ OTHER = container(args=["-v"])
 def test_a_changed_container_replaces_the_old_one_stop_first() -> None:
     life = in_stage(Stage.RUNNING)
     life.update(OTHER, OPEN)
-    assert (life.stage, life.container) == (Stage.TERMINATING, container())
+    assert (life.stage, life.progress.container) == (Stage.TERMINATING, container())
     bring_down(life)
-    assert (life.stage, life.container) == (Stage.PREPARING, OTHER)
+    assert (life.stage, life.progress.container) == (Stage.PREPARING, OTHER)
 
 
 def test_a_changed_container_replaces_nothing_until_it_could_start() -> None:
@@ -516,7 +516,7 @@ def test_a_changed_container_is_taken_by_one_that_waits() -> None:
     life.update(OTHER, CLOSED)
     assert pending(life) == []
     life.update(OTHER, OPEN)
-    assert life.container == OTHER
+    assert life.progress.container == OTHER
 
 
 def test_an_old_container_does_not_come_back_from_its_pause() -> None:
@@ -524,7 +524,7 @@ def test_an_old_container_does_not_come_back_from_its_pause() -> None:
     life.update(OTHER, CLOSED)
     life.handle(TimeUp())
     bring_down(life)
-    assert (life.stage, life.container) == (Stage.WAITING, OTHER)
+    assert (life.stage, life.progress.container) == (Stage.WAITING, OTHER)
 
 
 def test_a_changed_container_of_a_finished_service_is_run() -> None:
@@ -583,7 +583,7 @@ def test_what_runs_already_is_taken_over_with_its_pid() -> None:
     life = Lifecycle("ext-a")
     life.took_over(container(), container().digest, 42)
     life.update(container(), CLOSED)
-    assert (life.stage, life.pid) == (Stage.RUNNING, 42)
+    assert (life.stage, life.progress.pid) == (Stage.RUNNING, 42)
     assert pending(life) == ["[Running]: Took over task ext-a (PID 42) of container ext-a"]
 
 
@@ -673,7 +673,7 @@ class AnyLife(RuleBasedStateMachine):
     def nothing_is_left_at_rest(self) -> None:
         if self.life.at_rest:
             assert not self.prepared
-            assert self.life.pid is None
+            assert self.life.progress.pid is None
 
     @invariant()
     def what_is_unwanted_is_on_its_way_out(self) -> None:

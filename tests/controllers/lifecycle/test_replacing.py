@@ -48,12 +48,12 @@ def running(container: ContainerSpec, gate: ServiceGate) -> Lifecycle:
     life.update(container, gate)
     go_on(life)
     assert life.stage is Stage.RUNNING
-    life.pending.clear()
+    life.progress.pending.clear()
     return life
 
 
 def phases(life: Lifecycle) -> list[ServicePhase]:
-    return [pending.phase for pending in life.pending]
+    return [pending.phase for pending in life.progress.pending]
 
 
 @pytest.mark.parametrize("during", [Stage.TERMINATING, Stage.REAPING, Stage.RELEASING])
@@ -65,7 +65,7 @@ def test_changed_and_changed_back_while_it_stops_runs_again(during: Stage) -> No
     life.update(X, OPEN)
     go_on(life)
     assert life.stage is Stage.RUNNING
-    assert life.container == X
+    assert life.progress.container == X
 
 
 @pytest.mark.parametrize("during", [Stage.PREPARING, Stage.CREATING, Stage.LAUNCHING])
@@ -108,7 +108,7 @@ def test_a_config_that_is_withdrawn_stops_what_was_made_with_it(gate_first: bool
     life.update(NEEDS, UNWRITTEN)
     go_on(life)
     assert life.stage is Stage.WAITING
-    assert life.pending[-1].text == "Waiting for extension service config"
+    assert life.progress.pending[-1].text == "Waiting for extension service config"
     assert ServicePhase.RUNNING not in phases(life)
     life.update(WITH, WRITTEN)
     go_on(life)
@@ -130,7 +130,7 @@ def test_a_gate_of_the_definition_before_says_nothing_of_this_one() -> None:
     assert life.stage is Stage.RUNNING
     life.update(changed, OPEN.evolve(depends_digest="2"))
     go_on(life)
-    assert life.container == changed
+    assert life.progress.container == changed
 
 
 def test_what_was_taken_over_waits_for_its_config_to_be_read() -> None:

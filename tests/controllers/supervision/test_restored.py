@@ -242,11 +242,13 @@ def test_one_that_ended_is_remembered_before_what_it_left_is_taken_away() -> Non
     second.took_over(ONCE, ONCE.digest, 7)
     second.restore(checkpoint)
     second.update(ONCE, ServiceGate())
-    assert (second.stage, second.pid) == (Stage.REAPING, None)
+    assert (second.stage, second.progress.pid) == (Stage.REAPING, None)
     second.handle(Done())
     second.handle(Done())
     assert second.stage is Stage.IDLE
-    assert [pending.text for pending in second.pending] == ["Service finished successfully"]
+    assert [pending.text for pending in second.progress.pending] == [
+        "Service finished successfully"
+    ]
 
 
 def test_a_service_that_is_stopped_for_another_reason_than_a_person_is_not_over() -> None:
