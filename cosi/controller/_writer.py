@@ -64,8 +64,8 @@ class Writer(Reader[S]):
         what the last of 50 attempts met, a :class:`~cosi.errors.Conflict` as a rule, if a writer
         was faster in all of them; as :meth:`State.apply <cosi.State.apply>`, with the same pauses.
         """
-        side = self._bound() if not isinstance(spec, self.kind.payload):  # pyright:
-        ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        side = self._bound()
+        if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
             raise InvalidResource(
                 f"{self._name} takes {self.kind.payload.__name__}, not {type(spec).__name__}",
                 self.kind.pointer(id),
