@@ -15,6 +15,10 @@ SOAK = $(shell grep -rlE '^from tests.soak import' tests --include='test_*.py')
 AS = COSI_REQUIRE_COMPONENTS=1 unshare --mount sh -c '$(1) && exec "$$0" "$$@"'
 CONTAINERS = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'runc or crun'
 
+EXAMPLE = --root examples/rootfs --fixtures examples/online.yaml
+# What README.md has typed before the commands that ask it.
+ASKING = export PATH=$$PWD/.venv/bin:$$PATH COSI_SOCKET=$$PWD/examples/rootfs/run/cosi/cosi.sock
+
 # The suite starts the program a hundred times: it is compiled once, and never into the tree.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
@@ -26,10 +30,11 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: .venv/.run ## the example machine, until everything runs; then it is stopped in order
-	@$(BIN)/cosi run --root examples/rootfs --fixtures examples/online.yaml --once
+	@$(BIN)/cosi run $(EXAMPLE) --once
 
 run: .venv/.run ## the example machine in the foreground; Ctrl-C stops it in order
-	@$(BIN)/cosi run --root examples/rootfs --fixtures examples/online.yaml
+	@echo 'In another terminal, before any other cosi command: $(ASKING)' >&2
+	@$(BIN)/cosi run $(EXAMPLE)
 
 test: .venv/.dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -78,7 +83,7 @@ clean: ## what the targets above made
 
 .venv/.run: .venv/.made pyproject.toml cosi/resource/_fields/compiled.c
 	@echo "installing cosi into .venv ..." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[grpc]' # it serves, and is asked
 	@touch $@
 
 .venv/.dev: .venv/.made pyproject.toml cosi/resource/_fields/compiled.c
