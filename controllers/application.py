@@ -47,18 +47,19 @@ def extension_services(
     paths: Paths,
     driver: Driver,
     *,
-    config: Sequence[Path] = (),
+    config: Sequence[Path] | None = None,
     on_exit: OnExit = OnExit.STOP,
     time: TimePolicy | None = None,
 ) -> list[Any]:
     """Every controller of the flow, from the files of ``paths`` to containers run by ``driver``.
 
+    ``config`` are the files of machine configuration; not given, it is the one of ``paths``.
     A state that ends with the program wants :func:`~controllers.requests.restore_requests` before
     they run: then what a person has stopped stays so, and shows it.
     """
     return [
         ServiceFilesController(paths),
-        ConfigDocumentsController(config),
+        ConfigDocumentsController([paths.config] if config is None else config),
         ConfigFilesController(paths),
         NetworkStatusController(),
         TimeStatusController(time or TimePolicy()),
@@ -108,7 +109,7 @@ def application(
     controllers = extension_services(
         paths,
         driver,
-        config=config or [paths.config],
+        config=config or None,
         on_exit=OnExit(on_exit),
         time=TimePolicy(disabled=time_sync == "disabled"),
     )

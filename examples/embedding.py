@@ -1,5 +1,6 @@
 """Extension services inside a program of your own; Ctrl-C ends it."""
 
+import logging
 import signal
 
 import anyio
@@ -7,12 +8,20 @@ import anyio
 from controllers.application import extension_services
 from controllers.drivers.choose import choose_driver
 from controllers.paths import Paths
-from cosi import InMemoryState, Runtime
+from cosi import InMemoryState, Resource, Runtime
+from resources.network_status import NETWORK_STATUS_ID, NetworkStatus
+
+ONLINE = NetworkStatus(
+    address_ready=True, connectivity_ready=True, hostname_ready=True, etc_files_ready=True
+)
 
 
 async def main() -> None:
     paths = Paths("examples/rootfs")
-    runtime = Runtime(InMemoryState())
+    state = InMemoryState()
+    # What the program says of the host stands; without it, a controller asks the kernel.
+    await state.create(Resource.new(NETWORK_STATUS_ID, ONLINE))
+    runtime = Runtime(state)
     runtime.register(*extension_services(paths, choose_driver("auto", paths)))
 
     # Around it all: a second signal must not cut the stop short.
@@ -24,4 +33,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")  # their lives, step by step
     anyio.run(main)
