@@ -1,4 +1,4 @@
-"""Checks what a payload class says in its class line, so that a slip is refused where it is
+"""Checks of the class keywords of a payload class, so that a mistake is refused where it is
 made."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def refuse_unknown(cls: type, given: Mapping[str, Any]) -> None:
 def check_type_name(cls: type, type_name: str) -> None:
     """Raise ``TypeError`` for a type name that no state could register (COSI's rules).
 
-    That the name is a plural is checked at registration: it takes a dictionary of English.
+    Registration checks that the name is a plural, because that takes a dictionary of English.
     """
     name, _, suffix = type_name.partition(".")
     if NAME.fullmatch(name) and SUFFIX.fullmatch(suffix):
@@ -50,9 +50,9 @@ def _is_type_name(text: str) -> bool:
 
 
 def check_columns(cls: type, columns: Mapping[str, str], fields: Iterable[str]) -> None:
-    """Raise ``TypeError`` for a column whose path begins at a field that is not there.
+    """Raise ``TypeError`` for a column whose path begins at a field that does not exist.
 
-    ``fields`` are the names in the YAML form. Paths that begin otherwise are left alone.
+    ``fields`` are the names in the YAML form. Paths that do not begin with a field are not checked.
     """
     known = set(fields)
     for title, path in columns.items():

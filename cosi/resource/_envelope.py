@@ -1,12 +1,12 @@
-"""Resources are values: a frozen payload in a frozen envelope.
+"""Resources as values: a frozen payload in a frozen envelope.
 
-A payload class says what a thing is::
+A payload class declares the fields of a type::
 
     class ServiceGate(Spec, type="ServiceGates.runtime.talos.dev"):
         waiting_for: tuple[str, ...] = ()
 
-and the state hands out ``Resource[ServiceGate]``: ``.id``, ``.spec``, ``.metadata``. Nothing is
-ever copied; what a reader gets *is* what is stored, and cannot be used to change it.
+and the state returns a ``Resource[ServiceGate]``: ``.id``, ``.spec``, ``.metadata``. Nothing is
+ever copied: a reader gets the stored object itself, and cannot change it.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ KindLike = type[S] | Kind[S]
 def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
     """The :class:`Kind` of a payload class, in ``namespace`` or the class's default one.
 
-    Raises ``TypeError`` for :class:`AnySpec`, which has no type of its own, and for what is no
-    payload class.
+    Raises ``TypeError`` for :class:`AnySpec`, which has no type of its own, and for anything else
+    that is not a payload class.
     """
     if isinstance(kind, Kind):
         return kind if namespace is None else Kind(namespace, kind.type, kind.payload)
-    if not isinstance(kind, type) or not issubclass(kind, Spec):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+    if not isinstance(kind, type) or not issubclass(kind, Spec):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         raise _no_kind(kind)
     if namespace is None:
         return cast("Kind[S]", _default_kind(kind))
@@ -84,17 +84,17 @@ def kind_of(kind: KindLike[S], namespace: str | None = None) -> Kind[S]:
 
 def _no_kind(given: object) -> TypeError:
     if given is AnySpec:
-        return TypeError("AnySpec has no type of its own; say Kind(namespace, type, AnySpec)")
+        return TypeError("AnySpec has no type of its own; use Kind(namespace, type, AnySpec)")
     if isinstance(given, type):
-        return TypeError(f"{given.__name__} is no payload class: it does not derive from Spec")
+        return TypeError(f"{given.__name__} is not a payload class: it does not derive from Spec")
     return TypeError(
-        f"{given!r} is no kind: give a payload class, or Kind(namespace, type, AnySpec)"
+        f"{given!r} is not a kind: use a payload class, or Kind(namespace, type, AnySpec)"
     )
 
 
 @functools.lru_cache(maxsize=1024)
 def _default_kind(payload: type[Spec]) -> Kind[Any]:
-    """Kept, as every resource that is made asks for it."""
+    """Cached, because every new resource needs it."""
     return Kind(payload.__cosi__.default_namespace, payload.__cosi__.type, payload)
 
 
@@ -102,24 +102,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_name(metadata: Metadata) -> None:
-    """Raise :class:`InvalidResource` if a part of the address is no text, or holds a control
+    """Raise :class:`InvalidResource` if a part of the address is not text, or has a control
     character.
 
-    COSI takes any text; a line break in an id breaks tables, logs and file names of everybody who
-    trusts it, so it is refused where a resource is made and where it is stored. So is a number or a
-    path for an id: among texts it could not be sorted, and nobody could list the kind any more.
+    COSI accepts any text. A line break in an id breaks the tables, logs and file names of every
+    program that trusts it, so it is refused where a resource is made and where it is stored. A
+    number or a path as an id is refused too: it cannot be sorted among texts, so the kind could
+    not be listed any more.
     """
     try:
         if (metadata.namespace + metadata.type + metadata.id).isprintable():
-            return  # nearly always, and at a tenth of the cost: every write comes here twice
+            return  # nearly always, at a tenth of the cost: every write is checked twice
     except TypeError:
-        pass  # said below
+        pass  # reported below
     for part in ("namespace", "type", "id"):
         text: object = getattr(metadata, part)
         problem = "" if isinstance(text, str) else f"it is a {type(text).__name__}, not text"
         if problem or _CONTROL.search(str(text)):
             raise InvalidResource(
-                f"{text!r} is not a resource {part}: {problem or 'it holds a control character'}",
+                f"{text!r} is not a resource {part}: {problem or 'it has a control character'}",
                 Pointer(metadata.namespace, metadata.type, metadata.id),
             )
 
@@ -136,7 +137,7 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
 class Resource(Envelope, Generic[S_co]):
     """One resource: metadata and payload, both values.
 
-    Equality is COSI's: metadata without timestamps, and the payload.
+    Two resources are equal as in COSI: by metadata without timestamps, and by payload.
     """
 
     __slots__ = ()
@@ -147,7 +148,7 @@ class Resource(Envelope, Generic[S_co]):
     if typing.TYPE_CHECKING:
 
         def __new__(cls, metadata: Metadata, spec: S_co) -> Self:
-            """Both, as they are; :meth:`new` looks at what it is given."""
+            """Join both without checks; :meth:`new` checks its arguments."""
             ...
 
     @classmethod
@@ -162,11 +163,11 @@ class Resource(Envelope, Generic[S_co]):
         annotations: Mapping[str, str] | None = None,
         finalizers: tuple[str, ...] = (),
     ) -> Resource[S]:
-        """A resource that no state has seen yet: version undefined, no owner, running.
+        """Make a resource for a state to store: version undefined, no owner, running.
 
         ``kind`` is needed only for an :class:`AnySpec`, which does not know its own type.
-        Raises :class:`InvalidResource` if the address holds a control character, or labels,
-        annotations or finalizers are no texts.
+        Raises :class:`InvalidResource` if the address has a control character, or if labels,
+        annotations or finalizers are not texts.
         """
         where = kind or kind_of(type(spec))
         metadata = Metadata(
@@ -185,12 +186,12 @@ class Resource(Envelope, Generic[S_co]):
 
     @property
     def id(self) -> str:
-        """What tells it from others of its kind; any text without control characters."""
+        """The name, unique within the kind; any text without control characters."""
         return self.metadata.id
 
     @property
     def namespace(self) -> str:
-        """Where it lives; with the type it is the :class:`Kind`."""
+        """The namespace; together with the type it is the :class:`Kind`."""
         return self.metadata.namespace
 
     @property
@@ -200,39 +201,39 @@ class Resource(Envelope, Generic[S_co]):
 
     @property
     def version(self) -> Version:
-        """1 when it was stored first, one more at every update; ``None`` before that."""
+        """1 once created, one more after every update; ``None`` before it is stored."""
         return self.metadata.version
 
     @property
     def owner(self) -> str:
-        """The controller whose it is; ``""`` is nobody's, and people's."""
+        """The owning controller; ``""`` if unowned (created by users)."""
         return self.metadata.owner
 
     @property
     def labels(self) -> FrozenMap[str, str]:
-        """What queries select by."""
+        """The labels, by which queries select."""
         return self.metadata.labels
 
     @property
     def finalizers(self) -> tuple[str, ...]:
-        """Who holds it, in the order in which they came; without any it can be destroyed."""
+        """The names of its holders, oldest first; it can be destroyed once there are none."""
         return self.metadata.finalizers
 
     @property
     def tearing_down(self) -> bool:
-        """Whether it is going away: its holders are to let go, and nothing takes that back."""
+        """Whether it is being torn down: its holders must release it. This is irreversible."""
         return self.metadata.phase is Phase.TEARING_DOWN
 
     @property
     def pointer(self) -> Pointer:
-        """Its address as a value."""
+        """The address as a value."""
         return Pointer(self.metadata.namespace, self.metadata.type, self.metadata.id)
 
     def evolve(self, *, spec: Any = None, **changes: Any) -> Resource[S_co]:
-        """The same resource with another payload and, or, other metadata fields.
+        """Return the resource with another payload, other metadata fields, or both.
 
         Raises ``AttributeError`` for a field that metadata does not have, and
-        :class:`InvalidResource` for labels, annotations or finalizers that are no texts.
+        :class:`InvalidResource` for labels, annotations or finalizers that are not texts.
         """
         metadata = self.metadata.evolve(**_checked(changes)) if changes else self.metadata
         return Resource(metadata, self.spec if spec is None else spec)
@@ -271,12 +272,12 @@ def _same(one: Resource[Any], other: Resource[Any]) -> bool:
 
 
 class Tombstone(Resource[Any]):
-    """Where a resource was, or is not yet: an address and a version, no payload."""
+    """The address and version of a resource that does not exist (any more, or yet); no payload."""
 
     __slots__ = ()
 
     def __new__(cls, pointer: Pointer, version: Version = None) -> Self:
-        """Of an address, in the version of a kind that it had last."""
+        """Make the tombstone of an address; ``version`` is the last one that it had."""
         metadata = Metadata(pointer.namespace, pointer.type, pointer.id, version)
         return Envelope.__new__(cls, metadata, None)
 
@@ -284,7 +285,7 @@ class Tombstone(Resource[Any]):
 
         @property
         def spec(self) -> Any:
-            """Raises :class:`InvalidResource`: there is none."""
+            """Raises :class:`InvalidResource`: a tombstone has no payload."""
             raise InvalidResource("tombstone doesn't contain spec", self.pointer)
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""A mapping that cannot be changed: what labels, annotations and payload fields are made of."""
+"""An immutable mapping: the type of labels, annotations and mapping fields of payloads."""
 
 from __future__ import annotations
 
@@ -80,4 +80,4 @@ class FrozenMap(Mapping[K, V]):
 
 
 EMPTY: FrozenMap[str, str] = FrozenMap()
-"""The one empty map, shared by everything without labels."""
+"""The one empty map, shared by all resources without labels."""

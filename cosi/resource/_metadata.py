@@ -1,8 +1,8 @@
-"""Who a resource is: address, version, owner, phase, labels, finalizers.
+"""The metadata of a resource: address, version, owner, phase, labels, finalizers.
 
 A ``Metadata`` is a value. ``evolve`` makes the next one; nothing is ever changed in place, so a
-reader may keep what it got for as long as it likes (COSI's events share one mutable object between
-the store and every watcher).
+reader may keep its metadata for any time (COSI's events share one mutable object between the store
+and every watcher).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Version = int | None
 """``None`` is *undefined*, which is not the same as 0 (COSI: "Version")."""
 
 Uid = int
-"""128 bits that no other incarnation of any resource has; a number, as every creation makes one."""
+"""128 bits, unique to one incarnation of a resource; a number, because each creation makes one."""
 
 MAX_VERSION: Final = 2**64 - 1
 
@@ -36,8 +36,8 @@ def parse_phase(text: str) -> Phase:
 def parse_version(text: str) -> Version:
     """Read ``undefined`` or a decimal number.
 
-    Unlike COSI's reader, which takes a signed number and turns ``-1`` into 2**64-1, this one
-    accepts what a version can be, 0 to 2**64-1; raises :class:`InvalidResource` on anything else.
+    Raises :class:`InvalidResource` for anything but 0 to 2**64-1. COSI's reader takes a signed
+    number and turns ``-1`` into 2**64-1.
     """
     if text == "undefined":
         return None
@@ -52,13 +52,13 @@ def format_version(version: Version) -> str:
 
 
 def texts(items: Mapping[str, str]) -> FrozenMap[str, str]:
-    """Labels or annotations, as a value.
+    """Return labels or annotations as a value.
 
-    Raises :class:`InvalidResource` for what is no mapping of text to text: on the way to other
-    programs, much later, everybody who lists the kind would fail.
+    Raises :class:`InvalidResource` if they are not a mapping of text to text. Otherwise the error
+    would come much later, when the kind is sent to another program, and every listing would fail.
     """
-    if not isinstance(items, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
-        raise InvalidResource(f"{items!r} is no mapping of text to text")
+    if not isinstance(items, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        raise InvalidResource(f"{items!r} is not a mapping of text to text")
     for key, value in items.items():
         if not (isinstance(key, str) and isinstance(value, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidResource(f"{key!r}: {value!r} is not text to text")
@@ -66,7 +66,10 @@ def texts(items: Mapping[str, str]) -> FrozenMap[str, str]:
 
 
 def names(finalizers: Sequence[str]) -> tuple[str, ...]:
-    """Finalizers, as a value; raises :class:`InvalidResource` for ``("me")``, which is no tuple."""
+    """Return finalizers as a value.
+
+    Raises :class:`InvalidResource` if they are not a sequence of names; ``("me")`` is a plain text.
+    """
     try:
         "".join(finalizers)
     except TypeError:
@@ -74,21 +77,21 @@ def names(finalizers: Sequence[str]) -> tuple[str, ...]:
     else:
         sound = not isinstance(finalizers, str)
     if not sound:
-        raise InvalidResource(f"finalizers {finalizers!r} are no tuple of names")
+        raise InvalidResource(f"finalizers {finalizers!r} are not a tuple of names")
     return tuple(finalizers)
 
 
 class Metadata(MetadataFields):
-    """Everything about a resource but its payload.
+    """All of a resource except its payload.
 
-    ``created`` and ``updated`` are timezone-aware. ``finalizers`` is an ordered set. ``uid`` tells
-    two incarnations of one address apart; it stays in the process and its backing store and is
-    never sent (differences: COSI 13: versions restart at 1 after destroy and create).
+    ``created`` and ``updated`` are timezone-aware. ``finalizers`` is an ordered set. ``uid``
+    distinguishes two incarnations of one address; it stays in the process and its backing store and
+    is never sent (differences: COSI 13: versions restart at 1 after destroy and create).
     """
 
     __slots__ = ()
 
-    def __new__(  # noqa: PLR0917  # the three of an address need no names
+    def __new__(  # noqa: PLR0917  # the three parts of an address need no names
         cls,
         namespace: str,
         type: str,
@@ -103,7 +106,7 @@ class Metadata(MetadataFields):
         finalizers: tuple[str, ...] = (),
         uid: Uid | None = None,
     ) -> Self:
-        """Made in one step; without ``created`` or ``updated`` (aware) the time is now, in UTC."""
+        """``created`` and ``updated`` (aware) default to the current time, in UTC."""
         if created is None or updated is None:
             now = datetime.now(UTC)
             created, updated = created or now, updated or now

@@ -1,4 +1,4 @@
-"""Payloads: what a resource says, as a frozen pydantic model, checked when its class is made."""
+"""Base classes of payloads: frozen pydantic models, whose classes are checked when defined."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from cosi.resource._frozen import EMPTY, FrozenMap
 
 _MUTABLE = (abc.MutableSequence, abc.MutableSet, abc.MutableMapping)
 _MAYBE = {abc.Sequence, abc.Set, abc.Mapping, abc.Collection, abc.Iterable, abc.Container}
-"""pydantic keeps whatever it is given for these: a list stays a list."""
+"""pydantic keeps the given object for these annotations: a list stays a list."""
 _WIDE = 8
-"""More fields than these take longer to validate than one field to assign."""
-_set = object.__setattr__  # a payload is frozen, also for its own methods
+"""A class with more fields than this is faster to change by assigning one field."""
+_set = object.__setattr__  # a payload is frozen, even for its own methods
 
 
 class Value(BaseModel):
     """A part of a payload: frozen, strict about unknown fields, camelCase in YAML.
 
     The class keyword ``proto`` gives the protobuf field numbers:
-    :mod:`cosi.resource._field_numbers`. A field that can be changed in place (``list``, ``dict``)
-    is a ``TypeError`` at the class. Values that do not fit are a ``pydantic.ValidationError``.
+    :mod:`cosi.resource._field_numbers`. The class definition raises ``TypeError`` for a field that
+    can be changed in place (``list``, ``dict``). Construction raises ``pydantic.ValidationError``
+    for invalid values.
     """
 
     __proto_fields__: ClassVar[FrozenMap[str, ProtoField]] = FrozenMap()
@@ -69,23 +70,23 @@ class Value(BaseModel):
         cls = type(self)
         fields = cls.__pydantic_fields__
         current = dict(self.__dict__)
-        if len(current) != len(fields):  # a cached_property has left its value there
+        if len(current) != len(fields):  # a cached_property stores its value there
             current = {name: current[name] for name in fields}
         if len(changes) == 1 and _fields_stand_alone(cls) and changes.keys() <= fields.keys():
             return self._assigned(current, *changes.items())
-        # By name alone, without trying the alias first: measured at half the time.
+        # By name only, without trying the alias first: measured at half the time.
         evolved: Self = cls.__pydantic_validator__.validate_python(
             {**current, **changes}, by_name=True, by_alias=False
         )
         return evolved
 
     def _assigned(self, current: dict[str, Any], change: tuple[str, Any]) -> Self:
-        """A copy with one field validated; with twenty fields in half the time of all of them."""
+        """Return a copy with one field validated: half the time of validating all of 20 fields."""
         cls = type(self)
         copy = cls.__new__(cls)
-        _set(copy, "__dict__", current)  # not changed: the last line puts another one in its place
+        _set(copy, "__dict__", current)  # not changed: the last line replaces it
         given = self.__pydantic_fields_set__
-        # Shared where the change has nothing to add to it: nobody else ever does.
+        # Shared if the change adds nothing to it: no other code ever changes it.
         _set(copy, "__pydantic_fields_set__", given if change[0] in given else given.copy())
         _set(copy, "__pydantic_extra__", None)
         _set(copy, "__pydantic_private__", None)
@@ -98,7 +99,7 @@ class Value(BaseModel):
 
 @functools.lru_cache(maxsize=1024)
 def _fields_stand_alone(cls: type[Value]) -> bool:
-    """Whether looking at one changed field is enough, and pays: no rule is about several."""
+    """Whether it is enough to validate one changed field, and faster: no rule spans fields."""
     rules = cls.__pydantic_decorators__
     several = rules.model_validators or rules.root_validators or rules.field_validators
     more = several or cls.__private_attributes__ or cls.__pydantic_post_init__
@@ -106,7 +107,7 @@ def _fields_stand_alone(cls: type[Value]) -> bool:
 
 
 def _mutable_part(annotation: Any) -> str | None:
-    """Name the first mutable container type in ``annotation``, however deep."""
+    """Name the first mutable container type in ``annotation``, at any depth."""
     origin = typing.get_origin(annotation) or annotation
     if isinstance(origin, type) and (issubclass(origin, _MUTABLE) or origin in _MAYBE):
         return origin.__name__
@@ -116,22 +117,23 @@ def _mutable_part(annotation: Any) -> str | None:
 class Spec(Value):
     """The payload of a resource; a subclass is a *type* of resource.
 
-    A keyword that is not known, a type name that no state takes, and a column of a field that is
-    not there are a ``TypeError`` that says the right spelling. Class keywords:
+    The class definition raises ``TypeError``, with the right spelling, for an unknown keyword, a
+    type name that no state accepts, and a column of a field that does not exist. Class keywords:
 
     ``type``
         The full type name, ``PluralCamel.group.domain``; required.
     ``default_namespace``
-        Where resources of this type live unless said otherwise; the first part of the group if
-        not given (``ServiceGates.runtime.talos.dev``: ``runtime``).
+        The namespace of resources of this type unless another one is given. The default is the
+        first part of the group (``ServiceGates.runtime.talos.dev``: ``runtime``).
     ``aliases``
-        Further names that people may use for the type.
+        Further names of the type that commands accept.
     ``columns``
-        What tables show: ``{"Running": "{.running}"}``, a JSONPath into the YAML of the payload.
+        The columns of tables: ``{"Running": "{.running}"}``, a JSONPath into the YAML of the
+        payload.
     ``sensitive``
         Whether only administrators may read it.
     ``singular``
-        The singular of the name, where English rules do not find it: it is what people see.
+        The singular of the name, which users see; needed if English rules do not find it.
     ``automatic_aliases``
         Whether ``servicegate``, ``sg`` and ``sgs`` are derived from the name (COSI:
         ``skipAutomaticAliases``).
@@ -139,7 +141,7 @@ class Spec(Value):
 
     __cosi__: ClassVar[TypeInfo]
 
-    # pydantic calls this hook with the class keywords; only Spec takes these.
+    # pydantic calls this hook with the class keywords; only Spec accepts these.
     @classmethod
     def __pydantic_init_subclass__(
         cls,
@@ -177,16 +179,16 @@ class Spec(Value):
         )
 
 
-# Without fields there is nothing to validate and nothing to describe. The first schema that
-# pydantic builds makes it look for plugins, and descriptions are read from source: 50 milliseconds,
-# which only who has payloads must spend. What is derived from the two inherits this:
+# These two have no fields to validate or describe, so their schemas are not built. The first schema
+# makes pydantic look for plugins, and descriptions are read from source: 50 milliseconds, which
+# only programs with payloads have to spend. Classes derived from the two inherit these settings:
 for _abstract in (Value, Spec):
     _abstract.model_config |= ConfigDict(defer_build=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)
 class TypeInfo:
-    """What a payload class says about its type; see :class:`Spec` for the fields."""
+    """The class keywords of a payload class; see :class:`Spec` for their meaning."""
 
     type: str
     default_namespace: str
@@ -198,7 +200,7 @@ class TypeInfo:
 
 
 class AnySpec:
-    """The payload of a type that nobody registered: it travels as it came, byte for byte.
+    """The payload of a type without a class here; it is passed on unchanged, byte for byte.
 
     ``yaml`` is the text of the payload as it was written, ``proto`` its protobuf bytes, if any.
     """
@@ -216,11 +218,11 @@ class AnySpec:
 
     @property
     def value(self) -> Any:
-        """The decoded YAML; a new object at every call. Raises ``yaml.YAMLError`` if it is none."""
+        """The decoded YAML, a new object at every call; raises ``yaml.YAMLError``."""
         import yaml  # not before it is needed
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return yaml.load(self.yaml, loader)  # noqa: S506  # it is safe, in C where there is C
+        return yaml.load(self.yaml, loader)  # noqa: S506  # it is a safe loader, in C if available
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AnySpec):

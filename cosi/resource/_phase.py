@@ -1,10 +1,10 @@
-"""Whether a resource is meant to be there, or is being torn down."""
+"""The phase of a resource: it exists, or it is being torn down."""
 
 from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Whether a resource is meant to be there."""
+    """Whether a resource is to exist or is being torn down."""
 
     RUNNING = "running"
     TEARING_DOWN = "tearingDown"

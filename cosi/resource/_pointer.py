@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The address of a resource; it need not exist."""
+    """The address of a resource, which need not exist."""
 
     namespace: str
     type: str

@@ -1,4 +1,4 @@
-"""What a misspelt type or field may have meant, as the end of an error message."""
+"""Suggestions for a misspelt type or field, as the end of an error message."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Final
 from cosi.resource._payload import Value
 
 _SHOWN: Final = 12
-"""So many fields are listed where none is near."""
+"""How many fields are listed if no name is similar."""
 
 
 def type_hint(type: str, known: Iterable[str]) -> str:
-    """``; did you mean "Lamps.house.example.dev"?``, or nothing.
+    """``; did you mean "Lamps.house.example.dev"?``, or an empty text.
 
-    Names are compared up to their first dot: all types of a group have the rest in common.
+    Names are compared up to their first dot, because all types of a group share the rest.
     """
     by_label: dict[str, list[str]] = {}
     for name in known:
@@ -27,7 +27,7 @@ def type_hint(type: str, known: Iterable[str]) -> str:
 
 
 def name_hint(name: str, known: Sequence[str]) -> str:
-    """``; did you mean "colors"?`` or, where none is near, ``; there is on, colors``."""
+    """``; did you mean "colors"?`` or, if no name is similar, ``; there is on, colors``."""
     by_fold = {one.casefold(): one for one in known}
     for near in difflib.get_close_matches(name.casefold(), by_fold, n=1):
         return _did_you_mean(by_fold[near])
@@ -36,7 +36,7 @@ def name_hint(name: str, known: Sequence[str]) -> str:
 
 
 def fields_beside(payload: type[Value], path: Sequence[int | str]) -> list[str]:
-    """The fields, as YAML spells them, that the mapping has in which ``path`` ends."""
+    """The fields, as spelled in YAML, of the mapping that holds the end of ``path``."""
     holders = [payload]
     for step in path[:-1]:
         inner = [
@@ -52,7 +52,7 @@ def fields_beside(payload: type[Value], path: Sequence[int | str]) -> list[str]:
 
 
 def _values(annotation: Any) -> Iterator[type[Value]]:
-    """The classes with fields of their own that an annotation mentions."""
+    """The payload classes that an annotation mentions."""
     if isinstance(annotation, type) and issubclass(annotation, Value):
         yield annotation
     for part in typing.get_args(annotation):

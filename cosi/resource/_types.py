@@ -1,4 +1,4 @@
-"""Which payload class a type name means."""
+"""The registry that finds the payload class of a type name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class TypeRegistry:
     """The payload classes that documents and messages may name.
 
     ``TypeRegistry()`` knows every class that the program has defined; ``TypeRegistry(A, B)`` knows
-    those and no other. Of two classes for one type the one defined (or given) last wins.
+    only those. If two classes have one type, the one that was defined (or given) last wins.
     """
 
     def __init__(self, *payloads: type[Spec]) -> None:
@@ -29,18 +29,18 @@ class TypeRegistry:
         return self.by_type().get(type)
 
     def payload(self, type: str) -> type[Spec] | type[AnySpec]:
-        """The payload class of ``type``; what nobody registered travels as :class:`AnySpec`."""
+        """The payload class of ``type``; :class:`AnySpec` if it is not known."""
         return self.find(type) or AnySpec
 
 
 EVERY_TYPE = TypeRegistry()
-"""Knows whatever is defined at the time of asking; it holds nothing itself."""
+"""Knows every class that is defined at the time of the call; it stores nothing itself."""
 
 
 def _subclasses(cls: type[Spec]) -> Iterator[type[Spec]]:
-    # Asking the classes themselves: a registry filled by imports would be one more global to leak
+    # The classes themselves know: a registry filled by imports would be one more global that leaks
     # from one test into the next.
     for subclass in cls.__subclasses__():
-        if "__cosi__" in vars(subclass):  # one that was refused is there until it is collected
+        if "__cosi__" in vars(subclass):  # a refused class is listed until it is collected
             yield subclass
         yield from _subclasses(subclass)

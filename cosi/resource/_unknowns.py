@@ -1,4 +1,4 @@
-"""What of a YAML document may be unknown: types that are defined nowhere, fields of known types."""
+"""Which unknown types, fields and metadata keys a reader of YAML documents accepts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METADATA: Final = (
 
 @dataclass(frozen=True)
 class Unknown:
-    """Whether an unknown type is taken as it is, and an unknown field or key left out.
+    """Which unknown parts are accepted: types as they are, fields and keys by leaving them out.
 
     ``defined`` are types that are known elsewhere: to the server that is written to.
     """
@@ -32,20 +32,20 @@ class Unknown:
     defined: Collection[str] = ()
 
     def type_problem(self, type: str, known: TypeRegistry) -> str | None:
-        """What is wrong with a type of which no class is known."""
+        """The problem with a type without a class here; ``None`` if it is accepted."""
         if self.types or type in self.defined:
             return None
         hint = type_hint(type, {*known.by_type(), *self.defined})
         return f'type "{type}" is not defined{hint or "; `cosi get rd` lists the types"}{_WAY_OUT}'
 
     def metadata_problem(self, name: str) -> str | None:
-        """What is wrong with a key of the metadata, where documents are read strictly."""
+        """The problem with a key of the metadata; ``None`` if it is accepted."""
         if self.metadata or name in METADATA:
             return None
         return f"metadata.{name}: no such field{name_hint(name, METADATA)}{_WAY_OUT}"
 
     def field_problem(self, payload: type[Value], problem: ErrorDetails) -> str:
-        """pydantic's words for ``problem``; of an unknown field, which one may be meant."""
+        """pydantic's message for ``problem``; for an unknown field, a suggestion."""
         if problem["type"] != "extra_forbidden":
             return problem["msg"]
         place = problem["loc"]
@@ -53,19 +53,19 @@ class Unknown:
         return f"no such field{hint}{'' if self.metadata else _WAY_OUT}"
 
 
-_WAY_OUT: Final = " (--allow-unknown takes what is not known)"
+_WAY_OUT: Final = " (--allow-unknown accepts unknown types and fields)"
 
 ANY_TYPE: Final = Unknown()
-"""For documents of programs: fields of known types have to be known, all else is their affair."""
+"""For documents that programs wrote: only the fields of known types are checked."""
 ANY_TYPE_OF_PERSONS: Final = Unknown(metadata=False)
-"""For what a person has written, as long as it is not clear which types there are."""
+"""For documents that users wrote, until it is known which types exist."""
 REFUSED: Final = Unknown(types=False, metadata=False)
-"""For what a person has written."""
+"""For documents that users wrote."""
 ALLOWED: Final = Unknown(fields=True)
 
 
 def without_unknown(value: Any, error: ValidationError) -> bool:
-    """Take the fields out of ``value`` that ``error`` calls unknown; whether there were any."""
+    """Remove the fields from ``value`` that ``error`` calls unknown; return whether any was."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     places = [one["loc"] for one in problems if one["type"] == "extra_forbidden"]
     taken = [_taken_out(value, place) for place in places]
@@ -77,7 +77,7 @@ def _taken_out(value: Any, place: tuple[int | str, ...]) -> bool:
         try:
             value = value[step]
         except (KeyError, IndexError, TypeError):
-            return False  # pydantic's name for one of several alternatives
+            return False  # this step is pydantic's name for one alternative of a union
     if not isinstance(value, dict):
         return False
     fields = cast("dict[str, Any]", value)

@@ -1,4 +1,4 @@
-"""Resources as YAML documents, both directions (COSI: "YAML form").
+"""Reads and writes resources as YAML documents (COSI: "YAML form").
 
 ::
 
@@ -15,7 +15,7 @@
         waitingFor:
             - "network: addresses"
 
-Scalars of the metadata are plain text, whatever they look like: ``id: 123`` is the id ``123``.
+Scalars of the metadata are always text: ``id: 123`` is the id ``123``.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def to_yaml(*resources: Resource[Any]) -> str:
 
 
 def spec_to_yaml(spec: Spec | AnySpec) -> str:
-    """Write a payload alone; that of an :class:`AnySpec` is the text that it came with."""
+    """Write only the payload; for an :class:`AnySpec` it is the original text."""
     if isinstance(spec, AnySpec):
         return spec.yaml
     return compact(_plain(spec))
 
 
 def rfc3339(time: datetime) -> str:
-    """``2026-11-22T10:00:00Z``: whole seconds, in the zone that ``time`` carries."""
+    """``2026-11-22T10:00:00Z``: whole seconds, in the zone of ``time``."""
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -71,7 +71,7 @@ def _document(resource: Resource[Any]) -> str:
 
 
 def metadata_fields(m: Metadata) -> dict[str, Any]:
-    """The metadata for :func:`~cosi.resource._yaml_writing.for_people`: all scalars are text."""
+    """The metadata for :func:`~cosi.resource._yaml_writing.for_people`; all scalars are text."""
     fields: dict[str, Any] = {
         "namespace": YamlText(m.namespace),
         "type": YamlText(m.type),
@@ -91,7 +91,7 @@ def metadata_fields(m: Metadata) -> dict[str, Any]:
 
 
 def _embedded(text: str) -> str:
-    """``spec:`` with a payload as it was written: on its line if it is a scalar or in braces."""
+    """``spec:`` and the original text of a payload, on one line if a scalar or in flow style."""
     text = text.removeprefix("---\n").rstrip("\n")
     if not text:
         return "spec: {}\n"
@@ -101,7 +101,7 @@ def _embedded(text: str) -> str:
         return f"spec:\n{_shifted(text)}"
     if isinstance(root, ScalarNode) and root.style in {"|", ">"}:
         return (
-            f"spec: {text.lstrip(' ')}\n"  # its lines are indented already, and may say by how much
+            f"spec: {text.lstrip(' ')}\n"  # its lines are indented, perhaps with an explicit hint
         )
     return f"spec: {_shifted(text).lstrip(' ')}"
 
@@ -122,12 +122,13 @@ def resources_from_yaml(
 ) -> tuple[Resource[Any], ...]:
     """Read all documents of ``text``; empty ones are skipped.
 
-    ``id`` and ``type`` must be given; ``namespace`` is the default one of the type unless given,
-    and the rest of the metadata is that of a new resource. ``unknown`` says what else there may be;
-    unknown keys of the metadata are ignored unless it refuses them.
+    ``id`` and ``type`` are required. ``namespace`` defaults to that of the type, and the rest of
+    the metadata to that of a new resource. ``unknown`` decides which unknown types and fields are
+    accepted; unknown keys of the metadata are ignored unless it refuses them.
 
-    What `cosi get -o yaml` and `talosctl get -o yaml` show can be read: ``node:`` says nothing, and
-    of a watch, whose documents have an ``event:``, what there was in the end is returned.
+    The output of ``cosi get -o yaml`` and ``talosctl get -o yaml`` can be read: ``node:`` is
+    ignored. For the output of a watch, whose documents have an ``event:``, the resources that
+    exist after the last event are returned.
 
     Raises :class:`~cosi.errors.InvalidResource`, whose message begins with ``source:line:column:``.
     """
@@ -144,7 +145,7 @@ def resources_from_yaml(
 
 
 def spec_from_yaml(payload: type[Spec] | type[AnySpec], text: str) -> Spec | AnySpec:
-    """Read a payload alone; raises :class:`~cosi.errors.InvalidResource` with line and column."""
+    """Read only a payload; raises :class:`~cosi.errors.InvalidResource` with line and column."""
     if issubclass(payload, AnySpec):
         return AnySpec(text)
     for document in documents(text, "spec"):
@@ -153,7 +154,7 @@ def spec_from_yaml(payload: type[Spec] | type[AnySpec], text: str) -> Spec | Any
 
 
 def _event(document: YamlDocument, parts: dict[str, Node]) -> str | None:
-    """What happened to the resource, where a watch was written down."""
+    """The event of the document, if it is the output of a watch."""
     for key in parts.keys() - {"node", "event", "metadata", "spec"}:
         raise document.error(document.root, f"unexpected key {key!r}")
     _scalar(document, parts, "node")

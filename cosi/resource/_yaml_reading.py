@@ -1,7 +1,7 @@
-"""YAML documents as nodes that know their line and column.
+"""Reads YAML documents as nodes with line and column.
 
-The scalars are those of YAML 1.2 (``yes`` and ``2026-11-22`` are text), mappings have no key twice,
-and a document cannot expand to more than it says.
+Scalars follow YAML 1.2 (``yes`` and ``2026-11-22`` are text), mappings have no duplicate keys, and
+the expansion of aliases is bounded.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MAX_DEPTH: Final = 100
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_SafeLoader):  # type: ignore[misc]  # in C where there is C
-    """The safe loader with YAML 1.2's idea of what is not text."""
+class _Loader(_SafeLoader):  # type: ignore[misc]  # in C if available
+    """The safe loader with YAML 1.2's rules for scalars that are not text."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
@@ -56,14 +56,14 @@ for _tag, _pattern, _first in _SCALARS:
 
 
 def is_text(scalar: str) -> bool:
-    """Whether ``scalar``, without quotes, is read as the text that it is."""
+    """Whether ``scalar``, without quotes, is read as text."""
     return _not_text(scalar) is None
 
 
 def root_of(text: str) -> Node | None:
-    """The root of the only document of ``text``; ``None`` if there is none, or it is no YAML.
+    """The root of the only document of ``text``; ``None`` if it is empty or not valid YAML.
 
-    Its tags are those of YAML 1.1, which PyYAML writes by.
+    The tags are those of YAML 1.1, by whose rules PyYAML writes.
     """
     try:
         node: Node | None = yaml.compose(text, Loader=_SafeLoader)
@@ -95,7 +95,7 @@ def _is_null(node: Node) -> bool:
 
 
 class YamlDocument:
-    """One document: its nodes, where they are, and what they mean."""
+    """One document: its nodes, their places, and their values."""
 
     def __init__(self, text: str, source: str, root: Node, loader: Any) -> None:
         self.root = root
@@ -110,19 +110,19 @@ class YamlDocument:
         return InvalidResource(f"{self._source}:{mark.line + 1}:{mark.column + 1}: {problem}")
 
     def mapping(self, node: Node, expected: str) -> dict[str, Node]:
-        """The entries of a mapping, by their keys' text; raises :meth:`error` if it is none."""
+        """The entries of a mapping, by their keys' text; raises :meth:`error` for others."""
         if not isinstance(node, MappingNode):
             raise self.error(node, f"expected {expected}")
         return {self.scalar(key, "a key"): value for key, value in node.value}
 
     def sequence(self, node: Node, expected: str) -> list[Node]:
-        """The items of a sequence; raises :meth:`error` if it is none."""
+        """The items of a sequence; raises :meth:`error` for others."""
         if not isinstance(node, SequenceNode):
             raise self.error(node, f"expected {expected}")
         return list(node.value)
 
     def scalar(self, node: Node, expected: str) -> str:
-        """The text of a scalar, whatever it looks like; raises :meth:`error` if it is none."""
+        """The text of a scalar of any type; raises :meth:`error` for others."""
         if not isinstance(node, ScalarNode):
             raise self.error(node, f"expected {expected}")
         return str(node.value)
@@ -135,7 +135,7 @@ class YamlDocument:
         return "\n".join([lines[0], *(line.removeprefix(margin) for line in lines[1:])]) + "\n"
 
     def value(self, node: Node) -> Any:
-        """``node`` as plain Python data; raises :meth:`error` where that cannot be."""
+        """``node`` as plain Python data; raises :meth:`error` if that is not possible."""
         try:
             return self._loader.construct_document(node)
         except yaml.MarkedYAMLError as error:
@@ -144,7 +144,7 @@ class YamlDocument:
             raise self.error(node, str(error)) from error
 
     def validated(self, payload: type[P], node: Node, name: str, unknown: Unknown = ANY_TYPE) -> P:
-        """``node`` as a payload; an error names the place of what is wrong."""
+        """``node`` as a payload; raises :meth:`error` with the place of the first mistake."""
         value = self.value(node)
         while True:
             try:
@@ -180,7 +180,7 @@ class YamlDocument:
                 return sizes[id(node)]
             if depth > _MAX_DEPTH:
                 raise self.error(node, "nested too deeply")
-            sizes[id(node)] = _MAX_NODES  # an alias to what encloses it has no end
+            sizes[id(node)] = _MAX_NODES  # an alias to a node around it expands without end
             total = 1 + sum(size(child, depth + 1) for child in self._children(node))
             if total > _MAX_NODES:
                 raise self.error(node, f"expands to more than {_MAX_NODES} values")

@@ -1,9 +1,9 @@
-"""Data as YAML text: the only module that writes YAML.
+"""Writes data as YAML text; no other module writes YAML.
 
-People get the layout of Go's ``yaml.v4`` as talosctl 1.14 uses it: four spaces, two inside an item
-of a list, long text folded at 80 columns. Payloads are written by C where there is C, as they are
-written often. Either way Go reads what it was: text is quoted if any version of Go's YAML, YAML 1.1
-or YAML 1.2 would take it for something else.
+Users get the layout of Go's ``yaml.v4`` as talosctl 1.14 uses it: four spaces, two inside an item
+of a list, long text folded at 80 columns. Payloads are written often, so libyaml (C) writes them if
+available. Either way Go reads back the same data: text is quoted if any version of Go's YAML, YAML
+1.1 or YAML 1.2 would read it as another type.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _STR: Final = "tag:yaml.org,2002:str"
 _WIDTH: Final = 80
 _SIMPLE_KEY_BYTES: Final = 128
 
-# Readers make plain line breaks of some of these, and Go escapes the rest.
+# Readers turn some of these into plain line breaks, and Go escapes the rest.
 _ESCAPED: Final = re.compile("[\r\x85\u2028\u2029\ufeff\U00010000-\U0010ffff]")
 _OTHER_BREAKS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _RAW: Final = re.compile("[ !#-\\[\\]-~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 _TAB_FIRST: Final = re.compile(r"\n*\t")
 
-# The rules of `resolve` in Go's yaml.v3 and v4, which drop underscores before they look.
+# The rules of `resolve` in Go's yaml.v3 and v4, which remove underscores first.
 _GO_NUMBER: Final = re.compile(
     r"""[-+]?(?:
         0[xX][0-9a-fA-F]+ | 0[bB][-+]?[01]+ | 0[oO][-+]?[0-7]+
@@ -41,7 +41,7 @@ _GO_TIME: Final = re.compile(
     rf"[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}"
     rf"(?:[Tt]{_CLOCK}(?:Z|[-+][0-9]{{2}}:[0-9]{{2}})|\ *{_CLOCK})?"
 )
-# What Go quotes for the sake of YAML 1.1: sexagesimal numbers, and its words for true and false.
+# Go quotes these because of YAML 1.1: sexagesimal numbers, and the words for true and false.
 _OLD: Final = re.compile(
     r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
     r"|[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"
@@ -49,7 +49,7 @@ _OLD: Final = re.compile(
 
 
 class YamlText(str):
-    """A scalar that is written without quotes unless it cannot be, whatever it looks like."""
+    """A scalar that is written without quotes wherever possible, even if it looks like a number."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ def for_people(value: Any) -> str:
 
 
 def compact(value: Any) -> str:
-    """``value`` as it is stored and sent: two spaces, lists at the column of their key."""
+    """``value`` in the stored and sent layout: two spaces, lists at the column of their key."""
     return _dumped(value, Dumper=_CDumper)
 
 
@@ -70,7 +70,7 @@ def _dumped(value: Any, **options: Any) -> str:
 
 
 def is_safe(text: str) -> bool:
-    """Whether every reader takes ``text``, without quotes, for the text that it is."""
+    """Whether every reader reads ``text``, without quotes, as the same text."""
     number = text[:1] + text[1:].replace("_", "")
     return is_text(text) and not (
         _GO_NUMBER.fullmatch(number) or _GO_TIME.fullmatch(text) or _OLD.fullmatch(text)
@@ -78,12 +78,12 @@ def is_safe(text: str) -> bool:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes as the emitter of ``yaml.v4`` does, but never what a reader would read otherwise."""
+    """Writes like the emitter of ``yaml.v4``, except where a reader would read something else."""
 
     _step = 4
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """By 2 for what is in an item of a list, else to the next multiple of 4."""
+        """Indent by 2 inside an item of a list, else to the next multiple of 4."""
         outer = self.indent
         super().increase_indent(flow, indentless=False)
         if outer is not None:
@@ -95,12 +95,12 @@ class _Dumper(yaml.SafeDumper):
         return not isinstance(data, Node)
 
     def expect_document_start(self, first: bool = False) -> None:
-        """Without the ``...`` below a last line that is kept."""
+        """Omit the ``...`` that PyYAML writes after text with kept trailing line breaks."""
         self.open_ended = False
         super().expect_document_start(first)
 
     def check_simple_key(self) -> bool:
-        """Without the tag, which is not written; the empty text is a key, too."""
+        """Ignore the tag, which is not written, and accept the empty text as a key."""
         if not isinstance(self.event, ScalarEvent):
             return bool(super().check_simple_key())
         if self.analysis is None:
@@ -109,7 +109,7 @@ class _Dumper(yaml.SafeDumper):
         return short and not self.analysis.multiline
 
     def analyze_scalar(self, scalar: str) -> ScalarAnalysis:
-        """PyYAML's answer, but for tabs, for line breaks other than ``\\n``, and beyond U+FFFF."""
+        """As PyYAML, except for tabs, line breaks other than ``\\n``, and beyond U+FFFF."""
         analysis = super().analyze_scalar(scalar.replace("\t", "x"))
         analysis.scalar = scalar
         escaped = _ESCAPED.search(scalar) is not None
@@ -121,14 +121,14 @@ class _Dumper(yaml.SafeDumper):
         return analysis
 
     def determine_block_hints(self, text: str) -> str:
-        """The indentation is said of a text that begins with a blank: Go says 4 where it is 2."""
+        """Write the real indentation for a text that begins with a blank: Go writes 4 even if 2."""
         step = str(self._step) if text.lstrip("\n").startswith(" ") else ""
         if not text.endswith("\n"):
             return f"{step}-"
         return step if text[-2:] not in {"\n", "\n\n"} else f"{step}+"
 
     def write_double_quoted(self, text: str, split: bool = True) -> None:
-        """Lines are broken at a blank, as Go does; PyYAML breaks them anywhere."""
+        """Break lines at a blank, as Go does; PyYAML breaks them anywhere."""
         self.write_indicator('"', True)
         after_blank = False
         for place, char in enumerate(text):
@@ -160,31 +160,32 @@ class _Dumper(yaml.SafeDumper):
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C where there is C
-    """For payloads alone."""
+class _CDumper(_SafeDumper):  # type: ignore[misc]  # in C if available
+    """Writes payloads only."""
 
 
 def _represent_text(dumper: Any, text: YamlText) -> Node:
-    if text == "<<":  # Go takes it for a merge, even as a value, and drops it
+    if text == "<<":  # Go reads it as a merge, even as a value, and drops it
         return ScalarNode(_STR, text, style="'")
     if "\n" in text:  # PyYAML's patterns match "no\n", too, and its tag would be written
         return ScalarNode(_STR, str(text), style=None if text.isspace() else "|")
-    # A scalar is quoted if its tag is not the one that its plain form would be taken for.
+    # PyYAML quotes a scalar whose tag differs from the tag that its plain form resolves to.
     return ScalarNode(dumper.resolve(ScalarNode, text, (True, False)), str(text))
 
 
 def _represent_str(dumper: Any, text: str) -> Node:
-    """Lines are written as lines, as Go does: PyYAML's quotes are not YAML once Go has moved them.
+    """Write text with line breaks as a block, as Go does: PyYAML's quotes would not be valid YAML
+    after Go has moved them.
 
-    Not those that begin with a blank, for which the emitters do not agree on an indentation.
+    Text that begins with a blank is excepted: the emitters do not agree on its indentation.
     """
     style = None
     if _OTHER_BREAKS.search(text):
-        style = '"'  # there they are escaped
+        style = '"'  # which escapes them
     elif "\n" in text and not text[0].isspace():
         style = "|"
     elif not is_safe(text):
-        style = "'"  # PyYAML asks YAML 1.1 alone
+        style = "'"  # PyYAML itself considers YAML 1.1 only
     node: Node = dumper.represent_scalar(_STR, text, style=style)
     return node
 

@@ -1,9 +1,9 @@
-"""What metadata and resources keep their fields in: compiled where there was a compiler, or plain.
+"""The base classes that store the fields of metadata and resources: compiled, or plain Python.
 
-Two modules with the same promise (``tests/cosi/resource/test_fields.py``). What the fields mean,
-and that nobody changes them, is in :mod:`cosi.resource._metadata` and
-:mod:`cosi.resource._envelope`, once. ``compiled`` is taken where it was built (``pyproject.toml``),
-unless the environment says ``COSI_PURE_PYTHON=1``.
+The two modules behave the same (``tests/cosi/resource/test_fields.py``). The meaning of the fields,
+and their immutability, is in :mod:`cosi.resource._metadata` and :mod:`cosi.resource._envelope`.
+``compiled`` is used if it was built (``pyproject.toml``), unless the environment has
+``COSI_PURE_PYTHON=1``.
 """
 
 import os

@@ -1,7 +1,8 @@
 """The fields of metadata and of resources, in Python.
 
-Filled in while they may be, then frozen by their class: measured at a third of what it costs to get
-past a refusing ``__setattr__`` for every field, and every write makes one of each.
+An object is filled in as a mutable draft, then frozen by a change of its class. This costs a third
+of bypassing a refusing ``__setattr__`` for every field (measured), and every write makes one of
+each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from cosi.resource._phase import Phase
 
 
 class MetadataFields:
-    """Twelve fields; see :class:`~cosi.Metadata`."""
+    """The twelve fields of :class:`~cosi.Metadata`."""
 
     __slots__ = (
         "annotations",
@@ -45,7 +46,7 @@ class MetadataFields:
     uid: int | None
 
     @classmethod
-    def of(  # noqa: PLR0917  # by position: nothing is faster, and there is one for every write
+    def of(  # noqa: PLR0917  # by position, the fastest way: every write calls this
         cls,
         namespace: str,
         type: str,
@@ -61,7 +62,7 @@ class MetadataFields:
         uid: int | None,
         /,
     ) -> Self:
-        """All of them in their order, as they are."""
+        """Make one from all fields in order, without checks."""
         made = _Draft()
         made.namespace = namespace
         made.type = type
@@ -75,7 +76,7 @@ class MetadataFields:
         made.annotations = annotations
         made.finalizers = finalizers
         made.uid = uid
-        # Same slots, no setters.
+        # The same slots, but no setters.
         made.__class__ = cls  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
         return made  # type: ignore[return-value]  # a cast would be a call
 
@@ -84,7 +85,7 @@ class MetadataFields:
 
         Raises ``AttributeError`` for any other.
         """
-        # Written out, as above: a loop over the names takes three times as long.
+        # Written out because a loop over the names takes three times as long.
         made = _Draft()
         made.namespace = self.namespace
         made.type = self.type
@@ -111,16 +112,16 @@ class _Draft(MetadataFields):
 
 
 class Envelope:
-    """The two parts of a :class:`~cosi.Resource`, and what the API keeps with them."""
+    """The two parts of a :class:`~cosi.Resource`, and the API's encoding of both."""
 
     __slots__ = ("_encoded", "metadata", "spec")
 
     metadata: Any
     spec: Any
-    _encoded: bytes  # by cosi.api: encoded once, sent to every watcher
+    _encoded: bytes  # set by cosi.api: encoded once, sent to every watcher
 
     def __new__(cls, metadata: Any, spec: Any) -> Self:
-        """Both, as they are."""
+        """Join both without checks."""
         made = object.__new__(cls)
         _set_metadata(made, metadata)
         _set_spec(made, spec)

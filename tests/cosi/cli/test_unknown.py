@@ -17,7 +17,7 @@ from tests.cosi.cli.things import Lamp, lamp
 
 LAMP = "metadata: {type: %s, namespace: house, id: desk%s}\nspec: %s\n"
 TYPE = "Lamps.house.example.dev"
-WAY_OUT = " (--allow-unknown takes what is not known)"
+WAY_OUT = " (--allow-unknown accepts unknown types and fields)"
 
 MISTAKES = [
     (

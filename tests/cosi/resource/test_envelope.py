@@ -39,16 +39,16 @@ def test_a_payload_class_knows_its_kind() -> None:
 
 
 def test_a_payload_without_a_type_of_its_own_needs_a_kind() -> None:
-    with pytest.raises(TypeError, match="say Kind"):
+    with pytest.raises(TypeError, match="use Kind"):
         kind_of(AnySpec)
 
 
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        (Socket(), "Socket.* is no kind: give a payload class, or Kind"),
-        ("Sockets.net.example.org", "'Sockets.net.example.org' is no kind: give a payload class"),
-        (dict, "dict is no payload class: it does not derive from Spec"),
+        (Socket(), "Socket.* is not a kind: use a payload class, or Kind"),
+        ("Sockets.net.example.org", "'Sockets.net.example.org' is not a kind: use a payload class"),
+        (dict, "dict is not a payload class: it does not derive from Spec"),
     ],
 )
 def test_what_is_no_kind_is_named(given: Any, text: str) -> None:
@@ -165,7 +165,7 @@ def test_a_payload_of_an_unknown_type_keeps_its_text() -> None:
 
 @pytest.mark.parametrize("id", ["a\nb", "a\x00", "\x7f", "a\tb"])
 def test_an_id_with_a_control_character_is_refused(id: str) -> None:
-    with pytest.raises(InvalidResource, match="holds a control character") as caught:
+    with pytest.raises(InvalidResource, match="has a control character") as caught:
         Resource.new(id, Socket())
     assert caught.value.pointer == Pointer("net", "Sockets.net.example.org", id)
 
@@ -192,9 +192,9 @@ def test_labels_that_are_no_texts_are_refused(labels: Any) -> None:
 
 def test_a_finalizer_alone_is_no_tuple() -> None:
     """``finalizers=("me")`` was two of them: m and e."""
-    with pytest.raises(InvalidResource, match="finalizers 'me' are no tuple of names"):
+    with pytest.raises(InvalidResource, match="finalizers 'me' are not a tuple of names"):
         Resource.new("x", Socket(), finalizers=cast("Any", "me"))
-    with pytest.raises(InvalidResource, match="are no tuple of names"):
+    with pytest.raises(InvalidResource, match="are not a tuple of names"):
         Resource.new("x", Socket()).evolve(finalizers=(1,))
 
 
