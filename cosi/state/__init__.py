@@ -1,7 +1,7 @@
-"""States and stores: where resources live, how they are queried and watched, and what wraps them.
+"""States and stores: where resources live, how they are queried and watched, and state wrappers.
 
-The face for those who choose, wrap or write a state; controllers need :mod:`cosi` alone. As there,
-a name is imported when it is first used, so that no store is loaded that is not asked for.
+Import this to choose, wrap or write a state; controllers need only :mod:`cosi`. As there, a name is
+imported when it is first used, so that only the needed stores are loaded.
 """
 
 from typing import TYPE_CHECKING, Any, Final

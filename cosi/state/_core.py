@@ -1,7 +1,7 @@
 """The six primitive operations of a state, which a store implements (COSI: ``CoreState``).
 
-Its methods are async because some states really wait (gRPC, a database); the in-memory one never
-does.
+The methods are async because some states wait for others (gRPC, a database); the in-memory one
+never waits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cosi.state._watch import NOW, Event, Start, Watch
 
 
 class CoreState(ABC):
-    """What a store implements; :class:`~cosi.State` builds everything else on it."""
+    """The interface that a store implements; :class:`~cosi.State` builds everything else on it."""
 
     # -- the six primitives -------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ class CoreState(ABC):
 
     @abstractmethod
     async def list(self, kind: KindLike[S], where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
-        """Return all that match, sorted by id; an unknown kind is an empty one."""
+        """Return all matching resources, sorted by id; an unknown kind has none."""
 
     @abstractmethod
     async def create(self, resource: Resource[S], *, owner: str = "") -> Resource[S]:
@@ -35,7 +35,7 @@ class CoreState(ABC):
 
         Raises :class:`~cosi.errors.AlreadyExists`; :class:`~cosi.errors.OwnerConflict` if the
         resource names another owner already; :class:`~cosi.errors.InvalidResource` if its address
-        holds a control character.
+        has a control character.
         """
 
     @abstractmethod
@@ -46,12 +46,13 @@ class CoreState(ABC):
         owner: str = "",
         expected_phase: Phase | None = Phase.RUNNING,
     ) -> Resource[S]:
-        """Replace what is stored, if it is still the version that ``resource`` was made from.
+        """Replace the stored resource if it still has the version that ``resource`` was made from.
 
-        ``expected_phase=None`` accepts any. Checked in this order: exists, owner, version (and
-        uid), phase. Raises :class:`~cosi.errors.NotFound`, :class:`~cosi.errors.OwnerConflict`,
-        :class:`~cosi.errors.VersionConflict`, :class:`~cosi.errors.PhaseConflict`; the last one
-        also if what is being torn down should run again.
+        ``expected_phase=None`` accepts any phase. The checks run in this order: existence, owner,
+        version (and uid), phase. Raises :class:`~cosi.errors.NotFound`,
+        :class:`~cosi.errors.OwnerConflict`, :class:`~cosi.errors.VersionConflict`,
+        :class:`~cosi.errors.PhaseConflict`; the last one also if the update would bring a resource
+        that is being torn down back to running.
         """
 
     @abstractmethod
@@ -74,21 +75,21 @@ class CoreState(ABC):
         """Follow one resource (``id``) or a kind; see :class:`~cosi.state.Watch`.
 
         Watching one id begins with its current state (``CREATED``, or ``DESTROYED`` with a
-        tombstone) unless ``start`` says otherwise. Raises :class:`~cosi.errors.Unsupported`, here
-        or when the watch is entered, for an ``id`` together with ``where``, and for a ``start``
-        whose parts exclude each other.
+        tombstone) unless ``start`` asks for another position. Raises
+        :class:`~cosi.errors.Unsupported`, here or when the watch is entered, for an ``id`` together
+        with ``where``, and for a ``start`` whose parts exclude each other.
         """
 
-    # -- what an in-process state can do better -----------------------------------------------
+    # -- faster ways of in-process states -----------------------------------------------------
 
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:
-        """Call ``notify`` synchronously at every change of ``kind``; return how to stop that.
+        """Call ``notify`` synchronously at every change of ``kind``; return a function to stop it.
 
-        ``None`` means that this state cannot (it is remote): watch instead. ``notify`` must not
-        raise, wait, or touch the state. It is how controllers in the same process are woken:
-        no task, no stream and no copy in between.
+        ``None`` means that this state cannot do it (it is remote): watch instead. ``notify`` must
+        not raise, wait, or access the state. It wakes controllers in the same process without a
+        task, a stream or a copy in between.
         """
         return None
 

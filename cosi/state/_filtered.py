@@ -1,4 +1,4 @@
-"""Access rules: a state that asks before it does anything (COSI: ``state.Filter``)."""
+"""Access rules: a state that checks a rule before each operation (COSI: ``state.Filter``)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cosi.state._wrapped import WrappedState
 
 
 class Verb(IntEnum):
-    """What somebody wants to do; the numbers are COSI's."""
+    """The operation that a caller requests; the numbers are COSI's."""
 
     GET = 0
     LIST = 1
@@ -29,13 +29,13 @@ class Verb(IntEnum):
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing is changed by it."""
+        """Whether the operation changes nothing."""
         return self <= Verb.WATCH
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One wish: ``id`` is empty for a list and for the watch of a kind."""
+    """One requested operation; ``id`` is empty for a list and for the watch of a kind."""
 
     namespace: str
     type: str
@@ -44,14 +44,14 @@ class Access:
 
 
 Rule = Callable[[Access], None]
-"""Allows by returning; refuses by raising, :class:`~cosi.errors.AccessDenied` as a rule."""
+"""Returns to allow; raises to refuse, usually :class:`~cosi.errors.AccessDenied`."""
 
 
 class FilteredState(WrappedState):
-    """Asks ``rule`` before every operation; what it raises is raised, and nothing is done.
+    """Calls ``rule`` before every operation; if the rule raises, the operation is not done.
 
-    Operations that are built from others are asked for one by one: ``teardown`` needs get and
-    update, ``watch_for`` needs watch. Being called at every change (``subscribe``) is a watch.
+    A compound operation is checked step by step: ``teardown`` needs get and update, ``watch_for``
+    needs watch. ``subscribe`` counts as a watch.
     """
 
     def __init__(self, inner: State, rule: Rule) -> None:

@@ -1,4 +1,4 @@
-"""Resources from a YAML file, as a test or ``cosi run --fixtures`` feeds them."""
+"""Fixtures: loads resources from YAML into a state, for tests and ``cosi run --fixtures``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MAX_BYTES = 16 * 1024 * 1024
 def load_fixtures(
     path: str | Path, *, types: TypeRegistry = EVERY_TYPE, allow_unknown: bool = False
 ) -> tuple[Resource[Any], ...]:
-    """The resources of a file: one or more YAML documents of ``metadata`` and ``spec``.
+    """Read the resources of a file: one or more YAML documents of ``metadata`` and ``spec``.
 
-    ``metadata`` needs ``type`` and ``id``; what is not given is that of a new resource. What
-    `cosi get -o yaml` and `talosctl get -o yaml` show are such documents. A type that ``types`` do
-    not have is refused, as is an unknown field, unless ``allow_unknown``: then the resource is
-    taken as it is, and the field left out. Raises :class:`~cosi.errors.InvalidResource`, whose
-    message begins with the file, and the line and column where there is one.
+    ``metadata`` needs ``type`` and ``id``; the rest defaults to that of a new resource. The output
+    of ``cosi get -o yaml`` and ``talosctl get -o yaml`` is accepted. A type that is not in
+    ``types`` and an unknown field are refused, unless ``allow_unknown``: then the resource is taken
+    as it is, and the field left out. Raises :class:`~cosi.errors.InvalidResource`, whose message
+    begins with the file, and the line and column if known.
     """
     file = Path(path)
     try:
@@ -40,9 +40,9 @@ def load_fixtures(
 
 
 async def feed(state: State, resources: tuple[Resource[Any], ...]) -> None:
-    """Put fixtures into a state, each with the owner that it names; replaces what is there.
+    """Put fixtures into a state, each with the owner that it names; existing ones are replaced.
 
-    Raises :class:`~cosi.errors.OwnerConflict` where somebody else's is there.
+    Raises :class:`~cosi.errors.OwnerConflict` if an existing resource has another owner.
     """
     for resource in resources:
         await state.apply(resource, owner=resource.owner)

@@ -1,8 +1,8 @@
-"""Resources about resources: which namespaces and types there are, for people and tools.
+"""Resources about resources: the registered namespaces and types, for users and tools.
 
 The state never consults them: any namespace and type may be used unregistered (COSI: "Meta
-resources"). They tell a command line which aliases a type has, which columns its table shows, and
-whether it is sensitive.
+resources"). A command line reads from them which aliases a type has, which columns its table shows,
+and whether it is sensitive.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Namespace(Spec, type="Namespaces.meta.cosi.dev", aliases=("ns",), proto={"
 
 
 class PrintColumn(Value, proto={"name": 1, "jsonPath": 2}):
-    """A column that tables show: a JSONPath template for the payload, which is its ``@``."""
+    """A column of a table: a JSONPath template, in which ``@`` is the payload."""
 
     name: str
     json_path: str
@@ -61,8 +61,8 @@ class ResourceDefinition(
 ):
     """A type of resource; its id is the type name in lower case.
 
-    ``aliases`` are for people, ``all_aliases`` also has what may be typed besides (the name without
-    its suffix, or with a part of it). ``sensitivity`` is ``""`` or ``"sensitive"``.
+    Commands show ``aliases`` and accept ``all_aliases``, which also has the name without its suffix
+    or with a part of it. ``sensitivity`` is ``""`` or ``"sensitive"``.
     """
 
     type: str
@@ -82,7 +82,7 @@ class ResourceDefinition(
 
 
 def resource_definition(payload: type[Spec]) -> Resource[ResourceDefinition]:
-    """What a payload class says about its type, as a resource.
+    """Return the definition of a payload class's type, as a resource.
 
     Raises :class:`~cosi.errors.InvalidResource` if the type name breaks COSI's rules.
     """
@@ -178,11 +178,11 @@ def _shortened(name: str, suffix: str) -> Iterable[str]:
 
 @cache
 def english() -> Pluralizer:
-    """The rules of pluralize.js, as its port to Go has them."""
-    from pluralizer import Pluralizer  # compiles 70 patterns: not for those who never ask
+    """The rules of pluralize.js, with the changes of its port to Go."""
+    from pluralizer import Pluralizer  # compiles 70 patterns, so only when needed
 
     rules = Pluralizer()  # type: ignore[no-untyped-call]  # its __init__ has no annotation
-    rules.add_irregular_rule("sms", "sms")  # the one word that Go's port has and this one has not
+    rules.add_irregular_rule("sms", "sms")  # the only word that Go's port has in addition
     return rules
 
 
@@ -190,26 +190,27 @@ def english() -> Pluralizer:
 
 
 async def register_namespace(state: State, name: str, description: str) -> None:
-    """Say that there is such a namespace.
+    """Register a namespace.
 
-    The same words again are no change; others are :class:`~cosi.errors.AlreadyExists`.
+    The same description again changes nothing; another one raises
+    :class:`~cosi.errors.AlreadyExists`.
     """
     await _register(state, Resource.new(name, Namespace(description=description)))
 
 
 async def register_types(state: State, *payloads: type[Spec]) -> None:
-    """Say that there are such types.
+    """Register types.
 
-    What is registered already in the same words is left alone, so that a state with a backing store
-    can be registered again; in other words it is :class:`~cosi.errors.AlreadyExists`. Raises
-    :class:`~cosi.errors.InvalidResource` for a type name that breaks COSI's rules.
+    An equal definition that is already registered is left alone, so that the call can be repeated
+    on a state with a backing store; a different one raises :class:`~cosi.errors.AlreadyExists`.
+    Raises :class:`~cosi.errors.InvalidResource` for a type name that breaks COSI's rules.
     """
     for definition in [resource_definition(payload) for payload in payloads]:
         await _register(state, definition)
 
 
 async def register_defaults(state: State) -> None:
-    """Register what this module defines itself; raises as :func:`register_types`."""
+    """Register the types and the namespace of this module; raises as :func:`register_types`."""
     await register_namespace(
         state,
         META_NAMESPACE,

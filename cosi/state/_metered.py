@@ -1,4 +1,4 @@
-"""A state that counts what is asked of it."""
+"""A state wrapper that counts operations."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from cosi.state._wrapped import WrappedState
 class MeteredState(WrappedState):
     """Counts primitive operations by verb and outcome; see :meth:`samples`.
 
-    Teardown goes to ``inner`` as a whole, so that a remote state can do it in one call (COSI's
-    wrappers hide that), and is counted as an update.
+    Teardown is passed to ``inner`` as a whole and counted as an update, so that a remote state can
+    do it in one call (COSI's wrappers prevent that).
     """
 
     def __init__(self, inner: State) -> None:

@@ -1,7 +1,7 @@
-"""What can be measured: samples, and the one small protocol by which an exporter asks for them.
+"""Metrics: samples, and the one small protocol by which an exporter reads them.
 
-Nothing is pushed and nothing is global: a runtime counts in plain integers, and is asked when
-somebody scrapes. The names are COSI's ("Metrics").
+Nothing is pushed and nothing is global: a runtime counts in plain integers, and the exporter reads
+them at a scrape. The names are COSI's ("Metrics").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cosi.resource._frozen import EMPTY
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value now. ``kind`` says whether it only grows."""
+    """One current value; a ``counter`` only grows."""
 
     name: str
     kind: Literal["counter", "gauge"]
@@ -26,16 +26,16 @@ class Sample:
 
 @runtime_checkable
 class Measured(Protocol):
-    """Something that an exporter can ask, for example a :class:`~cosi.Runtime`."""
+    """An object with metrics for an exporter, for example a :class:`~cosi.Runtime`."""
 
     def samples(self) -> Iterable[Sample]:
-        """Every value as of now."""
+        """All current values."""
         ...
 
 
 @dataclass(slots=True)
 class ControllerStatistics:
-    """What one controller did since it was registered; seconds where it says busy."""
+    """Counts of one controller since it was registered; ``reconcile_busy`` is in seconds."""
 
     crashes: int = 0
     wakeups: int = 0

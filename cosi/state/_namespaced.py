@@ -1,4 +1,4 @@
-"""A state made of states, one for each namespace."""
+"""A state that is composed of other states, one for each namespace."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class NamespacedState(State):
     """Sends each operation to the state of its namespace, which ``build`` makes at first use.
 
     So namespaces may live in different places: one in memory, one in a database. ``build`` raises
-    (:class:`~cosi.errors.Unsupported`, say) for a namespace that it does not know, and is then
-    asked again next time.
+    (for example :class:`~cosi.errors.Unsupported`) for a namespace that it does not know; it is
+    then called again at the next use.
     """
 
     def __init__(self, build: Callable[[str], State]) -> None:
@@ -27,7 +27,7 @@ class NamespacedState(State):
         self._states: dict[str, State] = {}
 
     def of(self, namespace: str) -> State:
-        """The state of one namespace; raises what ``build`` raises."""
+        """The state of one namespace; raises the errors of ``build``."""
         state = self._states.get(namespace)
         if state is None:
             state = self._states[namespace] = self._build(namespace)

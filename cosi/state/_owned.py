@@ -1,4 +1,4 @@
-"""A state bound to an owner: what a controller writes through (COSI: ``owned.State``)."""
+"""A state bound to an owner, through which a controller writes (COSI: ``owned.State``)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cosi.state._wrapped import WrappedState
 
 
 class OwnedState(WrappedState):
-    """Writes as ``owner`` unless told otherwise; reads and finalizers are nobody's business.
+    """Writes as ``owner`` by default; reads and finalizers need no owner.
 
-    ``owner`` of an operation: ``None`` is this state's own, ``""`` is nobody's
+    The ``owner`` argument of an operation: ``None`` means this state's owner, ``""`` no owner
     (COSI: ``WithCreateNoOwner``, ``WithModifyNoOwner``, ``WithOwner``).
     """
 

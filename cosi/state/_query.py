@@ -1,8 +1,8 @@
-"""Which resources: label terms and id patterns (COSI: ``LabelQuery``, ``IDQuery``).
+"""Queries for resources: label terms and id patterns (COSI: ``LabelQuery``, ``IDQuery``).
 
 Evaluating a term has three outcomes: yes, no, and *not comparable*. The last one never matches,
-not even inverted; so ``replicas>=3``, which is *not (replicas < 3)*, does not match what has no
-such label, while ``tier!=db`` does.
+not even inverted. So ``replicas>=3``, which is *not (replicas < 3)*, does not match a resource
+without that label, while ``tier!=db`` does.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class LabelOp(IntEnum):
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _DIGITS = re.compile(r"[0-9-]*")
-_MOST_DIGITS = 64  # 19 are a number of 64 bits, others zeros; a text of a million is no number
+_MOST_DIGITS = 64  # 19 make a 64-bit number, more may be zeros; a million digits are refused
 _INT64 = range(-(2**63), 2**63)
 
 
 def quantity(text: str) -> int | None:
     """Read ``4GB``, ``5GiB`` or ``-1 k``; ``None`` if it is not a whole number with a known unit.
 
-    As in COSI only the beginning of the unit counts (``4GB`` is ``4G``; ``Ki`` is 1024, ``k`` is
-    1000). Unlike there, products beyond 64 bits do not wrap around.
+    As in COSI, only the beginning of the unit counts (``4GB`` is ``4G``; ``Ki`` is 1024, ``k`` is
+    1000). Unlike in COSI, products beyond 64 bits do not wrap around.
     """
     text = text.strip()
     found = _DIGITS.match(text)
@@ -51,7 +51,7 @@ def quantity(text: str) -> int | None:
     unit = text[len(digits) :].strip()[:2].lower()
     try:
         number = int(digits)
-    except ValueError:  # none, or a sign in the middle
+    except ValueError:  # no digits, or a sign in the middle
         return None
     if number not in _INT64:
         return None
@@ -114,9 +114,9 @@ def _less(label: str, value: str, op: LabelOp) -> bool | None:
 class Query:
     """``labels`` is an OR of ANDs of terms; ``id`` a regular expression, searched unanchored.
 
-    Empty parts match everything. Write patterns in the syntax that RE2 and Python share: over gRPC
-    the text of the pattern travels, and the other side, Go or this project, reads it as RE2. Raises
-    :class:`~cosi.errors.InvalidResource` on a pattern that does not compile.
+    Empty parts match everything. Write patterns in the syntax that RE2 and Python share: gRPC sends
+    the text of the pattern, and the server, Go or this project, reads it as RE2. Raises
+    :class:`~cosi.errors.InvalidResource` for a pattern that does not compile.
     """
 
     labels: tuple[tuple[LabelTerm, ...], ...] = ()
@@ -127,7 +127,7 @@ class Query:
             _compile(self.id)
 
     def matches(self, resource: Resource[Any]) -> bool:
-        """Whether ``resource`` is meant."""
+        """Whether ``resource`` matches."""
         metadata = resource.metadata
         return self.matches_id(metadata.id) and self.matches_labels(metadata.labels)
 

@@ -1,14 +1,14 @@
-"""The selector text that people write: ``app=web,tier!=db,replicas<3,!legacy``.
+"""Parses the selectors that users write: ``app=web,tier!=db,replicas<3,!legacy``.
 
 Terms are separated by commas and must all hold. A term is one of::
 
-    key            !key                 the label is there, or is not
+    key            !key                 the label exists, or does not
     key=value      key!=value           (== is = too)
     key in (a,b)   key notin (a,b)
     key<value      key<=value   key>value   key>=value
 
-The last four compare as numbers if the value is one, with or without a unit (``memory>=2Gi``), and
-as text otherwise. Values with commas, spaces or parentheses are put in double quotes.
+The last four compare as numbers if the value is a number, with or without a unit (``memory>=2Gi``),
+and as text otherwise. Values with commas, spaces or parentheses need double quotes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WORDS: Final = re.compile(_WORD)
 def parse_selector(text: str) -> Query:
     """Read a selector; the empty one selects everything.
 
-    Raises :class:`~cosi.errors.InvalidResource`, which shows where reading stopped.
+    Raises :class:`~cosi.errors.InvalidResource`, whose message shows where parsing stopped.
     """
     if not text.strip():
         return EVERYTHING

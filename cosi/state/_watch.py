@@ -1,4 +1,4 @@
-"""Watches: what happened to one resource or to a kind, in order, from a known position on."""
+"""Watches: the changes of one resource or kind, in order, from a known position on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cosi.resource._envelope import Resource, S_co
 
 
 class EventType(IntEnum):
-    """What an event says; the numbers are COSI's wire numbers.
+    """The type of an event; the numbers are COSI's wire numbers.
 
     ``ERRORED`` (4) exists on the wire only: here a watch that fails raises
-    :class:`~cosi.errors.WatchError` at the reader.
+    :class:`~cosi.errors.WatchError` in its reader.
     """
 
     CREATED = 0
@@ -31,8 +31,8 @@ class EventType(IntEnum):
 class Event(NamedTuple, Generic[S_co]):
     """One step in the history of a kind.
 
-    ``resource`` is a :class:`~cosi.state.Tombstone` where there is none: for ``BOOTSTRAPPED``
-    and ``NOOP`` (id ``""``), and for the first event of a watch on a resource that does not exist.
+    ``resource`` is a :class:`~cosi.state.Tombstone` for ``BOOTSTRAPPED`` and ``NOOP`` (id ``""``),
+    and for the first event of a watch on a resource that does not exist.
     ``old`` is set for ``UPDATED`` only. ``bookmark`` resumes a watch right after this event.
     """
 
@@ -47,17 +47,17 @@ class Start:
     """Where a watch begins; the default is *now*.
 
     ``contents``
-        A ``CREATED`` event for everything that is there, sorted by id, then ``BOOTSTRAPPED``.
+        A ``CREATED`` event for every existing resource, sorted by id, then ``BOOTSTRAPPED``.
     ``bookmarked``
         A ``NOOP`` event with a bookmark first, so that the watch can be resumed from its start.
     ``tail``
-        Replay up to this many of the latest events; 0 is none.
+        Replay up to this many of the latest events; 0 for none.
     ``bookmark``
         Continue right after the event that carried this bookmark.
     ``progress``
-        ``NOOP`` events with a fresh bookmark whenever the history moved on by a good part of its
-        capacity without anything for this reader (COSI has none; its filtered watches cannot be
-        resumed when their last bookmark has expired).
+        ``NOOP`` events with a fresh bookmark whenever the history has advanced by a good part of
+        its capacity without an event for this reader (COSI has none; its filtered watches cannot
+        be resumed when their last bookmark has expired).
 
     ``tail`` and ``bookmark`` exclude each other, and both exclude ``contents``.
     """
@@ -79,20 +79,20 @@ class Watch(ABC, Generic[S_co]):
     commit order. Leaving ends the watch; nothing outlives the block.
 
     *Errors.* Entering raises :class:`~cosi.errors.InvalidBookmark`, and ``RuntimeError`` the second
-    time; iterating raises :class:`~cosi.errors.Overrun` when this reader fell behind the history.
-    Such a watch is over. Over a remote or guarded state both may raise what that raises.
+    time; iterating raises :class:`~cosi.errors.Overrun` if this reader fell behind the history, and
+    the watch is then over. With a remote or filtered state both may raise its errors too.
     """
 
     @property
     @abstractmethod
     def bookmark(self) -> bytes | None:
-        """The position right after what was last read: always fresh enough to resume from now."""
+        """The position right after the last event read: always fresh enough to resume from now."""
 
     @abstractmethod
     async def batch(self) -> tuple[Event[S_co], ...]:
-        """Wait for, and return, everything that is pending: one event or more (*aggregated*).
+        """Wait for pending events and return them all: one event or more (*aggregated*).
 
-        Raises as iterating does, which is this one event at a time.
+        Raises as iterating does, which yields the same events one at a time.
         """
 
     @abstractmethod
@@ -107,12 +107,12 @@ class Watch(ABC, Generic[S_co]):
     ) -> None: ...
 
     def batches(self) -> AsyncIterator[tuple[Event[S_co], ...]]:
-        """Every batch, for ever."""
+        """Every batch, without end."""
         return _Batches(self)
 
-    # What ``async for`` has taken in a batch and not yet shown, and the bookmark of the latest
-    # that it has: a loop may be left in the middle of a batch, and entered again. Iterators, not
-    # generators: a generator that is left has to be closed by somebody.
+    # The rest of the batch that ``async for`` has not yielded yet, and the bookmark of the last
+    # event that it has: a loop may be left in the middle of a batch, and entered again. Iterators,
+    # not generators, because the caller would have to close a generator that it leaves.
     _rest: deque[Event[S_co]] | None = None
     _shown: bytes | None = None
 
@@ -127,7 +127,9 @@ class Watch(ABC, Generic[S_co]):
         return event
 
     def take_rest(self) -> tuple[Event[S_co], ...]:
-        """What a left ``async for`` has not shown; for implementations of :meth:`batch`."""
+        """The events that a left ``async for`` did not yield; implementations of :meth:`batch`
+        need them.
+        """
         rest, self._rest = self._rest, None
         return tuple(rest or ())
 

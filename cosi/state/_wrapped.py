@@ -1,4 +1,4 @@
-"""A state around a state: hands everything on; what a wrapper changes, it overrides."""
+"""Base class of state wrappers: delegates everything; a wrapper overrides what it changes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cosi.state._watch import NOW, Event, Start, Watch
 class WrappedState(State):
     """Delegates the primitives, ``subscribe`` included, to ``inner``.
 
-    Compound operations are *not* handed on: they are built from the wrapper's own primitives, so
-    that a wrapper which refuses or counts these sees all that happens.
+    Compound operations are *not* delegated: they are built from the wrapper's own primitives, so
+    that a wrapper which refuses or counts primitives sees all of them.
     """
 
     def __init__(self, inner: State) -> None:
