@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Set
+from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 from typing_extensions import override
 
-from controllers.definitions.bounded_read import UNKNOWN, Stamp
 from controllers.definitions.claims import Claims
-from controllers.definitions.scanner import Scan, Scanner
+from controllers.definitions.scanner import Scanner, Seen
 from controllers.definitions.service import Fault
 from controllers.host.file_watcher import FileWatcher, InotifyFiles
 from controllers.host.reader import keep_following
@@ -50,8 +50,7 @@ class ServiceFilesController(Controller):
         self._directory = paths.definitions
         self._watcher = watcher or InotifyFiles()
         self._claims = Claims()
-        self._stamps: dict[str, Stamp | None] = {}
-        self._links: set[str] = set()
+        self._seen: dict[Path, Seen] = {}
         self._told: set[Path] = set()
         self._distrusted = False  # what is known of files that look as they did
         # What is to be written yet; it survives a pass that fails.
@@ -99,34 +98,26 @@ class ServiceFilesController(Controller):
         told, self._told = self._told, set()
         if not told:
             return
-        if self._distrusted:
-            self._distrusted = False
-            self._stamps = dict.fromkeys(self._stamps, UNKNOWN)
-        names = {path.name for path in told if path.parent == self._directory}
-        for name in names:
-            # It is read, whatever its stamp says: two writes in one tick of the clock look alike.
-            if name in self._stamps:
-                self._stamps[name] = UNKNOWN
+        trust, self._distrusted = not self._distrusted, False
+        scan = partial(self._scanner.scan, dict(self._seen), told, trust=trust)
         try:
-            scan = await anyio.to_thread.run_sync(
-                self._scanner.scan, dict(self._stamps), None if self._directory in told else names
-            )
-        except OSError:
+            found = await anyio.to_thread.run_sync(scan)
+        except BaseException:
             self._told |= told
+            self._distrusted |= not trust
             raise
-        self._take_in(scan)
-        links = (self._directory / name for name in self._links)
+        for path, seen in found.items():
+            self._take_in(path, seen)
+        links = (path for path, seen in self._seen.items() if seen.is_link)
         self._watcher.aim([self._directory, *links])
 
-    def _take_in(self, scan: Scan) -> None:
-        for name in scan.gone:
-            self._stamps.pop(name, None)
-            self._links.discard(name)
-            self._concerns(name, self._claims.drop(name))
-        for name, seen in scan.seen.items():
-            self._stamps[name] = seen.stamp
-            (self._links.add if seen.is_link else self._links.discard)(name)
-            self._concerns(name, self._claims.take(name, seen.reading))
+    def _take_in(self, path: Path, seen: Seen | None) -> None:
+        if seen is None:
+            self._seen.pop(path, None)
+            self._concerns(path.name, self._claims.drop(path.name))
+        else:
+            self._seen[path] = seen
+            self._concerns(path.name, self._claims.take(path.name, seen.reading))
 
     def _concerns(self, file: str, services: Set[str]) -> None:
         self._services_to_write |= services

@@ -7,7 +7,6 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from controllers.definitions.yaml_tree import MAX_BYTES
 
@@ -21,10 +20,6 @@ class Stamp:
     size: int
     inode: int
     device: int
-
-
-UNKNOWN: Final = Stamp(0, 0, 0, 0, 0)
-"""Of a file that may have changed, whatever it looks like; no file has it."""
 
 
 def stamp(path: Path) -> Stamp | None:

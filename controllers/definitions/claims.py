@@ -28,8 +28,12 @@ from resources.service_file_status import (
 @dataclass(frozen=True, slots=True)
 class _Claim:
     reading: Reading
-    spec: ExtensionServiceSpec | None
-    """What the file says, or said last."""
+    last_good: ExtensionServiceSpec | None
+    """What the file said when it was good, before it went bad."""
+
+    @property
+    def spec(self) -> ExtensionServiceSpec | None:
+        return self.reading.spec or self.last_good
 
     @property
     def stale(self) -> bool:
@@ -56,12 +60,11 @@ class Claims:
     def take(self, file: str, reading: Reading) -> set[str]:
         """Take in what a file says now; return the services that this may concern."""
         before = self._files.get(file)
-        spec = reading.spec or (before.spec if before else None)
         concerned = self.drop(file)
-        self._files[file] = _Claim(reading, spec)
-        if spec is not None:
-            self._claimants.setdefault(spec.name, set()).add(file)
-            concerned.add(spec.name)
+        claim = self._files[file] = _Claim(reading, before.spec if before else None)
+        if claim.spec is not None:
+            self._claimants.setdefault(claim.spec.name, set()).add(file)
+            concerned.add(claim.spec.name)
         return concerned
 
     def drop(self, file: str) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,6 @@ from controllers.files.entrypoint import (
 from controllers.files.inside import (
     Missing,
 )
-from resources.extension_service import ExtensionServiceSpec
 from resources.go_format import (
     quote,
 )
@@ -31,40 +30,32 @@ from resources.problem import (
 SUFFIX: Final = ".yaml"
 
 
-def is_definition(name: str) -> bool:
-    """Whether a file of this name is read: the text from the last dot on is ``.yaml`` (Talos).
-
-    A name with control characters, or that is no UTF-8, is not: nobody could be told about it.
-    """
-    return name.endswith(SUFFIX) and name.isprintable()
-
-
-def definition_names(directory: Path) -> list[str]:
-    """The names of the definition files, in the order that decides between duplicates.
+def definition_files(directory: Path) -> list[Path]:
+    """The definition files, in the order that decides between duplicates.
 
     A directory that does not exist is empty. Raises ``OSError`` where it cannot be listed.
     """
     try:
-        return sorted(path.name for path in directory.iterdir() if is_definition(path.name))
+        return sorted(path for path in directory.iterdir() if _is_definition(path))
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
+def _is_definition(path: Path) -> bool:
+    """Whether a file of this name is read: the text from the last dot on is ``.yaml`` (Talos).
+
+    A name with control characters, or that is no UTF-8, is not: it could not be shown.
+    """
+    return path.name.endswith(SUFFIX) and path.name.isprintable()
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One file that was read: when it last changed, what it says, whether it is a link."""
+    """What is known of one file: when it last changed, what it says, whether it is a link."""
 
     stamp: Stamp | None
     reading: Reading
     is_link: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What is new: files that were read, and files that are no longer there."""
-
-    seen: Mapping[str, Seen]
-    gone: frozenset[str]
 
 
 class Scanner:
@@ -74,28 +65,28 @@ class Scanner:
         self.directory = directory
         self._rootfs = rootfs
 
-    def scan(self, known: Mapping[str, Stamp | None], names: Iterable[str] | None = None) -> Scan:
-        """Read what changed since ``known``: all of ``names``, or whatever a look at all finds.
+    def scan(
+        self, known: Mapping[Path, Seen], changed: Set[Path], *, trust: bool = True
+    ) -> dict[Path, Seen | None]:
+        """Read the files among ``changed``; ``None`` for one that is not there.
 
-        Ten thousand files of which one has changed are ten thousand calls of stat(2), and one read.
-        Raises ``OSError`` where the directory cannot be listed.
+        If the directory itself is among them, look at every file, and read also those that look
+        different than ``known``; without ``trust``, all of them. Ten thousand files of which one
+        has changed are ten thousand calls of stat(2), and one read. Raises ``OSError`` where the
+        directory cannot be listed.
         """
-        if names is None:
-            there = definition_names(self.directory)
+        # A file that is named is read, whatever its stamp: two writes in one tick look alike.
+        named = {path for path in changed if path.parent == self.directory and _is_definition(path)}
+        if self.directory in changed:
+            there = definition_files(self.directory)
             gone = known.keys() - set(there)
-            changed = [name for name in there if self._has_changed(name, known)]
+            read = [p for p in there if p in named or not (trust and _is_as_known(p, known))]
         else:
-            asked = set(filter(is_definition, names))
-            there = sorted(name for name in asked if os.path.lexists(self.directory / name))
-            gone = asked - set(there)
-            changed = there
-        return Scan({name: self._read(name) for name in changed}, frozenset(gone))
+            read = sorted(path for path in named if os.path.lexists(path))
+            gone = named - set(read)
+        return {path: self._read(path) for path in read} | dict.fromkeys(gone)
 
-    def _has_changed(self, name: str, known: Mapping[str, Stamp | None]) -> bool:
-        return name not in known or known[name] != stamp(self.directory / name)
-
-    def _read(self, name: str) -> Seen:
-        path = self.directory / name
+    def _read(self, path: Path) -> Seen:
         # Before the text: if it changes meanwhile, the next look sees another stamp.
         before = stamp(path)
         return Seen(before, self._reading(path), path.is_symlink())
@@ -105,14 +96,15 @@ class Scanner:
             data = read_bounded(path)
         except OSError as error:
             return unreadable(failure(path, error))
-        reading = read_service(data)
-        return self._with_rootfs(reading, reading.spec) if reading.spec else reading
+        return self._with_rootfs(read_service(data))
 
-    def _with_rootfs(self, reading: Reading, spec: ExtensionServiceSpec) -> Reading:
+    def _with_rootfs(self, reading: Reading) -> Reading:
         """Warn about an entrypoint that is not there: a warning, for it may be mounted later.
 
         If it is still missing when the service starts, the service fails and says so.
         """
+        if (spec := reading.spec) is None:
+            return reading
         rootfs, entrypoint = self._rootfs(spec.name), spec.container.entrypoint
         try:
             look_for(entrypoint, container_view(rootfs, spec.container.mounts))
@@ -124,3 +116,7 @@ class Scanner:
         text = f"entrypoint {quote(entrypoint)} is not there: {missing} does not exist"
         warning = Problem(line=line, column=column, severity=Severity.WARNING, text=text)
         return replace(reading, problems=in_order([*reading.problems, warning]))
+
+
+def _is_as_known(path: Path, known: Mapping[Path, Seen]) -> bool:
+    return path in known and known[path].stamp == stamp(path)

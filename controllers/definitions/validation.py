@@ -10,7 +10,7 @@ from controllers.definitions.bounded_read import failure, read_bounded
 from controllers.definitions.crosscheck import crosscheck
 from controllers.definitions.decoder import in_order
 from controllers.definitions.kinds import is_configuration
-from controllers.definitions.scanner import definition_names
+from controllers.definitions.scanner import definition_files
 from controllers.definitions.service import Reading, read_service, unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
 from resources.problem import (
@@ -62,7 +62,7 @@ def validate(paths: Iterable[str | Path]) -> Iterator[Finding]:
     loose: list[_File] = []
     for path in map(Path, paths):
         if path.is_dir():
-            machines.append([_read(path / name, name) for name in definition_names(path)])
+            machines.append([_read(file, file.name) for file in definition_files(path)])
         else:
             loose.append(_read(path, str(path)))
     if len(machines) == 1:

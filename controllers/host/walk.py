@@ -52,11 +52,11 @@ class Walk:
         self._links = 0
         self._here = Path("/")
 
-    def look(self, path: str) -> Look:
-        """Walk along an absolute path."""
+    def look(self, path: str | Path) -> Look:
+        """Walk along an absolute path; text may end in ``/`` or ``/.``: it is a directory then."""
         try:
             self._blind = self._here.lstat().st_dev in self._silent
-            self._walk(deque(path.split("/")))
+            self._walk(deque(os.fspath(path).split("/")))
             presence = Presence(present=True)
         except FileNotFoundError:
             presence = Presence(present=False)
@@ -100,7 +100,7 @@ class Walk:
             self._here = Path("/")
         names.extendleft(reversed(target.split("/")))
 
-    def _unknown(self, path: str, error: OSError | ValueError) -> Presence:
+    def _unknown(self, path: str | Path, error: OSError | ValueError) -> Presence:
         number = errno.EINVAL if isinstance(error, ValueError) else (error.errno or errno.EIO)
         # Names that change can heal these two; whatever else it is, no watch tells.
         self._blind |= number not in {errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG}

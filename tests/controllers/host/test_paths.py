@@ -10,8 +10,9 @@ from random import Random
 import anyio
 import pytest
 
+from controllers.host.hinges import Hinges
 from controllers.host.inotify import Change, InotifyRecord
-from controllers.host.paths import Hinges, InotifyPaths
+from controllers.host.paths import InotifyPaths
 from controllers.host.walk import Look, Presence
 from tests.controllers.host.conftest import Following
 from tests.controllers.host.namespaces import needs_namespaces
@@ -182,7 +183,7 @@ def look(*hinges: tuple[int, str], blind: bool = False) -> Look:
 
 
 def test_a_record_concerns_the_paths_that_hang_on_its_name() -> None:
-    hinges = Hinges()
+    hinges: Hinges[str] = Hinges()
     hinges.replace({"/a/x": look((1, "a"), (2, "x")), "/a/y": look((1, "a"), (2, "y"))})
     assert hinges.affected([InotifyRecord(2, Change.CREATE, "x")]) == {"/a/x"}
     assert hinges.affected([InotifyRecord(1, Change.MOVED_FROM, "a")]) == {"/a/x", "/a/y"}
@@ -196,13 +197,13 @@ def test_a_record_concerns_the_paths_that_hang_on_its_name() -> None:
 
 
 def test_lost_records_concern_everything() -> None:
-    hinges = Hinges()
+    hinges: Hinges[str] = Hinges()
     hinges.replace({"/a": look((1, "a")), "/b": look((1, "b"))})
     assert hinges.affected([InotifyRecord(-1, Change.OVERFLOW, "")]) == {"/a", "/b"}
 
 
 def test_a_watch_goes_with_the_last_path_that_hangs_on_it() -> None:
-    hinges = Hinges()
+    hinges: Hinges[str] = Hinges()
     hinges.replace({"/a/x": look((1, "a"), (2, "x"), blind=True), "/a/y": look((1, "a"), (2, "y"))})
     assert hinges.blind == {"/a/x"}
     assert hinges.replace({"/a/x": None}) == []
