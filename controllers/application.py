@@ -131,9 +131,9 @@ async def _finish(controllers: Sequence[Any]) -> list[str]:
 
 def _services(driver: LocalDriver, runtime: Runtime) -> Iterable[Service]:
     """The machine API; without gRPC nobody asks for it, and it is not imported."""
-    from controllers.machine_api.api import machine_services
+    from controllers.machine_api.api import MachineService
 
-    return machine_services(runtime.state, driver.logs, lambda: runtime.graph)
+    return [MachineService(runtime.state, driver.logs)]
 
 
 def _console(id: str, line: str) -> None:

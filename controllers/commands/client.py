@@ -28,6 +28,12 @@ M = TypeVar("M", bound=Message)
 MACHINE: Final = "/machine.MachineService/"
 INSPECT: Final = "/inspect.InspectService/"
 
+_WITHOUT: Final = {
+    "machine.MachineService": "services, their logs and their events are those of "
+    "`cosi run extension-services`, and `cosi get TYPE -w` follows the resources of any server",
+    "inspect.InspectService": "`cosi run` does, whichever application it runs",
+}
+"""What a server is that lacks one of the two, and what can be done with it."""
 _ACTIONS: Final[dict[str, tuple[type[Message], type[Message]]]] = {
     "start": (machine_pb2.ServiceStartRequest, machine_pb2.ServiceStartResponse),
     "stop": (machine_pb2.ServiceStopRequest, machine_pb2.ServiceStopResponse),
@@ -146,7 +152,7 @@ class Machine:
 def _failure(error: AioRpcError, method: str) -> CosiError:
     service, name = method.strip("/").split("/")
     if error.code() is StatusCode.UNIMPLEMENTED:
-        return Unsupported(f"the server does not offer {name} of {service}: {error.details()}")
+        return Unsupported(f"the server does not offer {name} of {service}; {_WITHOUT[service]}")
     return error_of_call(error, name, None)
 
 

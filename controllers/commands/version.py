@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cosi.cli.connection import Connection, Server, ask_each, connects
+from cosi.errors import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,16 @@ def version(server: Server, client: bool, short: bool) -> None:
 
 
 async def _asked(connection: Connection) -> list[Version]:
+    """A machine's version, or that of `cosi run` with another application."""
     from controllers.commands.client import Machine
+    from controllers.commands.version_text import version_from
+    from cosi.cli.about import version_of
 
-    return await Machine(connection).version()
+    try:
+        return await Machine(connection).version()
+    except Unsupported:
+        pass
+    try:
+        return [version_from(await version_of(connection), connection.node)]
+    except Unsupported as error:
+        raise Unsupported(f"{connection.node} does not say its version: {error}") from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+
+from cosi.cli.own_version import own_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +23,14 @@ class Version:
 
 def client_version() -> Version:
     """Of this program."""
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    system = platform.system().lower()
-    return Version(
-        "",
-        f"v{version('cosi')}",
-        "",
-        "",
-        f"python{platform.python_version()}",
-        f"{system}/{machine}",
-    )
+    return version_from(own_version())
+
+
+def version_from(about: Mapping[str, str], node: str = "") -> Version:
+    """What a `cosi` says of itself (:mod:`cosi.cli.about`), in Talos's terms."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(about["machine"], about["machine"])
+    language, system = f"python{about['python']}", f"{about['os']}/{machine}"
+    return Version(node, f"v{about['cosi']}", "", "", language, system)
 
 
 def version_block(found: Version) -> str:

@@ -9,7 +9,7 @@ from controllers.machine_api.events import EventMethods
 from controllers.machine_api.logs import LogStore, MachineLogs
 from controllers.machine_api.services import Services
 from controllers.machine_api.version import MachineVersion
-from cosi import Graph, State
+from cosi import Graph, Runtime, State
 from cosi.api.roles import OPERATORS, READERS
 from cosi.api.rpc import Service, Streaming, Unary
 
@@ -19,6 +19,11 @@ def machine_services(
 ) -> tuple[Service, Service]:
     """What to serve beside ``state``; ``graph`` tells who reads and writes what at that moment."""
     return MachineService(state, logs), InspectService(graph)
+
+
+def inspect_service(runtime: Runtime) -> Service:
+    """What `cosi inspect` asks; `cosi run` serves it whichever applications run."""
+    return InspectService(lambda: runtime.graph)
 
 
 class MachineService:

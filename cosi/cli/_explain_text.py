@@ -27,9 +27,12 @@ class NoSuchField(NotFound):
 
 def explain(payload: type[Spec], path: Sequence[str] = ()) -> str:
     """The text for a type, or for the field at ``path``; raises :class:`NoSuchField`."""
-    schema = value_schema(payload)
+    return explain_schema(resource_definition(payload).spec, value_schema(payload), path)
+
+
+def explain_schema(definition: ResourceDefinition, schema: Schema, path: Sequence[str] = ()) -> str:
+    """The same for a type of which there is no class here; raises :class:`NoSuchField`."""
     parts = schema.get("$defs", {})
-    definition = resource_definition(payload).spec
     head = [*_head(definition)]
     for depth, name in enumerate(path):
         inner = _object_in(schema, parts)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from cosi.state._meta import Namespace, register_defaults, register_namespace, r
 from cosi.state._state import State
 
 if TYPE_CHECKING:
+    from cosi.api.rpc import Service
     from cosi.api.server import Listener
 
 _log = logging.getLogger(__name__)
@@ -68,7 +70,8 @@ async def serving(
         yield
         return
     # Made before anything runs: a service reads the runtime whenever it is asked.
-    services = [one for app in applications if app.services for one in app.services(runtime)]
+    services = [*own_services(runtime)]
+    services += [one for app in applications if app.services for one in app.services(runtime)]
     listeners = _listeners(where)
     async with AsyncExitStack() as stack:
         try:
@@ -79,6 +82,24 @@ async def serving(
         for address in addresses:
             _log.info("serving on %s", address)
         yield
+
+
+def own_services(runtime: Runtime) -> Iterator[Service]:
+    """What is served whichever applications run.
+
+    Entry points of the group ``cosi.services`` are functions that make one for a runtime, so that a
+    package can serve what its commands ask; one that cannot be loaded is logged and left out.
+    """
+    from cosi.cli.about import AboutService
+
+    yield AboutService()
+    for entry in entry_points(group="cosi.services"):
+        try:
+            make: Callable[[Runtime], Service] = entry.load()
+        except (ImportError, AttributeError) as error:
+            _log.warning("%s is not served: %s", entry.name, error)
+            continue
+        yield make(runtime)
 
 
 def _listeners(where: Listening) -> list[Listener]:

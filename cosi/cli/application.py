@@ -18,16 +18,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
+import traceback
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
 from cosi.errors import CosiError
+from cosi.resource._spelling import name_hint
 
 if TYPE_CHECKING:
     from cosi.api.rpc import Service
@@ -65,15 +69,29 @@ class Application:
 
 Factory = Callable[..., "Application | Iterable[Any]"]
 
+application_option = click.option(
+    "--application",
+    metavar="MODULE:NAME",
+    help="Import this application first, for its types.",
+)
+app_dir_option = click.option(
+    "--app-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="the current directory",
+    help="Where the modules of MODULE:NAME are looked for first.",
+)
 
-def find(name: str) -> Factory:
+
+def find(name: str, directory: Path = Path()) -> Factory:
     """Load ``MODULE:NAME``, or the installed application of that name.
 
-    Raises :class:`CannotStart`, which names the applications that are installed, or what is not an
-    application.
+    A module is looked for in ``directory`` first, as gunicorn, uvicorn and celery do; the directory
+    stays on ``sys.path``, for what the module imports later. Raises :class:`CannotStart`, which
+    names the applications that are installed, or what is not an application.
     """
     if ":" in name:
-        return _import(name)
+        return _import(name, directory)
     installed = {entry.name: entry for entry in entry_points(group="cosi.applications")}
     if name not in installed:
         known = ", ".join(sorted(installed)) or "none"
@@ -87,15 +105,45 @@ def installed_names() -> list[str]:
     return sorted(entry.name for entry in entry_points(group="cosi.applications"))
 
 
-def _import(name: str) -> Factory:
-    module, _, attribute = name.partition(":")
+def _import(name: str, directory: Path) -> Factory:
+    module_name, _, attribute = name.partition(":")
+    where = str(directory.absolute())
+    if where not in sys.path:
+        sys.path.insert(0, where)
     try:
-        factory: Factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise CannotStart(f"cannot load application {name!r}: {error}") from error
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        problem = _why_not(module_name, where, error)
+        raise CannotStart(f"cannot load application {name!r}: {problem}") from error
+    if not hasattr(module, attribute):
+        found = [each for each, value in vars(module).items() if inspect.isfunction(value)]
+        hint = name_hint(attribute, found)
+        raise CannotStart(
+            f"cannot load application {name!r}: {_place(module)} has no {attribute!r}{hint}"
+        )
+    factory: Factory = getattr(module, attribute)
     if not callable(factory):
         raise CannotStart(f"cannot load application {name!r}: {factory!r} is not a function")
     return factory
+
+
+def _why_not(module: str, where: str, error: ImportError) -> str:
+    """A module that is not there, or one that cannot import what it needs, and at which line."""
+    if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+        return (
+            f"there is no module {error.name!r} in {where}, and none is installed; "
+            "say where it lies with --app-dir DIR"
+        )
+    places = [
+        f"{frame.filename}:{frame.lineno}: "
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and frame.filename != importlib.__file__
+    ]
+    return f"{places[-1] if len(places) > 1 else ''}{error}"
+
+
+def _place(module: ModuleType) -> str:
+    return getattr(module, "__file__", None) or module.__name__
 
 
 def build(factory: Factory, options: dict[str, Any]) -> Application:

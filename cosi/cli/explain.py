@@ -1,8 +1,13 @@
-"""`cosi explain`: what a type and its fields mean; needs no server."""
+"""`cosi explain`: what a type and its fields mean, of those installed here or of a server's."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from cosi.cli.application import app_dir_option, application_option
+from cosi.cli.connection import Server, connects
 
 
 @click.command(
@@ -19,13 +24,20 @@ import click
     """,
 )
 @click.argument("name", metavar="TYPE[.FIELD...]")
-def explain(name: str) -> None:
+@application_option
+@app_dir_option
+@connects
+def explain(server: Server, name: str, application: str | None, app_dir: Path) -> None:
     """Say what TYPE is for and what its fields mean.
 
-    TYPE is a full name or an alias of an installed type, in any case.
+    TYPE is a full name or an alias, in any case. Types that are installed need no server; for all
+    others the server is asked, or the module of an application is imported.
     """
-    from cosi.cli._explain_text import explain as text_of
-    from cosi.cli.payload_types import field_path
+    from cosi.cli._described_types import UNDESCRIBED, described
+    from cosi.cli._explain_text import explain_schema
 
-    payload, path = field_path(name)
-    click.echo(text_of(payload, path))
+    found = described(name, server, application, app_dir)
+    if found.schema is None:
+        click.echo(explain_schema(found.definition, {"description": UNDESCRIBED}))
+    else:
+        click.echo(explain_schema(found.definition, found.schema, found.path))

@@ -11,8 +11,9 @@ from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
 from cosi.errors import CosiError
-from cosi.resource._payload import Spec, Value
+from cosi.resource._payload import Value
 from cosi.resource._phase import Phase
+from cosi.state._meta import ResourceDefinition
 
 GROUP: Final = "cosi.schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -43,17 +44,16 @@ def value_schema(payload: type[Value]) -> dict[str, Any]:
     return cast("dict[str, Any]", _without_titles(schema))
 
 
-def document_schema(payload: type[Spec]) -> dict[str, Any]:
-    """A whole resource, as `cosi apply` reads it."""
-    info = payload.__cosi__
-    spec = value_schema(payload)
+def document_schema(definition: ResourceDefinition, payload: dict[str, Any]) -> dict[str, Any]:
+    """A whole resource, as `cosi apply` reads it; ``payload`` is a :func:`value_schema`."""
+    spec = dict(payload)
     parts = spec.pop("$defs", {})
     metadata = {
         "type": "object",
         "required": ["type", "id"],
         "properties": {
-            "namespace": {"type": "string", "default": info.default_namespace},
-            "type": {"const": info.type},
+            "namespace": {"type": "string", "default": definition.default_namespace},
+            "type": {"const": definition.type},
             "id": {"type": "string"},
             "version": {"type": ["integer", "string"], "default": "undefined"},
             "owner": {"type": ["string", "null"]},
@@ -67,7 +67,7 @@ def document_schema(payload: type[Spec]) -> dict[str, Any]:
     }
     return {
         "$schema": DIALECT,
-        "title": info.type,
+        "title": definition.type,
         "description": spec.get("description", ""),
         "type": "object",
         "required": ["metadata", "spec"],

@@ -11,7 +11,6 @@ import pkgutil
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 
-from cosi.cli.type_names import UnknownType, resolve
 from cosi.errors import InvalidResource
 from cosi.resource._payload import Spec
 from cosi.resource._types import EVERY_TYPE
@@ -27,27 +26,6 @@ def installed_types() -> dict[str, type[Spec]]:
         for info in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{entry.module}."):
             importlib.import_module(info.name)
     return EVERY_TYPE.by_type()
-
-
-def payload_named(name: str) -> type[Spec]:
-    """The class of the type that ``name`` means, in any case and by any alias.
-
-    Raises :class:`~cosi.cli.type_names.UnknownType` and
-    :class:`~cosi.cli.type_names.AmbiguousType`.
-    """
-    types = installed_types()
-    return types[resolve(name, definitions(types.values())).type]
-
-
-def field_path(name: str) -> tuple[type[Spec], tuple[str, ...]]:
-    """``svc.events.text`` as a class and fields: as much of it as names a type is the type."""
-    parts = name.split(".")
-    for count in range(len(parts), 1, -1):
-        try:
-            return payload_named(".".join(parts[:count])), tuple(parts[count:])
-        except UnknownType:
-            continue
-    return payload_named(parts[0]), tuple(parts[1:])
 
 
 def definitions(types: Iterable[type[Spec]]) -> list[ResourceDefinition]:

@@ -2,8 +2,8 @@
 
 Commands are entry points of the group ``cosi.commands`` (name -> ``click.Command``), so that other
 packages add theirs in the way this one does; applications for ``cosi run`` are entry points of
-``cosi.applications``. click rather than typer: half the start-up time, and ``run`` has options that
-only the applications know.
+``cosi.applications``, and what it serves for such commands of ``cosi.services``. click rather than
+typer: half the start-up time, and ``run`` has options that only the applications know.
 """
 
 from __future__ import annotations

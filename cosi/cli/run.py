@@ -1,4 +1,4 @@
-"""`cosi run`: the command and its options; what they lead to is in `running.py`."""
+"""`cosi run`: the command and its options; what they lead to is in `_run_applications.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import click
 from typing_extensions import override
 
 from cosi.api.open_files import TooFewOpenFiles, raise_limit
-from cosi.cli.application import CannotStart, build, find, installed_names, options_of
+from cosi.cli.application import (
+    CannotStart,
+    app_dir_option,
+    build,
+    find,
+    installed_names,
+    options_of,
+)
 from cosi.cli.early_signals import early_signals
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -22,6 +29,7 @@ class RunCommand(click.Command):
     """A command whose options are its own and those of the applications that it is to run."""
 
     _named: tuple[str, ...] = ()
+    _directory: Path = Path()
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -40,6 +48,7 @@ class RunCommand(click.Command):
         self._named = tuple(
             arg for arg in args if arg in installed or _MODULE_AND_NAME.fullmatch(arg)
         )
+        self._directory = _directory_in(args)
         return super().parse_args(ctx, args)
 
     @override
@@ -52,14 +61,23 @@ class RunCommand(click.Command):
         taken = {name for parameter in own for name in parameter.opts}
         more: dict[str, click.Parameter] = {}
         for name in self._named or installed_names():  # what is not run is not loaded
-            for option in options_of(find(name)):
+            for option in options_of(find(name, self._directory)):
                 if not taken.intersection(option.opts):
                     more.setdefault(option.opts[0], option)
         return [*own[:-1], *more.values(), *own[-1:]]  # --help stays last
 
 
+def _directory_in(args: list[str]) -> Path:
+    """What ``--app-dir`` says among arguments whose other options are not known yet."""
+    others = {"ignore_unknown_options": True, "allow_extra_args": True}
+    only = app_dir_option(click.Command("run", others, add_help_option=False))
+    directory: Path = only.make_context("run", [*args]).params["app_dir"]
+    return directory
+
+
 @click.command(short_help="Run applications.", cls=RunCommand)
 @click.argument("applications", nargs=-1, metavar="[APPLICATION]...")
+@app_dir_option
 @click.option(
     "--fixtures",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -104,6 +122,7 @@ def run(
     applications: tuple[str, ...],
     fixtures: tuple[Path, ...],
     *,
+    app_dir: Path,
     allow_unknown: bool,
     root: Path,
     socket: Path | None,
@@ -145,7 +164,7 @@ def run(
         terminal = Terminal()
         not_yet()
         configure(log_format, log_level, console=once)
-        factories = [find(name) for name in applications or installed_names()]
+        factories = [find(name, app_dir) for name in applications or installed_names()]
         given = {**options, "root": root, "once": once}
         built = [build(factory, given) for factory in factories]
         run_applications(built, Fixtures(fixtures, allow_unknown), where, terminal, once=once)

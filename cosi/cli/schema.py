@@ -1,8 +1,14 @@
-"""`cosi schema`: JSON Schemas for editors; needs no server."""
+"""`cosi schema`: JSON Schemas for editors, of types installed here or of a server's."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
+
+from cosi.cli.application import app_dir_option, application_option
+from cosi.cli.connection import Server, connects
 
 
 @click.command(
@@ -20,23 +26,36 @@ import click
     """,
 )
 @click.argument("name", metavar="TYPE|NAME")
-def schema(name: str) -> None:
+@application_option
+@app_dir_option
+@connects
+def schema(server: Server, name: str, application: str | None, app_dir: Path) -> None:
     """Print the JSON Schema of resources of TYPE, as `cosi apply` reads them.
 
     NAME is a schema that a package has added, such as `definition`: the definition file of an
-    extension service.
+    extension service. Types that are installed need no server; for all others the server is
+    asked, or the module of an application is imported.
     """
     import json
 
-    from cosi.cli.json_schema import document_schema, installed_names, installed_schema
-    from cosi.cli.payload_types import payload_named
+    from cosi.cli.json_schema import installed_schema
+
+    found = installed_schema(name) or _of_type(name, server, application, app_dir)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def _of_type(name: str, server: Server, application: str | None, app_dir: Path) -> dict[str, Any]:
+    from cosi.cli._described_types import UNDESCRIBED, described
+    from cosi.cli.json_schema import document_schema, installed_names
     from cosi.cli.type_names import UnknownType
 
-    found = installed_schema(name)
-    if found is None:
-        try:
-            found = document_schema(payload_named(name))
-        except UnknownType as error:
-            more = ", ".join(installed_names())
-            raise UnknownType(f"{error}; other schemas: {more or 'none'}") from None
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    try:
+        known = described(name, server, application, app_dir)
+    except UnknownType as error:
+        more = ", ".join(installed_names())
+        raise UnknownType(f"{error}; other schemas: {more or 'none'}") from None
+    if known.path:
+        raise UnknownType(f'"{name}" is a field; say a type, "{known.definition.type}"')
+    if known.schema is None:
+        raise UnknownType(f"{known.definition.type}: {UNDESCRIBED}")
+    return document_schema(known.definition, known.schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cosi.errors import InvalidResource, NotFound
 from cosi.resource._envelope import Resource
@@ -36,6 +36,22 @@ def resolve(name: str, definitions: Iterable[ResourceDefinition]) -> ResourceDef
     if not found:
         raise UnknownType(f'resource "{name}" is not registered{_way_out(wanted, by_id.values())}')
     return next(iter(found.values()))
+
+
+def field_path(
+    name: str, definitions: Sequence[ResourceDefinition]
+) -> tuple[ResourceDefinition, tuple[str, ...]]:
+    """``svc.events.text`` as a type and fields: as much of it as names a type is the type.
+
+    Raises :class:`UnknownType` and :class:`AmbiguousType`.
+    """
+    parts = name.split(".")
+    for count in range(len(parts), 1, -1):
+        try:
+            return resolve(".".join(parts[:count]), definitions), tuple(parts[count:])
+        except UnknownType:
+            continue
+    return resolve(parts[0], definitions), tuple(parts[1:])
 
 
 def names_of(definition: ResourceDefinition) -> set[str]:

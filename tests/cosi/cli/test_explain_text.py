@@ -1,4 +1,4 @@
-"""`cosi explain` and `cosi schema`, which need no server."""
+"""`cosi explain` and `cosi schema`, which need no server for what is installed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from cosi import FrozenMap, Spec, Value
 from cosi.cli._explain_text import NoSuchField, explain
-from cosi.cli.json_schema import document_schema
+from cosi.cli.json_schema import document_schema, value_schema
 from cosi.cli.program import program
+from cosi.state._meta import resource_definition
 from tests.cosi.cli.things import Lamp
 
 
@@ -84,7 +85,7 @@ def test_a_field_that_is_not_there_names_those_that_are() -> None:
 
 
 def test_the_schema_of_a_type_describes_the_whole_document() -> None:
-    schema = document_schema(Chandelier)
+    schema = document_schema(resource_definition(Chandelier).spec, value_schema(Chandelier))
 
     assert schema["properties"]["metadata"]["properties"]["type"] == {
         "const": "Chandeliers.house.example.dev"

@@ -1,0 +1,20 @@
+"""What this program is: its version, the interpreter's, and the machine."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+
+def own_version() -> dict[str, str]:
+    """``cosi``, ``python``, ``os`` and ``machine``; ``cosi`` is empty where it is not installed."""
+    try:
+        own = version("cosi")
+    except PackageNotFoundError:
+        own = ""
+    return {
+        "cosi": own,
+        "python": platform.python_version(),
+        "os": platform.system().lower(),
+        "machine": platform.machine(),
+    }
