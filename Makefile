@@ -67,7 +67,7 @@ format: .venv/.dev ## rewrite the files as ruff would have them
 	$(BIN)/ruff format .
 
 bench: .venv/.dev ## everything compared side by side, as ratios
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m benchmarks
 
 generate: .venv/.dev ## cosi/api/*_pb2.py again, from the .proto files
 	@$(BIN)/python -m cosi.api.generate

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--only NAME] [--json FILE] [--quick]`: one table, one run."""
+"""`python -m benchmarks [--only NAME] [--json FILE] [--quick]`: one table, one run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
-import tests.benchmarks
+from benchmarks.go_program import go_version
+from benchmarks.measure import Benchmark, Scale
+from benchmarks.result import Result
+from benchmarks.session import COLUMNS, Session, row
 from cosi._aio.gc_tuning import THRESHOLDS
 from cosi.resource._fields import COMPILED
-from tests.benchmarks.go_program import go_version
-from tests.benchmarks.measure import Benchmark, Scale
-from tests.benchmarks.result import Result
-from tests.benchmarks.session import COLUMNS, Session, row
 
+HERE = Path(__file__).parent
 VERSIONS = ("pydantic", "pydantic-core", "anyio", "grpcio", "protobuf")
 
 
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="NAME", help="those with NAME in name or comparison")
     parser.add_argument("--json", metavar="FILE", help="write the results there, too")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, under a minute")
@@ -54,9 +55,9 @@ def _arguments() -> argparse.Namespace:
 
 def benchmarks() -> Iterator[Benchmark]:
     """Every benchmark of every module of this package that lists some."""
-    for module in sorted(info.name for info in pkgutil.iter_modules(tests.benchmarks.__path__)):
-        if module != "__main__" and not module.startswith("test_"):
-            loaded = importlib.import_module(f"tests.benchmarks.{module}")
+    for module in sorted(info.name for info in pkgutil.iter_modules([str(HERE)])):
+        if module != "__main__":
+            loaded = importlib.import_module(f"benchmarks.{module}")
             yield from getattr(loaded, "BENCHMARKS", ())
 
 

@@ -16,12 +16,12 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
+from benchmarks import go_program
+from benchmarks.go_program import go, pair
+from benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each
+from benchmarks.payload import Service, Small, filled, filled_small, labels, payloads
 from cosi import InMemoryState, Query, Resource
 from cosi.state import LabelOp, LabelTerm, Watch
-from tests.benchmarks import go_program
-from tests.benchmarks.go_program import go, pair
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again, each
-from tests.benchmarks.payload import Service, Small, filled, filled_small, labels, payloads
 
 BENCHMARKS = Registry()
 against_go = partial(go_program.against_go, BENCHMARKS)
@@ -217,7 +217,7 @@ def memory(scale: Scale) -> Iterator[Pair]:
     size = scale.of(100_000)
 
     def ours() -> float:
-        from_file = "from tests.benchmarks.residents import fill_and_weigh as f"
+        from_file = "from benchmarks.residents import fill_and_weigh as f"
         code = f"{from_file}; print(f('Service', {size}))"
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         return float(run.stdout) * 2**20 / size

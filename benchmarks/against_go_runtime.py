@@ -14,6 +14,9 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
+from benchmarks import go_program
+from benchmarks.go_program import pair
+from benchmarks.measure import AtLeast, Pair, Registry, Scale, again
 from cosi import (
     InMemoryState,
     Output,
@@ -26,9 +29,6 @@ from cosi import (
     transform,
 )
 from cosi.state import EventType, Watch
-from tests.benchmarks import go_program
-from tests.benchmarks.go_program import pair
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again
 
 BENCHMARKS = Registry()
 against_go = partial(go_program.against_go, BENCHMARKS)

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.agreement A.json B.json`: do two runs say the same?
+"""`python -m benchmarks.agreement A.json B.json`: do two runs say the same?
 
 Prints every ratio of the two that differs by more than a fifth, and how many do not. Ends with 1 if
 one does, or if there is nothing to compare.
@@ -33,7 +33,7 @@ def ratios(file: Path) -> dict[str, float]:
     try:
         results: list[dict[str, Any]] = json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        sys.exit(f"{file} is not what `python -m tests.benchmarks --json {file}` writes: {error}")
+        sys.exit(f"{file} is not what `python -m benchmarks --json {file}` writes: {error}")
     return {
         f"{result['name']}, against {result['against']}": result["ratio"]
         for result in results

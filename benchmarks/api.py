@@ -15,11 +15,11 @@ from typing import Any, cast
 
 from grpc.aio import UnaryStreamMultiCallable
 
+from benchmarks.measure import AtLeast, Pair, Registry, Scale, again
 from cosi import Resource, Spec
 from cosi.api.client import RemoteState, open_channel
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.state import Watch
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale, again
 
 BENCHMARKS = benchmark = Registry()
 

@@ -17,6 +17,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from benchmarks.measure import AtLeast, Pair, Registry, Scale
+from benchmarks.payload import Service, fields
+from benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 from cosi import (
     InMemoryState,
     Input,
@@ -32,9 +35,6 @@ from cosi import (
 from cosi._aio.waker import Waker
 from cosi.resource._envelope import kind_of
 from cosi.runtime._runtime import Registrable
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
-from tests.benchmarks.payload import Service, fields
-from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 
 BENCHMARKS = Registry()
 benchmark = partial(BENCHMARKS, alone=True)  # one thread, on both sides

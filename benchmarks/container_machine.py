@@ -1,6 +1,6 @@
 """A small machine with real containers: root filesystems of busybox, our runner, bare runc, ctr.
 
-`python -m tests.benchmarks.container_machine weigh COUNT` starts as many and says what it weighs;
+`python -m benchmarks.container_machine weigh COUNT` starts as many and says what it weighs;
 `... start RUNTIME` starts one whenever it is told to, and says how long that took.
 """
 
@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from benchmarks.told import told, whenever_told
 from controllers.drivers.choose import choose_driver, why_not
 from controllers.oci.cgroups import Cgroups
 from controllers.paths import Paths
@@ -29,7 +30,6 @@ from resources.container_spec import ContainerSpec
 from resources.extension_service import service_id
 from resources.service_gate import ServiceGate
 from resources.service_state import ServicePhase, ServiceState
-from tests.benchmarks.told import told, whenever_told
 
 BUSYBOX = Path("/bin/busybox")
 # PID 1 has no default for SIGTERM, so it says what to do.
@@ -314,7 +314,7 @@ async def start_as_told(runtime: str) -> None:
 
 def starts_with_v2_alone(runtime: str) -> AbstractContextManager[Callable[[], float]]:
     """What does :meth:`Machine.start` on a machine in a process of its own."""
-    module = ("-m", "tests.benchmarks.container_machine", "start", runtime)
+    module = ("-m", "benchmarks.container_machine", "start", runtime)
     return told((*WITH_V2_ALONE, sys.executable, *module))
 
 

@@ -33,8 +33,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from resources.service_state import ServicePhase
-from tests.benchmarks.container_machine import (
+from benchmarks.container_machine import (
     Bare,
     Containerd,
     Machine,
@@ -45,8 +44,9 @@ from tests.benchmarks.container_machine import (
     pss,
     starts_with_v2_alone,
 )
-from tests.benchmarks.environment import COMPILED
-from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale
+from benchmarks.environment import COMPILED
+from benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale
+from resources.service_state import ServicePhase
 
 BENCHMARKS = benchmark = Registry()
 
@@ -143,7 +143,7 @@ def start_and_end(containerd: Containerd) -> float:
 
 
 def growth(count: int) -> float:
-    command = (sys.executable, "-m", "tests.benchmarks.container_machine", "weigh", str(count))
+    command = (sys.executable, "-m", "benchmarks.container_machine", "weigh", str(count))
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=COMPILED)
     return float(done.stdout)
 

@@ -1,6 +1,6 @@
 """The whole flow, from definition files to running services, with the driver that runs nothing.
 
-Each machine is a process of its own: `python -m tests.benchmarks.flow start COUNT...` says how long
+Each machine is a process of its own: `python -m benchmarks.flow start COUNT...` says how long
 it takes until so many run, `... edit COUNT` edits the last definition whenever it is told to. None
 of them is stopped in order: that is not what is measured, and 10,000 services take a while.
 """
@@ -26,6 +26,8 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.measure import AtMost, Pair, Registry, Scale
+from benchmarks.told import say, told, whenever_told
 from controllers.container import ContainerController
 from controllers.dependency import DependencyController
 from controllers.drivers.fake import FakeDriver
@@ -34,8 +36,6 @@ from controllers.runner import RunnerController
 from controllers.service_files import ServiceFilesController
 from cosi import InMemoryState, Runtime
 from resources.service_state import ServiceState
-from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
-from tests.benchmarks.told import say, told, whenever_told
 
 BENCHMARKS = benchmark = Registry()
 
@@ -160,7 +160,7 @@ class Start:
 def machine(*arguments: object) -> Iterator[tuple[list[str], dict[str, str]]]:
     """How one is started, and in what environment; what it leaves behind goes at the end."""
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "tests.benchmarks.flow", *map(str, arguments)]
+        command = [sys.executable, "-m", "benchmarks.flow", *map(str, arguments)]
         yield command, os.environ | {"TMPDIR": directory}
 
 

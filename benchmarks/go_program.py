@@ -1,4 +1,4 @@
-"""The Go side: builds `tests/benchmarks/go` once, and asks the program for its figures."""
+"""The Go side: builds `benchmarks/go` once, and asks the program for its figures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, n
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.measure import Pair, Registry, Scale
-from tests.benchmarks.told import told
+from benchmarks.measure import Pair, Registry, Scale
+from benchmarks.told import told
 
 MODULE = Path(__file__).parent / "go"
 PROGRAM = MODULE / "bin" / "benchmarks"

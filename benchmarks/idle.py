@@ -1,7 +1,7 @@
 """An idle machine: 1,000 services wait for paths that never come; how often does it wake?
 
 The machine is a process of its own, and the kernel counts: every time that one of its threads had
-gone to sleep is a voluntary context switch. `python -m tests.benchmarks.idle COUNT` is the process.
+gone to sleep is a voluntary context switch. `python -m benchmarks.idle COUNT` is the process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
+from benchmarks.measure import AtMost, Pair, Registry, Scale
 
 BENCHMARKS = benchmark = Registry()
 
@@ -32,7 +32,7 @@ REST_SECONDS = 2.0  # idle is what comes after the last threads of the start hav
 @contextmanager
 def idle_machine() -> Iterator[int]:
     """Its process id."""
-    command = [*_ALONE, sys.executable, "-m", "tests.benchmarks.idle", str(SERVICES)]
+    command = [*_ALONE, sys.executable, "-m", "benchmarks.idle", str(SERVICES)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
         assert machine.stdin
         assert machine.stdout

@@ -21,11 +21,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchmarks.processors import on_the_fastest
 from cosi._aio.gc_tuning import tuned_gc
-from tests.benchmarks.processors import on_the_fastest
 
 if TYPE_CHECKING:
-    from tests.benchmarks.result import Result
+    from benchmarks.result import Result
 
 REPEATS = 5
 """At least, unless a benchmark takes so long that it says something else."""

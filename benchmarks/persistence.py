@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.measure import AtLeast, Pair, Registry, Scale
+from benchmarks.payload import Service, fields
 from cosi import Resource
 from cosi.state import SQLiteStore, YamlMarshaler
 from cosi.store._sqlite_file import open_file
 from cosi.store._sqlite_records import transaction, write
-from tests.benchmarks.measure import AtLeast, Pair, Registry, Scale
-from tests.benchmarks.payload import Service, fields
 
 benchmark = Registry()
 BENCHMARKS = benchmark

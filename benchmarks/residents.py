@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.measure import AtMost, Pair, Registry, Scale
+from benchmarks.payload import Service, Small, fields
 from cosi import InMemoryState, Resource, Spec
-from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
-from tests.benchmarks.payload import Service, Small, fields
 
 BENCHMARKS = benchmark = Registry()
 
@@ -31,7 +31,7 @@ def resident_large(scale: Scale) -> Iterator[Pair]:
 
 def _resident_megabytes(payload: str, count: int) -> float:
     """What ``count`` resources add to a fresh process, scaled to 100,000."""
-    weigh = "from tests.benchmarks.residents import fill_and_weigh as f"
+    weigh = "from benchmarks.residents import fill_and_weigh as f"
     code = f"{weigh}; print(f({payload!r}, {count}))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     return float(run.stdout) * 100_000 / count

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.benchmarks.measure import AtMost, Benchmark
+from benchmarks.measure import AtMost, Benchmark
 
 MEAN_TO_STANDARD = math.sqrt(math.pi / 2)  # of a normal distribution
 MIDDLE_OVER_MEAN = math.sqrt(math.pi / 3)  # how much less that middle knows than a mean, of one

@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks.measure import REPEATS, Benchmark, Scale, measure
-from tests.benchmarks.result import Result, spread
+from benchmarks.measure import REPEATS, Benchmark, Scale, measure
+from benchmarks.result import Result, spread
 
 LONGEST_SECONDS = 580.0
 """Of a run; less if few were asked for."""

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-from tests.benchmarks.environment import COMPILED
-from tests.benchmarks.measure import AtMost, Pair, Registry, Scale
+from benchmarks.environment import COMPILED
+from benchmarks.measure import AtMost, Pair, Registry, Scale
 
 BENCHMARKS = benchmark = Registry()
 

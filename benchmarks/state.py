@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale, again, each
+from benchmarks.payload import Service, fields, filled, labels
+from benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 from cosi import InMemoryState, Query, Resource
 from cosi.state import LabelOp, LabelTerm
-from tests.benchmarks.measure import AtLeast, AtMost, Pair, Registry, Scale, again, each
-from tests.benchmarks.payload import Service, fields, filled, labels
-from tests.benchmarks.reference import ReferencePayload, ReferenceResource, ReferenceStore
 
 BENCHMARKS = Registry()
 benchmark = partial(BENCHMARKS, alone=True)  # one thread, on both sides

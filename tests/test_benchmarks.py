@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import agreement
-from tests.benchmarks.__main__ import benchmarks, table
-from tests.benchmarks.measure import AtLeast, AtMost, Benchmark, Pair, Scale, measure
-from tests.benchmarks.processors import on_the_fastest
-from tests.benchmarks.result import Result
-from tests.benchmarks.session import CERTAIN, Session
+from benchmarks import agreement
+from benchmarks.__main__ import benchmarks, table
+from benchmarks.measure import AtLeast, AtMost, Benchmark, Pair, Scale, measure
+from benchmarks.processors import on_the_fastest
+from benchmarks.result import Result
+from benchmarks.session import CERTAIN, Session
 
 # They start programs, containers or servers, or wait for seconds to pass: `make bench` alone.
 SLOW = (

@@ -29,7 +29,7 @@ type Dependency struct {
 	Time          bool
 }
 
-// ServiceSpec has the same twenty fields as the payload in tests/benchmarks/payload.py.
+// ServiceSpec has the same twenty fields as the payload in benchmarks/payload.py.
 type ServiceSpec struct {
 	Name          string
 	Entrypoint    string
