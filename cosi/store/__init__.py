@@ -1,1 +1,1 @@
-"""Where resources live in this process: the in-memory state, and the seam to durable stores."""
+"""Stores: the in-memory state, its watches and history, and durable stores below it."""

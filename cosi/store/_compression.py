@@ -1,4 +1,4 @@
-"""Records that are compressed where it pays, in COSI's format. Extra ``store``."""
+"""Compression of stored records in COSI's format, if it makes them smaller. Extra ``store``."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ZSTD: Final = b"z"
 _FRAME: Final = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE: Final = b"\x2a\x4d\x18"  # after a byte from 50 to 5F; RFC 8878, 3.1.2
 MAX_BYTES: Final = 256 << 20
-"""What a record may expand to; far more than a resource is."""
+"""The maximum size of an expanded record; far more than a resource has."""
 
 
 class Compression:
     """Zstandard around another marshaler: ``00 7A`` and one frame, as COSI writes it.
 
-    What is read may be several frames, skippable ones among them: Go's reader takes them, too.
-    Records of less than ``min_size`` bytes, and those that would not shrink, stay as they are; a
-    store may hold both kinds, so compression can begin with a store that is there already.
+    It reads records of several frames, skippable ones included, as Go's reader does. Records of
+    less than ``min_size`` bytes, and those that would not shrink, stay as they are. A store may
+    have both kinds, so compression can be introduced in an existing store.
     """
 
     def __init__(self, inner: Marshaler, min_size: int = 2048) -> None:
@@ -35,9 +35,9 @@ class Compression:
         self._min_size = min_size
 
     def marshal(self, resource: Resource[Any]) -> bytes:
-        """The inner record, as one Zstandard frame if it is of ``min_size`` bytes and shrinks.
+        """The inner record, as one Zstandard frame if it has ``min_size`` bytes and shrinks.
 
-        Raises what the inner marshaler does.
+        Raises the errors of the inner marshaler.
         """
         data = self._inner.marshal(resource)
         ambiguous = data.startswith(_COMPRESSED)
@@ -50,8 +50,8 @@ class Compression:
         """The resource of a record, compressed or not.
 
         Raises :class:`~cosi.errors.StoreError` for another compression, a frame that is damaged or
-        cut off, bytes behind the last frame, and frames that expand to more than ``MAX_BYTES``; and
-        what the inner marshaler does.
+        cut off, bytes after the last frame, and frames that expand to more than ``MAX_BYTES``; and
+        the errors of the inner marshaler.
         """
         if len(data) > 1 and data.startswith(_COMPRESSED):
             if data[1:2] != _ZSTD:
@@ -61,10 +61,10 @@ class Compression:
 
 
 def _unpacked(frames: bytes, pointer: Pointer) -> bytes:
-    """What is in all frames together, as klauspost's reader in Go has it, which COSI uses.
+    """The contents of all frames, read as klauspost's reader in Go does, which COSI uses.
 
-    Frames may follow each other; skippable ones (RFC 8878, 3.1.2) hold nothing. What follows the
-    last frame and is none is an error.
+    Frames may follow each other; skippable ones (RFC 8878, 3.1.2) are empty. Other bytes after the
+    last frame are an error.
     """
     rest = memoryview(frames)
     parts: list[bytes] = []
@@ -81,7 +81,9 @@ def _unpacked(frames: bytes, pointer: Pointer) -> bytes:
 def _frame_size(rest: memoryview, pointer: Pointer) -> int:
     magic = bytes(rest[:4])
     if magic != _FRAME and not (magic[1:] == _SKIPPABLE and magic[0] >> 4 == 5):
-        raise failed("decompress", f"{len(rest)} bytes at the end are no Zstandard frame", pointer)
+        raise failed(
+            "decompress", f"{len(rest)} bytes at the end are not a Zstandard frame", pointer
+        )
     try:
         return zstd.get_frame_size(rest)
     except zstd.ZstdError as error:
@@ -91,7 +93,7 @@ def _frame_size(rest: memoryview, pointer: Pointer) -> int:
 def _frame(frame: memoryview, room: int, pointer: Pointer) -> bytes:
     reader = zstd.ZstdDecompressor()
     try:
-        # One more than there is room for, so that a frame which fits exactly comes to its end.
+        # One byte more than allowed, so that a frame that fits exactly reaches its end.
         data = reader.decompress(frame, max_length=room + 1)
     except zstd.ZstdError as error:
         raise failed("decompress", error, pointer) from error

@@ -1,4 +1,4 @@
-"""Records that only who has the key can read, and nobody else can make. Extra ``store``."""
+"""Encryption and authentication of stored records. Extra ``store``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _OURS: Final = 2
 class KeyRing:
     """The keys of a store: ``KeyRing("2026", {"2026": new, "2025": old})``.
 
-    Records are written with the ``current`` one and read with the one that they name. A key may be
-    dropped once nothing is left that needs it: :meth:`~cosi.state.SQLiteStore.rewrite`.
-    One key is good for 2**32 writes (NIST SP 800-38D, 8.3: random nonces).
+    Records are written with the ``current`` key and read with the key that they name. A key may be
+    dropped once no record needs it: :meth:`~cosi.state.SQLiteStore.rewrite`. One key may be used
+    for 2**32 writes (NIST SP 800-38D, 8.3: random nonces).
 
-    Raises :class:`~cosi.errors.StoreError` for a key that is not of 32 bytes, a ``current`` that is
-    not among them, or an id of more than 255 bytes.
+    Raises :class:`~cosi.errors.StoreError` for a key that does not have 32 bytes, a ``current``
+    that is not among the keys, or an id of more than 255 bytes.
     """
 
     current: str
@@ -43,27 +43,27 @@ class KeyRing:
             if len(key) != KEY_BYTES:
                 raise StoreError(f"key {id!r}: key length is not {KEY_BYTES} bytes")
             if len(id.encode()) > 255:
-                raise StoreError(f"key {id!r}: its id is of more than 255 bytes")
+                raise StoreError(f"key {id!r}: its id has more than 255 bytes")
 
 
 KeySource = Callable[[], KeyRing]
-"""Asked when a key is needed for the first time, and again if it failed or lacks a key."""
+"""Called when a key is first needed, and again if it failed or the ring lacks a key."""
 
 
 class Encryption:
     """AES-256-GCM around another marshaler.
 
-    A record is ``02``, the length of the key's id and the id, 12 random bytes, ciphertext with tag;
-    what is not ciphertext is authenticated with it, and so is the address: a record put in another
-    one's place is refused (differences: COSI 16: COSI's has no key id, and opens anywhere). An
-    older record of the same resource in its own place is not told apart.
+    A record is ``02``, the length of the key's id and the id, 12 random bytes, ciphertext with tag.
+    The header and the address are authenticated with the ciphertext: a record moved to another
+    address is refused (differences: COSI 16: COSI's has no key id, and opens anywhere). An older
+    record of the same resource at its own address is not detected.
 
-    COSI's records, ``01``, nonce and ciphertext, are read too, with whatever key of the ring opens
-    them; they are replaced as their resources are written.
+    COSI's records, ``01``, nonce and ciphertext, are read too, with the first key of the ring that
+    opens them; they are replaced when their resources are next written.
 
-    ``keys`` may be a function, which may block, and is called in whatever thread needs a key. What
-    it raises is reported as "failed to provide key", and it is asked again by the next record
-    (COSI's remembers the failure for ever).
+    ``keys`` may be a function, which may block; it is called in the thread that needs a key. Its
+    exceptions are reported as "failed to provide key", and the next record calls it again (COSI
+    remembers the failure until the process ends).
     """
 
     def __init__(self, inner: Marshaler, keys: KeyRing | KeySource) -> None:
@@ -74,8 +74,8 @@ class Encryption:
     def marshal(self, resource: Resource[Any]) -> bytes:
         """The inner record, sealed with the current key and bound to its address.
 
-        Raises :class:`~cosi.errors.StoreError` if no key is to be had, and what the inner marshaler
-        does.
+        Raises :class:`~cosi.errors.StoreError` if no key is available, and the errors of the inner
+        marshaler.
         """
         data = self._inner.marshal(resource)
         pointer = resource.pointer
@@ -87,10 +87,10 @@ class Encryption:
         return header + nonce + AESGCM(ring.keys[ring.current]).encrypt(nonce, data, context)
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
-        """The resource of a record, ours or COSI's; a key ring without its key is asked for again.
+        """The resource of a record, ours or COSI's; if the ring lacks its key, it is fetched again.
 
-        Raises :class:`~cosi.errors.StoreError` for what is no such record, was changed or moved, or
-        is of a key that is not there; and what the inner marshaler does.
+        Raises :class:`~cosi.errors.StoreError` for a record of another format, one that was changed
+        or moved, and one with an unknown key; and the errors of the inner marshaler.
         """
         if len(data) < 2 + _NONCE_BYTES:
             raise failed("decrypt", "encrypted data is too short", pointer)
@@ -108,7 +108,7 @@ class Encryption:
         header, id = data[:end], data[2:end].decode(errors="replace")
         ring = self._ring or self._ask("decrypt", pointer)
         if id not in ring.keys:
-            ring = self._ask("decrypt", pointer)  # a key may have come since
+            ring = self._ask("decrypt", pointer)  # the key may have been added since
         if id not in ring.keys:
             raise failed("decrypt", f"unknown key ID: {id!r}", pointer)
         return _open((ring.keys[id],), data[end:], _context(header, pointer), pointer)
@@ -116,25 +116,25 @@ class Encryption:
     def _ask(self, what: str, pointer: Pointer) -> KeyRing:
         try:
             self._ring = self._source()
-        except Exception as error:  # it is the user's function, and may ask anybody for the key
+        except Exception as error:  # the user's function, which may raise anything
             raise failed(what, f"failed to provide key: {error}", pointer) from error
         return self._ring
 
 
 def _context(header: bytes, pointer: Pointer) -> bytes:
-    """What is authenticated beside the record: each part with its length, so that none can pass
-    for another."""
+    """The authenticated data beside the record: each part with its length, so that different
+    addresses never give the same bytes."""
     parts = (pointer.namespace, pointer.type, pointer.id)
     encoded = [part.encode(errors="surrogatepass") for part in parts]
     return header + b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 
 
 def _open(keys: Iterable[bytes], sealed: bytes, context: bytes | None, pointer: Pointer) -> bytes:
-    """The plain text of a nonce and ciphertext, by the first key that fits."""
+    """Decrypt a nonce and ciphertext with the first key that fits."""
     nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     for key in keys:
         try:
             return AESGCM(key).decrypt(nonce, ciphertext, context)
-        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
+        except (InvalidTag, ValueError):  # ValueError: too short for a nonce
             continue
     raise failed("decrypt", "gcm open failed: message authentication failed", pointer)

@@ -1,4 +1,4 @@
-"""What happened to one kind: a bounded log that watches read with cursors, and its bookmarks."""
+"""The history of one kind: a bounded log that watches read with cursors, and its bookmarks."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from cosi.errors import InvalidBookmark, Overrun
 from cosi.resource._envelope import Kind, Resource
 from cosi.state._watch import Event, EventType
 
-# A bookmark of another process, or of a store that is gone, must not be taken for one of ours.
+# Marks the bookmarks of this process: those of other processes or earlier stores are refused.
 _COOKIE: Final = os.urandom(8)
 _BOOKMARK: Final = struct.Struct(">8sq")
 _bookmark: Final = _BOOKMARK.pack
-# An Event without the function that NamedTuple puts before it.
+# Makes an Event without the constructor of NamedTuple, which is slower.
 _new_event: Final = cast("Callable[[type[Event[Any]], tuple[Any, ...]], Event[Any]]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class HistorySize:
-    """How many events a kind remembers for watchers that are slow, late, or come back.
+    """How many events a kind keeps for watchers that are slow, late, or resume.
 
     A history starts with room for ``initial`` events and doubles whenever it is full, up to
-    ``maximum``. ``gap`` is how many of the oldest events a bookmark or a tail may not rely on: they
-    are about to be forgotten. COSI's defaults (100, 100, 5); with one of ``initial`` and
-    ``maximum`` given the other one follows, ``gap`` is 5 % of the maximum unless given. Raises
+    ``maximum``. A bookmark or a tail may not use the ``gap`` oldest events, because they are about
+    to be dropped. The defaults are COSI's (100, 100, 5). If only one of ``initial`` and ``maximum``
+    is given, the other one follows from it; ``gap`` defaults to 5 % of the maximum. Raises
     ``ValueError`` unless 1 <= ``initial`` <= ``maximum`` and 0 <= ``gap`` < ``maximum``.
     """
 
@@ -55,7 +55,7 @@ class HistorySize:
 
 
 class EventLog:
-    """Events with consecutive positions; the oldest are forgotten."""
+    """Events with consecutive positions; the oldest are dropped."""
 
     __slots__ = ("_base", "_events")
 
@@ -69,25 +69,25 @@ class EventLog:
         return self._base + len(self._events)
 
     def append(self, event: Event[Any], capacity: int) -> None:
-        """Add ``event`` and forget all but about ``capacity`` of the latest."""
+        """Add ``event`` and drop all but ``capacity`` (at most twice that) of the latest."""
         events = self._events
         events.append(event)
-        if len(events) > 2 * capacity:  # in slices: dropping one at a time would cost O(n) each
+        if len(events) > 2 * capacity:  # many at once: dropping one costs O(n)
             surplus = len(events) - capacity
             del events[:surplus]
             self._base += surplus
 
     def since(self, position: int) -> list[Event[Any]]:
-        """The events from ``position`` on; the caller knows that they are still there."""
+        """The events from ``position`` on; the caller makes sure that they are still kept."""
         return self._events[position - self._base :]
 
     def at(self, position: int) -> Event[Any]:
-        """The event at ``position``; the caller knows that it is still there."""
+        """The event at ``position``; the caller makes sure that it is still kept."""
         return self._events[position - self._base]
 
 
 class History(EventLog):
-    """The log of a kind, which also knows its bookmarks."""
+    """The log of a kind, with its bookmarks."""
 
     __slots__ = ("_size", "capacity", "kind")
 
@@ -101,10 +101,10 @@ class History(EventLog):
         self, type: EventType, resource: Resource[Any], old: Resource[Any] | None = None
     ) -> Event[Any]:
         """Append an event, and return it with its bookmark."""
-        # `end`, `bookmark` and `append` are written out: every write comes here.
+        # `end`, `bookmark` and `append` are written out for speed: every write calls this.
         events = self._events
         position = self._base + len(events)
-        # Only while it is filled for the first time: afterwards nobody could tell what was lost.
+        # Grows only until it is first full: afterwards a larger capacity would hide dropped events.
         if position == self.capacity < self._size.maximum:
             self.capacity = min(2 * self.capacity, self._size.maximum)
         event = _new_event(Event, (type, resource, old, _bookmark(_COOKIE, position)))
@@ -136,7 +136,7 @@ class History(EventLog):
         return max(0, self.end - min(count, reach))
 
     def overrun(self, end: int, position: int) -> Overrun:
-        """What a reader is told that fell behind."""
+        """The error for a reader that fell behind."""
         return Overrun(
             f'buffer overrun: namespace "{self.kind.namespace}" type "{self.kind.type}", '
             f"write pos {end}, pos {position}, capacity {self.capacity}",

@@ -1,4 +1,4 @@
-"""Which resources carry a label: the index behind label queries."""
+"""The index for label queries: the ids of the resources with a label."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LabelIndex:
             self.replace(resource.metadata.id, None, resource)
 
     def replace(self, id: str, old: Resource[Any] | None, new: Resource[Any] | None) -> None:
-        """Tell the index that ``old`` became ``new``."""
+        """Update the index: ``old`` became ``new``."""
         before = old.metadata.labels if old is not None else None
         after = new.metadata.labels if new is not None else None
         if before is after:
@@ -34,9 +34,9 @@ class LabelIndex:
             self._ids.setdefault(item, set()).add(id)
 
     def candidates(self, query: Query) -> tuple[set[str], bool] | None:
-        """Ids among which all matches are, and whether all of these match.
+        """A set of ids that includes all matches, and whether every id in it matches.
 
-        ``None`` if the index is of no help.
+        ``None`` if the index cannot narrow the query.
         """
         found: set[str] = set()
         for branch in query.labels:

@@ -1,19 +1,19 @@
-"""What a durable store keeps of a resource: bytes, in layers that its user puts together.
+"""Marshalers: turn resources into the bytes of a durable store, in layers that the user combines.
 
 ::
 
     SQLiteStore("state.db", marshaler=Encryption(Compression(ProtobufMarshaler()), keys))
 
-The innermost layer is :class:`YamlMarshaler` (the default: needs nothing, and can be read) or
-:class:`~cosi.api._protobuf_marshaler.ProtobufMarshaler` (COSI's records); around it
-:class:`~cosi.state.Compression`, and around that
-:class:`~cosi.state.Encryption`, because what is encrypted cannot be compressed.
+The innermost layer is :class:`YamlMarshaler` (the default: readable, and without dependencies) or
+:class:`~cosi.api._protobuf_marshaler.ProtobufMarshaler` (COSI's records). Around it is
+:class:`~cosi.state.Compression`, and around that :class:`~cosi.state.Encryption`, because encrypted
+data cannot be compressed.
 
-COSI's ``keystorage`` (a master key wrapped to several OpenPGP keys) is not here: the one OpenPGP
-library that is kept up (pysequoia) has no stable interface yet. What it is used for, giving one key
-to several people or machines, is a matter of where the key comes from: give ``Encryption`` a
-function that asks ``age``, a TPM, Vault or a cloud's key service. There are no slots, so there are
-no slot ids that an integrity check could leave out (differences: COSI 16); the id of a key is
+COSI's ``keystorage`` (a master key wrapped to several OpenPGP keys) is not implemented: the only
+maintained OpenPGP library (pysequoia) has no stable interface yet. Its purpose, to share one key
+between several users or machines, is left to the source of the key: pass ``Encryption`` a function
+that queries ``age``, a TPM, Vault or a cloud's key service. There are no slots, so there are no
+slot ids that an integrity check could leave out (differences: COSI 16); the id of a key is
 authenticated with every record.
 """
 
@@ -37,28 +37,28 @@ from cosi.resource._types import EVERY_TYPE, TypeRegistry
 
 
 class Marshaler(Protocol):
-    """Resources as bytes, and back.
+    """Converts resources to bytes and back.
 
-    *Guarantees.* What comes back equals what was given, ``created``, ``updated`` and ``uid``
-    included. Both directions may be called from any thread.
+    *Guarantees.* A resource that is read equals the one that was written, ``created``, ``updated``
+    and ``uid`` included. Both methods may be called from any thread.
 
     *Errors.* :class:`~cosi.errors.StoreError`, with the pointer of the resource.
     """
 
     def marshal(self, resource: Resource[Any]) -> bytes:
-        """The bytes to keep."""
+        """The record of ``resource``."""
         ...
 
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
-        """The resource that was kept at ``pointer``; bytes of another one are refused."""
+        """The resource of the record at ``pointer``; a record of another resource is refused."""
         ...
 
 
 class Payloads:
-    """The payload classes of a marshaler's types, each looked for once.
+    """The payload classes of a marshaler's types, each looked up once.
 
-    A class that was found stays, even if another one is defined for its type later: looking through
-    all classes for each of 100,000 records would take longer than reading them.
+    The first class found for a type stays, even if another one is defined for it later: a search
+    through all classes for each of 100,000 records would take longer than reading the records.
     """
 
     def __init__(self, types: TypeRegistry) -> None:
@@ -66,7 +66,7 @@ class Payloads:
         self._found: dict[str, type[Spec]] = {}
 
     def payload(self, type: str) -> type[Spec] | type[AnySpec]:
-        """The class of ``type``; :class:`~cosi.AnySpec` if nobody has defined one."""
+        """The class of ``type``; :class:`~cosi.AnySpec` if none is defined."""
         found = self._found.get(type) or self._types.find(type)
         if found is None:
             return AnySpec
@@ -75,10 +75,10 @@ class Payloads:
 
 
 def checked_address(resource: Resource[Any], pointer: Pointer) -> Resource[Any]:
-    """``resource``, if it is the one of ``pointer``; raises :class:`~cosi.errors.StoreError`.
+    """``resource``, if its address is ``pointer``; raises :class:`~cosi.errors.StoreError`.
 
-    An address inside a record that differs from the place where the record lies means that somebody
-    has moved it.
+    If the address inside a record differs from the address where the record is stored, the record
+    was moved.
     """
     if resource.pointer != pointer:
         raise failed("unmarshal", f"the record is that of {resource.pointer}", pointer)
@@ -86,7 +86,7 @@ def checked_address(resource: Resource[Any], pointer: Pointer) -> Resource[Any]:
 
 
 def failed(what: str, why: object, pointer: Pointer) -> StoreError:
-    """COSI's words for it, and which resource."""
+    """The error with COSI's message and the resource."""
     return StoreError(f"failed to {what} resource {pointer}: {why}", pointer)
 
 
@@ -95,12 +95,11 @@ _ANY: Final = b',\n"any": '  # neither occurs elsewhere: JSON writes no line bre
 
 
 class YamlMarshaler:
-    """The YAML form of a resource on two lines, in the flow style that is JSON as well.
+    """Writes the YAML form of a resource on two lines, in the flow style that is also JSON.
 
-    Differs from :func:`~cosi.state.to_yaml` in what people do not want to see: times are exact,
-    and ``uid`` is there. A payload of a type that nobody knows is kept as the text and bytes that
-    it came with, under ``any`` instead of ``spec``. pydantic reads and writes JSON 50 times as fast
-    as libyaml does block style.
+    Unlike :func:`~cosi.state.to_yaml` it keeps exact times and ``uid``. A payload of an unknown
+    type is kept with its original text and bytes, under ``any`` instead of ``spec``. pydantic reads
+    and writes JSON 50 times as fast as libyaml does block style.
     """
 
     def __init__(self, types: TypeRegistry = EVERY_TYPE) -> None:
@@ -109,7 +108,7 @@ class YamlMarshaler:
     def marshal(self, resource: Resource[Any]) -> bytes:
         """Two lines of JSON: ``metadata``, and ``spec`` or ``any``.
 
-        Raises :class:`~cosi.errors.StoreError` for a payload that JSON cannot hold.
+        Raises :class:`~cosi.errors.StoreError` for a payload that JSON cannot represent.
         """
         try:
             metadata = json.dumps(_fields(resource.metadata)).encode()
@@ -120,8 +119,8 @@ class YamlMarshaler:
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
         """The resource of a record, its payload validated by the class of its type.
 
-        Raises :class:`~cosi.errors.StoreError` for what is no such record, a payload that its class
-        refuses, and a record of another address than ``pointer``.
+        Raises :class:`~cosi.errors.StoreError` for a record of another format, a payload that its
+        class refuses, and a record of another address than ``pointer``.
         """
         try:
             head, separator, payload = data.removesuffix(b"}\n").partition(_SPEC)
@@ -142,7 +141,8 @@ def _payload(spec: Spec | AnySpec) -> bytes:
         return _ANY + json.dumps(kept).encode()
     data = spec.model_dump_json(by_alias=True)
     if "null" in data:
-        # pydantic writes a float that JSON has no word for as null; it reads what json calls it.
+        # pydantic writes inf and nan, which JSON does not have, as null; but it can read the names
+        # that the json module writes for them.
         data = json.dumps(spec.model_dump(mode="json", by_alias=True), ensure_ascii=False)
     return _SPEC + data.encode()
 
@@ -150,7 +150,7 @@ def _payload(spec: Spec | AnySpec) -> bytes:
 def _read_spec(data: bytes, payload: type[Spec] | type[AnySpec]) -> Spec | AnySpec:
     if issubclass(payload, Spec):
         return payload.model_validate_json(data)
-    return AnySpec(data.decode() + "\n")  # kept by a program that knew the type: JSON is YAML
+    return AnySpec(data.decode() + "\n")  # written by a program that knew the type: JSON is YAML
 
 
 def _read_any(data: bytes, payload: type[Spec] | type[AnySpec]) -> Spec | AnySpec:
@@ -158,14 +158,14 @@ def _read_any(data: bytes, payload: type[Spec] | type[AnySpec]) -> Spec | AnySpe
     if not issubclass(payload, Spec):
         return AnySpec(kept["yaml"], base64.b64decode(kept["proto"], validate=True))
     if not kept["yaml"]:
-        raise ValueError("a program that did not know its type has kept its protobuf bytes alone")
-    from cosi.resource._yaml_form import spec_from_yaml  # the first program that knows the type
+        raise ValueError("record has only protobuf bytes: its type was unknown when written")
+    from cosi.resource._yaml_form import spec_from_yaml  # rarely needed
 
     return spec_from_yaml(payload, kept["yaml"])
 
 
 def _short(error: Exception) -> str:
-    """What is wrong, without the whole payload: it may be a secret."""
+    """The message of an error, without the payload, which may be secret."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

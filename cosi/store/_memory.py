@@ -1,4 +1,4 @@
-"""The in-memory state: the one that everything else is measured against."""
+"""The in-memory state, optionally on top of a durable store."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _now = partial(datetime.now, UTC)
 
 
 class InMemoryState(State):
-    """Resources in the memory of this process, under every namespace.
+    """Resources of all namespaces in the memory of this process.
 
-    One event loop owns it: its operations are synchronous inside, so nothing interleaves, and
-    without a ``store`` none of them ever waits. A writer's cost does not depend on the number of
-    watchers. What is read *is* what is stored; nothing is copied.
+    One event loop owns it: its operations are synchronous inside, so they do not interleave, and
+    without a ``store`` none of them ever waits. The cost of a write does not depend on the number
+    of watchers. Readers get the stored objects themselves; nothing is copied.
 
     ``history``
-        How many events each kind remembers; see :class:`~cosi.state.HistorySize`.
+        How many events each kind keeps; see :class:`~cosi.state.HistorySize`.
     ``store``
-        Makes the contents outlive the process; a change is published after the store has it.
-        History and bookmarks do not outlive it.
+        Keeps the contents beyond the end of the process; a change is published after it is stored.
+        History and bookmarks are not kept.
     ``now``
         The clock for ``created`` and ``updated``.
     """
@@ -53,7 +53,7 @@ class InMemoryState(State):
         self._history = history or HistorySize()
         self._now = now
         self._store = store
-        self._unloaded = store  # until its contents are here
+        self._unloaded = store  # until its contents are loaded
         self._load_lock = anyio.Lock()
         self._collections: dict[tuple[str, str], Collection] = {}
         self._by_kind: dict[Any, Collection] = {}
@@ -152,7 +152,7 @@ class InMemoryState(State):
         return self._collection(kind).subscribe(notify)
 
     def statistics(self) -> dict[str, KindStatistics]:
-        """How much is there, by kind (``Type(namespace)``)."""
+        """Statistics by kind (``Type(namespace)``)."""
         return {str(c.kind): c.statistics() for c in self._collections.values()}
 
     # -- for watches --------------------------------------------------------------------------
@@ -167,14 +167,14 @@ class InMemoryState(State):
         """See :class:`~cosi.store._watching.Shelf`."""
         if not collection.unused:
             return
-        # Remote clients may watch what never was, under any name: that must not add up.
+        # Remote clients may watch kinds that do not exist: empty collections must not pile up.
         del self._collections[collection.kind.namespace, collection.kind.type]
         self._by_kind = {k: c for k, c in self._by_kind.items() if c is not collection}
 
     # -- inside -------------------------------------------------------------------------------
 
     def _known(self, kind: KindLike[Any]) -> Collection:
-        """The collection of ``kind``, or an empty one that is not kept: reading costs nothing."""
+        """The collection of ``kind``, or a temporary empty one: reading must not use memory."""
         collection = self._by_kind.get(kind)
         if collection is None:
             where: Kind[Any] = kind_of(kind)
@@ -205,7 +205,7 @@ class InMemoryState(State):
         return collection
 
     async def _load(self, store: BackingStore) -> None:
-        """Take over what the store has, once; all or nothing."""
+        """Load the contents of the store once, all or nothing."""
         async with self._load_lock:
             if self._unloaded is None:
                 return
@@ -215,10 +215,10 @@ class InMemoryState(State):
 
     @asynccontextmanager
     async def _exclusively(self, pointer: Pointer) -> AsyncGenerator[None, None]:
-        """Nobody else writes this address meanwhile, and what was begun is finished.
+        """Lock this address against other writers; the body is shielded from cancellation.
 
-        Checks stay true while the store works (versions are compared exactly), and a caller who
-        is cancelled leaves either all of the change or nothing.
+        So checks stay true while the store works (versions are compared exactly), and a cancelled
+        caller leaves either the whole change or none of it.
         """
         lock = self._writing.setdefault(pointer, anyio.Lock())
         try:

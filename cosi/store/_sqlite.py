@@ -1,4 +1,4 @@
-"""Resources in a SQLite file: what an in-memory state had when its process ended."""
+"""The durable store in a SQLite file, for the in-memory state to load at the next start."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from cosi.store._sqlite_writer import WriterThread
 
 
 class Durability(Enum):
-    """What a change that was acknowledged survives."""
+    """Which failures an acknowledged change survives."""
 
     NONE = "none"
-    """Nothing, it is not kept. For what is observed anew at every start: an old fact that comes
-    back as a new one is worse than none."""
+    """None: the change is not stored. For facts that are observed again at every start: an old fact
+    that is mistaken for a new one is worse than none."""
 
     NORMAL = "normal"
-    """The end of the process, however sudden. Not the loss of power, which may cost the changes of
-    the last moments, always the latest ones."""
+    """Any end of the process, even a kill. Not a power failure, which may lose the latest
+    changes."""
 
     FULL = "full"
-    """The loss of power, too."""
+    """A power failure, too."""
 
 
 class SQLiteStore:
@@ -42,32 +42,33 @@ class SQLiteStore:
         async with SQLiteStore("state.db") as store:
             state = InMemoryState(store=store)
 
-    Changes that are asked for at the same time share one flush of the disk. The contents survive,
-    ``created``, ``updated`` and ``uid`` exactly; history and bookmarks do not, unlike with COSI's
-    SQLite state, which reads the file for every operation. A payload class must be defined before
-    the state is used first; what nobody knows by then is loaded as :class:`~cosi.AnySpec`.
+    Concurrent changes share one flush of the disk. The contents are kept, ``created``, ``updated``
+    and ``uid`` exactly. History and bookmarks are not, unlike in COSI's SQLite state, which reads
+    the file for every operation. A payload class must be defined before the first use of the state;
+    a payload whose type is unknown then is loaded as :class:`~cosi.AnySpec`.
 
     ``path``
-        The file, on a local file system; it is made if need be, readable for its owner only, and
-        narrowed to that if it is there. No other process can open it meanwhile.
+        The file, on a local file system. It is created if missing. Only its owner may read it; the
+        mode of an existing file is narrowed to that. No other process can open it meanwhile.
     ``marshaler``
-        What a record looks like; see :mod:`cosi.store._marshal`.
+        The format of a record; see :mod:`cosi.store._marshal`.
     ``durability``
-        What a change survives, for all resources or by address. What is no longer kept is removed
-        from the file when it is loaded.
+        Which failures a change survives, for all resources or by address. Resources with ``NONE``
+        are removed from the file when it is loaded.
     ``patience_seconds``
-        How long to wait for a process that is just about to end and still has the file.
+        How long to wait for another process that is about to end and still has the file open.
 
-    *Guarantees.* What is read is what was acknowledged, or an error: every record has a checksum
-    over itself and its address, all of them have one together, and what the last acknowledged
-    transaction was stands beside the file while it is open (``-acknowledged``; it goes where the
-    ``-wal`` goes). A file that is removed, replaced or written by another program takes no change
-    from then on. Not noticed: an older copy of the whole that was put there while the store was
-    closed.
+    *Guarantees.* Reading returns the acknowledged contents, or an error: every record has a
+    checksum over itself and its address, all records have one together, and the number of the last
+    acknowledged transaction is in a file beside the store while it is open (``-acknowledged``; keep
+    it together with the ``-wal``). A file that is removed, replaced or written by another program
+    gets no changes from then on. Not detected: an older copy of the whole that was put there while
+    the store was closed.
 
     *Errors.* :class:`~cosi.errors.StoreError` names the file, the resource and the way out. A
-    record that cannot be read fails the whole load: a state that silently lacks something would be
-    made true. :meth:`examine` reads the rest of it, and :meth:`rewrite` goes on without.
+    record that cannot be read fails the whole load, because controllers would act on a state that
+    silently lacks something. :meth:`examine` reads the other records, and :meth:`rewrite` drops the
+    damaged ones.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class SQLiteStore:
         weakref.finalize(self, self._writer.stop)
 
     async def __aenter__(self) -> Self:
-        """Open the file; raises :class:`~cosi.errors.StoreError` if that cannot be."""
+        """Open the file; raises :class:`~cosi.errors.StoreError` if it cannot be opened."""
         await self._writer.run(lambda connection: None)
         return self
 
@@ -98,7 +99,7 @@ class SQLiteStore:
         await self.close()
 
     async def close(self) -> None:
-        """Finish what is under way and close the file; changes are refused from here on."""
+        """Finish pending changes and close the file; later changes are refused."""
         await self._writer.close()
 
     # -- for the state ------------------------------------------------------------------------
@@ -125,13 +126,13 @@ class SQLiteStore:
         if durability is not Durability.NONE:
             await self._writer.destroy(pointer, durable=durability is Durability.FULL)
 
-    # -- for its owner ------------------------------------------------------------------------
+    # -- for the operator ---------------------------------------------------------------------
 
     async def examine(self) -> Examination:
-        """Everything that is whole, and everything that is not; changes nothing.
+        """Report all sound resources and all damage; changes nothing.
 
-        Reads also what :meth:`load` refuses. Raises :class:`~cosi.errors.StoreError` for a file
-        that cannot be opened at all.
+        Also reads a file that :meth:`load` refuses. Raises :class:`~cosi.errors.StoreError` for a
+        file that cannot be opened at all.
         """
         return await self._writer.run(partial(examine, marshaler=self._marshaler))
 
@@ -141,19 +142,19 @@ class SQLiteStore:
         reading: Marshaler | None = None,
         drop: Callable[[Damage], bool] | None = None,
     ) -> int:
-        """Make the file anew of what is in it, all or nothing, and return how many records it has.
+        """Rebuild the file from its contents, all or nothing, and return its number of records.
 
-        So that the old key of an encrypted store can be dropped, or, with ``reading`` (what they
-        were written with), that a store becomes encrypted, compressed or plain; that it becomes as
-        small as its contents; and that a damaged one can be used again.
+        Afterwards the old key of an encrypted store can be dropped. With ``reading`` (the marshaler
+        that wrote the records) a store becomes encrypted, compressed or plain. It also shrinks to
+        the size of its contents, and a damaged store can be used again.
 
         ``drop``
-            Called in the store's thread for everything that is not whole; what it returns ``True``
-            for is left out. Keep ``record`` before: nothing else has it then. Mind ``intact``: a
-            record that a wrong key or marshaler cannot read is not lost, until it is dropped.
+            Called in the store's thread for each damage; if it returns ``True``, the record is left
+            out. Save ``record`` first: no other copy remains. Check ``intact``: a record that a
+            wrong key or marshaler cannot read is not lost until it is dropped.
 
-        Raises :class:`~cosi.errors.StoreError` for what is not whole and not dropped, and nothing
-        has changed.
+        Raises :class:`~cosi.errors.StoreError` for damage that is not dropped; then nothing has
+        changed.
         """
         work = partial(_rewrite, reading or self._marshaler, self._marshaler, drop)
         return await self._writer.run(work)
@@ -164,7 +165,7 @@ def _always(durability: Durability) -> Callable[[Pointer], Durability]:
 
 
 class _Loading:
-    """Reads what is kept, and forgets what is to be kept no longer."""
+    """Reads the records, and removes those that are not to be kept any more."""
 
     def __init__(self, marshaler: Marshaler, durability: Callable[[Pointer], Durability]) -> None:
         self.wanted = True
@@ -180,7 +181,7 @@ class _Loading:
 
     def _is_kept(self, pointer: Pointer) -> bool:
         if not self.wanted:
-            raise StoreError("the caller has been cancelled")  # nobody hears it
+            raise StoreError("the caller has been cancelled")  # ends the loop; never shown
         return self._durability(pointer) is not Durability.NONE
 
 

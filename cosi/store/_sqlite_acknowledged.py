@@ -1,11 +1,11 @@
-"""What was acknowledged of a SQLite store, beside it: so that a loss at its log's end shows.
+"""The file beside a SQLite store with the last acknowledged transaction, to detect a lost log end.
 
-SQLite ends its write-ahead log at the first frame whose checksum does not fit. That is right for a
-transaction that was never finished, and silent about one that was acknowledged and whose frames
-were damaged, cut off or deleted later. So the number of the last acknowledged transaction is kept
-in a small file of its own, ``state.db-acknowledged``, while the store is open. It costs one write
-into the page cache and no flush: after a loss of power it may be older than the log, never newer
-than what was flushed.
+SQLite ends its write-ahead log at the first frame with a wrong checksum. That is right for an
+unfinished transaction, but it also silently drops an acknowledged one whose frames were damaged,
+cut off or deleted later. So the number of the last acknowledged transaction is kept in a small file
+of its own, ``state.db-acknowledged``, while the store is open. It costs one write into the page
+cache and no flush: after a power failure it may be older than the log, never newer than the flushed
+contents.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class Mark:
-    """The last transaction that must be there, and the last one that must be unless power failed.
+    """The last transactions that the store must have: ``durable`` always, ``any`` without a power
+    failure.
 
-    ``boot`` is the run of the kernel in which the second was acknowledged.
+    ``boot`` is the id of the kernel's boot in which ``any`` was acknowledged.
     """
 
     durable: int
@@ -42,7 +43,7 @@ class Mark:
 
 
 def boot() -> bytes:
-    """Which run of the kernel this is; 16 bytes, zeros where the kernel does not tell."""
+    """The id of the kernel's current boot: 16 bytes, zeros if the kernel does not give it."""
     try:
         return bytes.fromhex(_BOOT.read_text().strip().replace("-", ""))
     except (OSError, ValueError):
@@ -50,7 +51,7 @@ def boot() -> bytes:
 
 
 def read_mark(path: Path) -> Mark | None:
-    """The mark in a file; ``None`` if there is none, or it is damaged itself."""
+    """The mark in a file; ``None`` if the file is missing or damaged."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -63,13 +64,13 @@ def read_mark(path: Path) -> Mark | None:
 
 
 def packed(mark: Mark) -> bytes:
-    """A mark as it lies in its file, with a checksum of its own."""
+    """A mark as the bytes of its file, with a checksum."""
     body = _FORMAT.pack(_MAGIC, mark.durable, mark.any, mark.boot)
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 class Acknowledged:
-    """The mark of an open store; its directory entry is flushed once, its contents never."""
+    """The mark file of an open store; its first write is flushed, later ones are not."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -78,7 +79,7 @@ class Acknowledged:
         self._flushed = False
 
     def note(self, durable: int, any: int) -> None:
-        """These transactions are about to be acknowledged; see :class:`Mark`."""
+        """Write the mark before these transactions are acknowledged; see :class:`Mark`."""
         os.pwrite(self._file, packed(Mark(durable, any, self._boot)), 0)
         if not self._flushed:
             os.fsync(self._file)
@@ -86,14 +87,14 @@ class Acknowledged:
             self._flushed = True
 
     def close(self, *, keep: bool) -> None:
-        """Close it, and unless it is to be kept remove it: everything is in the database."""
+        """Close it, and remove it unless ``keep``: everything is in the database then."""
         os.close(self._file)
         if not keep:
             self._path.unlink(missing_ok=True)
 
 
 def flush_directory(directory: Path) -> None:
-    """Let the names in a directory survive the loss of power."""
+    """Flush a directory, so that its entries survive a power failure."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -109,10 +110,10 @@ _PAGE_BYTES: Final = 4096
 
 
 def last_commit(log: Path) -> int:
-    """The number of the last whole frame that ends a transaction, damaged or not; 0 if none does.
+    """The number of the last complete frame that ends a transaction, damaged or not; 0 if none.
 
-    https://www.sqlite.org/fileformat2.html#walformat; frames of what the log held before it was
-    begun anew have other salts, and do not count.
+    https://www.sqlite.org/fileformat2.html#walformat; frames from before the log was restarted have
+    other salts, and do not count.
     """
     found = 0
     try:

@@ -1,4 +1,4 @@
-"""What SQLite says when something fails, as a sentence with the way out."""
+"""The error messages of the SQLite store: SQLite's errors as sentences with the way out."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Final
 from cosi.errors import StoreError
 
 RESCUE: Final = (
-    "SQLiteStore.examine() lists what is whole and what is not, and SQLiteStore.rewrite() with "
-    "`drop` makes the file anew without what is not; or put a backup in its place"
+    "SQLiteStore.examine() lists what is sound and what is damaged, and SQLiteStore.rewrite() with "
+    "`drop` rebuilds the file without the damaged records; or put a backup in its place"
 )
 
 READ_ONLY: Final = (
-    "it cannot be written; look at its owner and permissions, those of its directory, and whether "
+    "it cannot be written; check its owner and permissions, those of its directory, and whether "
     "the file system is mounted read-only"
 )
 _SENTENCES: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full, nothing has changed; make room, and try again",
+    sqlite3.SQLITE_FULL: "the disk is full, nothing has changed; free some space, and try again",
     sqlite3.SQLITE_IOERR: (
-        "the disk or its file system has failed; look into the kernel's log (dmesg), and whether "
-        "it was mounted read-only or went away"
+        "the disk or its file system has failed; check the kernel's log (dmesg), and whether it "
+        "was mounted read-only or removed"
     ),
     sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: (
-        "it cannot be opened; look at its permissions and those of its directory, and at the limit "
-        "of open files"
+        "it cannot be opened; check its permissions and those of its directory, and the limit of "
+        "open files"
     ),
     sqlite3.SQLITE_CORRUPT: f"its structure is damaged; {RESCUE}",
     sqlite3.SQLITE_NOTADB: (
@@ -37,23 +37,23 @@ _SENTENCES: Final = {
     ),
     sqlite3.SQLITE_TOOBIG: "the record is larger than a SQLite database can hold",
     sqlite3.SQLITE_NOMEM: "there is not enough memory",
-    sqlite3.SQLITE_ERROR: f"its tables are not those of a store, or damaged; {RESCUE}",
+    sqlite3.SQLITE_ERROR: f"its tables are damaged, or not those of a store; {RESCUE}",
 }
 
 
 UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What a damaged file raises; the second when SQLite quotes a schema that is no text any more."""
+"""The errors of a damaged file; the second if SQLite quotes a schema that is not valid text."""
 
 
 def primary(error: Exception) -> int:
-    """The kind of an error: ``SQLITE_IOERR`` for all that can fail with a disk."""
+    """The primary code of an error: ``SQLITE_IOERR`` for every failure of the disk."""
     if isinstance(error, UnicodeDecodeError):
         return sqlite3.SQLITE_CORRUPT
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def sentence(error: BaseException) -> str:
-    """What to tell a person who has only this line."""
+    """The message for a user who sees only this line."""
     if not isinstance(error, sqlite3.Error):
         return str(error)
     way_out = _SENTENCES.get(primary(error))
@@ -64,5 +64,5 @@ def sentence(error: BaseException) -> str:
 
 
 def damaged(why: str) -> StoreError:
-    """The file as a whole is not what was written."""
+    """The error for a file whose contents are not those that were written."""
     return StoreError(f"{why}; {RESCUE}")

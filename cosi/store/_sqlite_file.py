@@ -1,4 +1,4 @@
-"""The file of a SQLite store: making and opening it, and whether it is still what was opened."""
+"""The file of a SQLite store: creates and opens it, and detects losses and foreign changes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from cosi.store._sqlite_records import check_owner, fresh, migrate, number, tran
 _log = logging.getLogger(__name__)
 
 _SETTINGS: Final = (
-    # What is destroyed may be a secret.
+    # A destroyed resource may have been secret.
     "PRAGMA secure_delete = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA journal_mode = WAL",
     "PRAGMA journal_size_limit = 16777216",
 )
-_SMALLEST: Final = 512  # the smallest page; SQLite takes nothing, and one byte, for a new database
+_SMALLEST: Final = 512  # the smallest page; SQLite treats 0 or 1 bytes as a new database
 _CHANGED: Final = "it, or its log, was changed by another program"
 _LEFT_OPEN: Final[list[sqlite3.Connection]] = []
 _Identities = tuple[tuple[int, ...], ...]
 
 
 class StoreFile:
-    """An open store, and whether it is what was acknowledged.
+    """An open store, compared with its acknowledged transactions.
 
     ``connection``
         For reading; changes are made inside :meth:`change`.
     ``losses``
-        What was acknowledged and is not there any more, or cannot be read, found when it was
-        opened: a sentence for each. Changes are refused until it was made anew.
+        Acknowledged contents that were missing or unreadable at opening: a sentence for each.
+        Changes are refused until the file is rebuilt.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class StoreFile:
         self._place.look()
 
     def _take_stock(self, log_damage: str) -> None:
-        """Compare what was acknowledged with what is there; begin a mark of our own."""
+        """Compare the acknowledged with the existing transactions; start our own mark."""
         reached = self._reached()
         mark = read_mark(self._mark_path)
         self._durable = mark.durable if mark else 0
@@ -68,7 +68,7 @@ class StoreFile:
         if self.losses:
             return  # an older mark stays as it is
         if self._commits > reached:
-            self._durable = self._commits  # so that the next process finds it, too
+            self._durable = self._commits  # so that the next process detects the loss, too
             self.losses.append(log_damage or self._missing(self._commits - reached))
         self._acknowledge()
 
@@ -94,9 +94,8 @@ class StoreFile:
     def change(self, *, durable: bool) -> Generator[sqlite3.Connection, None, None]:
         """A transaction: everything inside is committed at its end, or nothing.
 
-        ``durable`` means that it must survive the loss of power, too. Raises
-        :class:`~cosi.errors.StoreError` if the file is not the one that was opened any more, or has
-        lost what it had; ``sqlite3.Error``.
+        A ``durable`` one survives a power failure, too. Raises :class:`~cosi.errors.StoreError` if
+        the file is no longer the one that was opened, or has lost contents; ``sqlite3.Error``.
         """
         self.check()
         self._flush_on_commit(durable)
@@ -106,34 +105,35 @@ class StoreFile:
         self._committed(durable)
 
     def replace(self, contents: sqlite3.Connection) -> None:
-        """Put the whole of another store in place of this one's, all or nothing, and durably."""
+        """Replace all contents by those of another store, all or nothing, and durably."""
         self._stay_in_place(self._place.problem())
         self._flush_on_commit(True)
         contents.execute("UPDATE contents SET commits = ?", (self._commits + 1,))
         with self._watched():
-            contents.backup(self.connection)  # page by page: it does not matter what is there
+            contents.backup(self.connection)  # page by page, whatever the file contains
         self.losses.clear()
         self._committed(True)
-        with suppress(sqlite3.OperationalError), self._watched():  # or it becomes smaller later
+        with suppress(sqlite3.OperationalError), self._watched():  # else it shrinks later
             self.connection.execute("PRAGMA writable_schema = OFF")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def check(self) -> None:
-        """Raise :class:`~cosi.errors.StoreError` unless changes may be made."""
+        """Raise :class:`~cosi.errors.StoreError` if changes are refused."""
         self._stay_in_place(self._place.problem())
         if self.losses:
             raise damaged(self.losses[0])
 
     @contextmanager
     def _watched(self) -> Generator[None, None, None]:
-        """What is written inside is ours, whether it fails or not; the files must be the same."""
+        """Take changes of the files inside as our own, even after a failure; check that the files
+        are still the same."""
         try:
             yield
         finally:
             self._gone = self._gone or self._place.look()
 
     def _committed(self, durable: bool) -> None:
-        self._stay_in_place()  # what was written into a file without a name is not kept
+        self._stay_in_place()  # a change in a file that was removed or replaced is lost
         self._commits += 1
         self._durable = self._commits if durable else self._durable
         self._acknowledge()
@@ -143,13 +143,13 @@ class StoreFile:
             if self._mark is None:
                 self._mark = Acknowledged(self._mark_path)
             self._mark.note(self._durable, self._commits)
-        except OSError as error:  # an older mark, or none, is no lie; and the change is made
+        except OSError as error:  # the change is made, and an older or missing mark is not wrong
             if not self._unmarked:
                 _log.warning("%s: a loss may not be noticed: %s", self._mark_path, error)
             self._unmarked = True
 
     def _stay_in_place(self, problem: str = "") -> None:
-        # It stays so, even if the file comes back: memory and file may have parted.
+        # This is final, even if the file comes back: memory and file may differ.
         self._gone = self._gone or problem
         if self._gone:
             raise StoreError(
@@ -164,28 +164,28 @@ class StoreFile:
             self._synchronous = wanted
 
     def close(self) -> None:
-        """Move the log into the database, and close it; a file that is another's is not touched."""
+        """Move the log into the database and close it; a file of another program is not touched."""
         problem = self._gone or self._place.problem()
         if problem == _CHANGED:
             _close_untouched(self.connection)
         else:
-            self.connection.close()  # which sees to it itself that the file is the same
+            self.connection.close()  # SQLite itself checks that the file is the same
         keep = bool(problem or self.losses) or self._place.log.exists()
         if self._mark is not None:
             self._mark.close(keep=keep)
 
 
 def _close_untouched(connection: sqlite3.Connection) -> None:
-    """Without moving the log into a file that another program has written."""
+    """Close without moving the log into a file that another program has written."""
     if sys.version_info >= (3, 12):
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
         connection.close()
     else:
-        _LEFT_OPEN.append(connection)  # until the process ends, which moves nothing
+        _LEFT_OPEN.append(connection)  # until the process ends, which does not move the log
 
 
 class _Place:
-    """The paths of the database and of its log, and the files that were last seen there."""
+    """The paths of the database and its log, and the files that were last seen there."""
 
     def __init__(self, path: Path, log: Path) -> None:
         self.log = log
@@ -193,14 +193,14 @@ class _Place:
         self._seen = self._now()
 
     def look(self) -> str:
-        """Remember what is there now; what is wrong if those are other files, or none."""
+        """Remember the current files; return the problem if they are missing or replaced."""
         now = self._now()
         problem = "" if now == self._seen else self._moved(now)
         self._seen = now
         return problem
 
     def problem(self) -> str:
-        """What is wrong if those are other files, or another program has written to them."""
+        """The problem if the files were removed, replaced, or written by another program."""
         now = self._now()
         if now == self._seen:
             return ""
@@ -208,7 +208,7 @@ class _Place:
 
     def _moved(self, now: _Identities) -> str:
         for path, before, after in zip(self._paths, self._seen, now, strict=True):
-            if not before:  # SQLite makes the log when it reads first
+            if not before:  # SQLite creates the log at its first read
                 continue
             if not after:
                 return f"{Path(path).name} was removed"
@@ -222,7 +222,7 @@ class _Place:
 
 def _identity(path: str) -> tuple[int, ...]:
     try:
-        found = os.stat(path)  # noqa: PTH116  # half the time, and four of them for a commit
+        found = os.stat(path)  # noqa: PTH116  # half the time, and a commit needs four
     except OSError:
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
@@ -232,11 +232,11 @@ def _identity(path: str) -> tuple[int, ...]:
 
 
 def open_file(path: Path, patience_seconds: float) -> StoreFile:
-    """Open ``path``, or make it, readable for its owner only; bring its schema up to date.
+    """Open or create ``path``, readable for its owner only; bring its schema up to date.
 
-    Waits ``patience_seconds`` for a process that has it. Raises :class:`~cosi.errors.StoreError` if
-    it is a file of something else or of a later version, ``OSError`` or ``sqlite3.Error``. A file
-    that is damaged is opened all the same if that can be; see ``losses``.
+    Waits ``patience_seconds`` for another process to release it. Raises
+    :class:`~cosi.errors.StoreError` if it is a file of another program or a later version,
+    ``OSError`` or ``sqlite3.Error``. A damaged file is opened if possible; see ``losses``.
     """
     path = Path(os.path.realpath(path))
     log, mark = _beside(path, "-wal"), _beside(path, "-acknowledged")
@@ -244,7 +244,7 @@ def open_file(path: Path, patience_seconds: float) -> StoreFile:
     frames = 0 if read_mark(mark) else last_commit(log)
     connection = sqlite3.connect(path, timeout=patience_seconds, isolation_level=None)
     try:
-        # The memory of a state is the truth beside the file: a second process would have another.
+        # The state in memory is authoritative: a second process would have another one.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
         losses, log_damage = [], ""
         try:
@@ -254,7 +254,7 @@ def open_file(path: Path, patience_seconds: float) -> StoreFile:
         except UNREADABLE as error:
             if primary(error) != sqlite3.SQLITE_CORRUPT:
                 raise
-            # A file that was cut off is refused, unless one says that one repairs it.
+            # SQLite refuses a file that was cut off, except with this setting for repairs.
             connection.execute("PRAGMA writable_schema = ON")
             losses = [f"its structure is damaged ({error})"]
         return StoreFile(path, connection, losses, log_damage)
@@ -264,7 +264,7 @@ def open_file(path: Path, patience_seconds: float) -> StoreFile:
 
 
 def _look_in(connection: sqlite3.Connection, files: tuple[Path, ...]) -> None:
-    """Take the lock, see whose it is, and make it ours alone."""
+    """Take the lock, check the owning application, and set modes and settings."""
     with transaction(connection):
         check_owner(connection)
     for file in files:
@@ -274,15 +274,15 @@ def _look_in(connection: sqlite3.Connection, files: tuple[Path, ...]) -> None:
 
 
 def _unseen(connection: sqlite3.Connection, frames: int) -> str:
-    """What is wrong if the log has transactions behind the last one that SQLite takes."""
+    """The problem if the log has transactions after the last one that SQLite accepts."""
     if not frames:
         return ""
     _, taken, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     if frames <= taken:
         return ""
     return (
-        f"its write-ahead log (-wal) is damaged: of its {frames} frames only {taken} can be used, "
-        "and what was acknowledged later is missing"
+        f"its write-ahead log (-wal) is damaged: only {taken} of its {frames} frames can be used, "
+        "and the changes acknowledged later are missing"
     )
 
 
@@ -291,27 +291,27 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _make(path: Path, *beside: Path) -> None:
-    """Make an empty store at once with all its contents: an empty file is never one of ours."""
-    # Never opened here if it is there: closing a file drops the locks that SQLite holds on it.
+    """Create a complete empty store in one step: an empty file is never one of ours."""
+    # An existing file is never opened here: closing it would drop the locks that SQLite holds.
     left = [file for file in beside if file.exists()]
     try:
         found = path.stat()
     except FileNotFoundError:
         if left:
             raise StoreError(
-                f"it is gone, and {left[0].name} is still there: put the file back, or remove that "
-                "one, too, to begin with nothing"
+                f"it is missing, but {left[0].name} is still there: put the file back, or remove "
+                "that one, too, to start empty"
             ) from None
         _create(path)
         return
     if not stat.S_ISREG(found.st_mode):
         raise StoreError("it is not a regular file; choose another path")
     if not os.access(path, os.W_OK, effective_ids=True):
-        raise StoreError(READ_ONLY)  # SQLite calls it a disk I/O error: it cannot take the lock
+        raise StoreError(READ_ONLY)  # SQLite reports a disk I/O error: it cannot take the lock
     if found.st_size < _SMALLEST:
         raise StoreError(
-            f"it is of {found.st_size} bytes, and a store never is so small: it was cut off; put a "
-            "backup in its place, or remove it to begin with nothing"
+            f"it has only {found.st_size} bytes, too few for a store: it was cut off; put a backup "
+            "in its place, or remove it to start empty"
         )
 
 
@@ -321,7 +321,7 @@ def _create(path: Path) -> None:
     try:
         _write_whole(path, contents)
     except OSError as error:
-        raise StoreError(f"it cannot be made in {path.parent}: {error.strerror}") from error
+        raise StoreError(f"it cannot be created in {path.parent}: {error.strerror}") from error
 
 
 def _write_whole(path: Path, contents: bytes) -> None:
@@ -341,7 +341,7 @@ def _write_whole(path: Path, contents: bytes) -> None:
 
 
 def _narrow(path: Path) -> None:
-    """Take from everybody but its owner what a file that was there already grants them."""
+    """Remove the permissions of all but the owner from an existing file."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
@@ -350,9 +350,9 @@ def _narrow(path: Path) -> None:
         return
     try:
         path.chmod(mode & ~0o077)
-        _log.warning("%s was open to others (mode %04o), and is not any more", path, mode)
+        _log.warning("%s was accessible to others (mode %04o); restricted to its owner", path, mode)
     except PermissionError as error:
         raise StoreError(
-            f"others may read {path.name} (mode {mode:04o}), and only its owner can change that: "
+            f"others can access {path.name} (mode {mode:04o}), and only its owner can change that: "
             f"chmod go= {path}"
         ) from error

@@ -55,14 +55,14 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "DROP TABLE unchecked",
     ),
 )
-"""Statements *n* make schema *n + 1* of schema *n*; nothing is ever changed but appended."""
+"""Statements *n* turn schema *n* into schema *n + 1*; entries are only appended, never changed."""
 
 Address = tuple[str, str, str]
 """Namespace, type, id."""
 
 
 def checksum(namespace: str, type: str, id: str, record: bytes) -> int:
-    """CRC-32 of a record and of what it is found by; finds every single flipped bit."""
+    """CRC-32 of a record and its address; it detects every single flipped bit."""
     return zlib.crc32(record, zlib.crc32(f"{namespace}\0{type}\0{id}\0".encode()))
 
 
@@ -70,14 +70,14 @@ def checksum(namespace: str, type: str, id: str, record: bytes) -> int:
 
 
 def check_owner(connection: sqlite3.Connection) -> None:
-    """Raise :class:`~cosi.errors.StoreError` unless it is a store of ours, or an empty database."""
+    """Raise :class:`~cosi.errors.StoreError` unless it is our store, or an empty database."""
     application = number(connection, "PRAGMA application_id")
     if application == APPLICATION_ID:
         return
     if application or number(connection, "SELECT count(*) FROM sqlite_master"):
         raise StoreError(
             f"it is the database of another application (its application id is {application:#x}, "
-            f"and ours {APPLICATION_ID:#x}), or its first page is damaged: choose another file, or "
+            f"ours is {APPLICATION_ID:#x}), or its first page is damaged: choose another file, or "
             "put a backup in its place"
         )
 
@@ -85,29 +85,29 @@ def check_owner(connection: sqlite3.Connection) -> None:
 def migrate(
     connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS
 ) -> None:
-    """Take the file through what it has not seen yet, all or nothing.
+    """Apply the missing migrations to the file, all or nothing.
 
-    Raises :class:`~cosi.errors.StoreError` for a file of a later program, and for one that is
-    damaged before it is given checksums; ``sqlite3.Error``.
+    Raises :class:`~cosi.errors.StoreError` for a file of a later program, and for a damaged one,
+    before it gets checksums; ``sqlite3.Error``.
     """
     version = number(connection, "PRAGMA user_version")
     if version > len(migrations):
         raise StoreError(
             f"its schema is version {version}, and this program knows only {len(migrations)}: "
-            "use the version of cosi that has written it, or a later one"
+            "use the version of cosi that wrote it, or a later one"
         )
     if version == len(migrations):
         return
     if version == 0 and number(connection, "SELECT count(*) FROM sqlite_master"):
         raise StoreError(
-            "its first page is damaged: its schema says version 0, but it has tables already; put "
-            "a backup in its place, or set the version right: "
+            "its first page is damaged: its schema has version 0, but it has tables already; put "
+            "a backup in its place, or correct the version: "
             f"sqlite3 FILE 'PRAGMA user_version = {len(migrations)}'"
         )
     if problem := _pages(connection):
         raise StoreError(
-            f"its structure is damaged ({problem}), and it is of an older version, which must be "
-            "whole to be brought up to date: put a backup in its place"
+            f"its structure is damaged ({problem}), and its schema has an older version, which "
+            "cannot be updated while it is damaged: put a backup in its place"
         )
     connection.create_function("cosi_checksum", 4, checksum, deterministic=True)
     with transaction(connection):
@@ -127,7 +127,7 @@ def fresh() -> Generator[sqlite3.Connection, None, None]:
 
 
 def structure(connection: sqlite3.Connection) -> str:
-    """The first thing that is wrong with pages, index or schema; empty if nothing is."""
+    """The first problem with pages, index or schema; empty if none."""
     try:
         return _pages(connection) or _tables(connection)
     except UNREADABLE as error:
@@ -140,7 +140,7 @@ def _pages(connection: sqlite3.Connection) -> str:
 
 
 def _tables(connection: sqlite3.Connection) -> str:
-    """A changed letter may still be a schema, in which numbers are kept for texts."""
+    """Compare the schema: with one changed letter it may still be valid, with other types."""
     with fresh() as whole:
         expected = _schema(whole)
     found = _schema(connection)
@@ -156,13 +156,13 @@ def _schema(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def number(connection: sqlite3.Connection, query: str) -> int:
-    """The only number that ``query`` finds."""
+    """The only number that ``query`` returns."""
     return int(connection.execute(query).fetchone()[0])
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Generator[None, None, None]:
-    """Everything inside, or nothing."""
+    """Commit everything inside, or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -181,7 +181,7 @@ _PUT: Final = (
     "DO UPDATE SET checksum = excluded.checksum, record = excluded.record"
 )
 _DESTROY: Final = "DELETE FROM resources WHERE namespace = ? AND type = ? AND id = ?"
-# As bytes: what was damaged need not be text any more. By the table: the index may be damaged.
+# As bytes: damaged text may not be valid. From the table: the index may be damaged.
 _READ: Final = (
     "SELECT rowid, CAST(namespace AS BLOB), CAST(type AS BLOB), CAST(id AS BLOB), checksum, "
     "CAST(record AS BLOB) FROM resources NOT INDEXED "
@@ -189,7 +189,7 @@ _READ: Final = (
 
 
 def write(connection: sqlite3.Connection, changes: Mapping[Address, bytes | None]) -> None:
-    """Keep these records, and forget what is ``None``; inside a transaction."""
+    """Store these records, and delete those that are ``None``; inside a transaction."""
     puts = ((*a, checksum(*a, data), data) for a, data in changes.items() if data is not None)
     connection.executemany(_PUT, puts)
     connection.executemany(_DESTROY, [a for a, record in changes.items() if record is None])
@@ -197,7 +197,7 @@ def write(connection: sqlite3.Connection, changes: Mapping[Address, bytes | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record as it lies in the file; ``intact`` if that is what was written."""
+    """A record as stored in the file; ``intact`` if it is as it was written."""
 
     number: int
     address: Address
@@ -207,13 +207,13 @@ class Row:
 
 
 def read(connection: sqlite3.Connection, what: str = "ORDER BY rowid") -> Iterator[Row]:
-    """Every record, by and by, in the order in which their addresses came to be."""
+    """Yield every record, in the order in which their addresses were created."""
     for row in connection.execute(_READ + what):
         yield _row(*row)
 
 
 def read_one(connection: sqlite3.Connection, rowid: int) -> Row:
-    """The record of that number.
+    """The record with that number.
 
     Raises ``LookupError`` if there is none, ``sqlite3.DatabaseError`` if its page is damaged.
     """
@@ -223,7 +223,7 @@ def read_one(connection: sqlite3.Connection, rowid: int) -> Row:
 
 
 def addresses(connection: sqlite3.Connection) -> Iterator[tuple[int, Address]]:
-    """What the index has: the number of every record, and its address."""
+    """The entries of the index: the number of every record, and its address."""
     rows = connection.execute(
         "SELECT rowid, CAST(namespace AS BLOB), CAST(type AS BLOB), CAST(id AS BLOB) "
         "FROM resources INDEXED BY sqlite_autoindex_resources_1 ORDER BY namespace, type, id"
@@ -255,22 +255,22 @@ def _text(data: bytes | None) -> str:
 
 @dataclass(slots=True)
 class Contents:
-    """How many records there are, and the sum of their checksums.
+    """The number of records, and the sum of their checksums.
 
-    A page that the disk never wrote holds records that are whole, but older: their sum tells.
+    A page that the disk never wrote has intact but older records; only the sum detects that.
     """
 
     records: int = 0
     checksums: int = 0
 
     def add(self, row: Row) -> None:
-        """Count a record that was found."""
+        """Add a record that was found."""
         self.records += 1
         self.checksums += row.checksum
 
     @staticmethod
     def of(rows: Iterable[Row]) -> Contents:
-        """What these records are together."""
+        """The contents that these records make up."""
         contents = Contents()
         for row in rows:
             contents.add(row)
@@ -278,6 +278,6 @@ class Contents:
 
     @staticmethod
     def expected(connection: sqlite3.Connection) -> Contents:
-        """What the last transaction has left; raises ``sqlite3.DatabaseError``."""
+        """The contents after the last transaction; raises ``sqlite3.DatabaseError``."""
         row = connection.execute("SELECT records, checksums FROM contents").fetchone()
         return Contents(*row) if row is not None else Contents(-1, -1)

@@ -1,4 +1,4 @@
-"""What a SQLite store has, damaged or not: reading all of it, and making the file anew."""
+"""Reads the whole of a SQLite store, even a damaged one, and rebuilds its file."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Damage:
-    """Something that a store had, and that cannot be had of it any more.
+    """Stored data that cannot be read any more.
 
     ``why``
         A sentence.
     ``pointer``
-        Whose record it is, as far as that can be read; ``None`` for a loss that has no name.
+        The address of the record, as far as it can be read; ``None`` if it is unknown.
     ``record``
-        What lies there, as the marshaler wrote it or damaged; ``None`` if nothing can be read.
+        The stored bytes, damaged or not; ``None`` if they cannot be read.
     ``intact``
-        The bytes are those that were written, and only the marshaler cannot read them: another one
-        was used, a key is not there, or the payload class refuses. It may not be lost at all.
+        Whether the bytes are as they were written, and only the marshaler cannot read them: another
+        marshaler was used, a key is missing, or the payload class refuses. It may not be lost.
     """
 
     why: str
@@ -53,9 +53,9 @@ class Damage:
 
 @dataclass(frozen=True)
 class Examination:
-    """What is in a store: ``resources``, sorted by address; ``damage``, what is not whole.
+    """The contents of a store: ``resources``, sorted by address, and ``damage``.
 
-    ``structure`` is the first thing that is wrong with SQLite's pages; empty if nothing is.
+    ``structure`` is the first problem with SQLite's pages; empty if none.
     """
 
     resources: list[Resource[Any]]
@@ -64,16 +64,16 @@ class Examination:
 
     @property
     def sound(self) -> bool:
-        """Nothing is wrong with it."""
+        """Whether there is no damage."""
         return not self.damage and not self.structure
 
 
 def load(
     file: StoreFile, marshaler: Marshaler, wanted: Callable[[Pointer], bool]
 ) -> tuple[list[Resource[Any]], list[Address]]:
-    """Everything that is ``wanted``, sorted by address, and the addresses of the rest.
+    """All ``wanted`` resources, sorted by address, and the addresses of the others.
 
-    Raises :class:`~cosi.errors.StoreError` for the first thing that is not as it was written.
+    Raises :class:`~cosi.errors.StoreError` for the first damage.
     """
     file.check()
     found: list[Resource[Any]] = []
@@ -96,7 +96,7 @@ def load(
 
 
 def examine(file: StoreFile, marshaler: Marshaler) -> Examination:
-    """Everything that can be read, and what cannot."""
+    """All resources that can be read, and all damage."""
     with _readable(file.connection) as connection:
         rows, lost = _rows(connection)
         had = {row.address for row in rows}
@@ -109,9 +109,9 @@ def examine(file: StoreFile, marshaler: Marshaler) -> Examination:
         if isinstance(resource, Damage):
             damage.append(resource)
             continue
-        if row.address in found:  # the older one, which an index that was damaged did not find
+        if row.address in found:  # the older one, which a damaged index did not find
             older, twin = found[row.address]
-            damage.append(Damage("there is a later record of it", twin.pointer, older.record, True))
+            damage.append(Damage("it has a later record", twin.pointer, older.record, True))
         found[row.address] = row, resource
     damage.extend(Damage("its record cannot be read", Pointer(*address)) for address in missing)
     if problem and not (problem is _OTHERS and damage):
@@ -121,22 +121,22 @@ def examine(file: StoreFile, marshaler: Marshaler) -> Examination:
 
 
 def rebuild(file: StoreFile, records: Mapping[Address, bytes]) -> None:
-    """Make the file anew of these records alone; all or nothing."""
+    """Rebuild the file with only these records; all or nothing."""
     with fresh() as contents:
         with transaction(contents):
             write(contents, records)
         file.replace(contents)
 
 
-# -- reading what can be read ---------------------------------------------------------------------
+# -- reading a damaged file -----------------------------------------------------------------------
 
-_CHECKSUM = "its checksum does not fit: it was damaged after it was written"
-_OTHERS = "its records are whole, but not those of the last change: the disk has lost a page"
+_CHECKSUM = "its checksum is wrong: it was damaged after it was written"
+_OTHERS = "its records are intact, but not those of the last change: the disk has lost a page"
 
 
 @contextmanager
 def _readable(connection: sqlite3.Connection) -> Generator[sqlite3.Connection, None, None]:
-    """The file; or, if its schema is damaged, a copy of it in memory that has a whole one."""
+    """The file; or, if its schema is damaged, a copy of it in memory with a repaired one."""
     try:
         for _ in read(connection, "LIMIT 0"):
             pass
@@ -163,7 +163,7 @@ def _with_schema(connection: sqlite3.Connection) -> sqlite3.Connection | None:
 
 
 def _in_memory(data: bytearray) -> sqlite3.Connection:
-    data[18:20] = b"\x01\x01"  # it has no log there
+    data[18:20] = b"\x01\x01"  # a copy in memory has no write-ahead log
     copy = sqlite3.connect(":memory:", isolation_level=None)
     copy.deserialize(bytes(data))
     copy.execute("PRAGMA writable_schema = ON")
@@ -176,9 +176,9 @@ def _tables() -> list[tuple[str, str]]:
 
 
 def _rows(connection: sqlite3.Connection) -> tuple[list[Row], list[Address]]:
-    """The records that can be read, by number; and what the index has besides."""
+    """The readable records, by number; and the addresses of others that the index lists."""
     rows: dict[int, Row] = {}
-    for order in ("ORDER BY rowid", "ORDER BY rowid DESC"):  # to a damaged page from both sides
+    for order in ("ORDER BY rowid", "ORDER BY rowid DESC"):  # up to a damaged page, from both sides
         for row in _until_damaged(read(connection, order)):
             if row.number in rows:
                 break
@@ -212,16 +212,16 @@ def _resource(row: Row, marshaler: Marshaler) -> Resource[Any] | Damage:
 
 
 def _difference(connection: sqlite3.Connection, found: Contents, lost: int) -> str:
-    """What is wrong with the records as a whole, beside ``lost`` ones; empty if nothing is."""
+    """The problem with the records as a whole, apart from ``lost`` ones; empty if none."""
     try:
         expected = Contents.expected(connection)
     except UNREADABLE as error:
-        return f"how many records there were cannot be read ({error})"
+        return f"the number of its records cannot be read ({error})"
     missing = expected.records - found.records - lost
     if missing > 0:
-        return f"{missing} records are missing that have no name any more"
+        return f"{missing} records are missing, and their names are lost"
     if missing < 0:
-        return f"there are {-missing} records more than were written"
+        return f"there are {-missing} more records than were written"
     return _OTHERS if not lost and expected != found else ""
 
 

@@ -1,4 +1,4 @@
-"""The thread that writes for everybody: what comes while it writes is its next transaction."""
+"""The writer thread: changes queued during a commit form the next group commit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LARGEST_GROUP: Final = 1024
 
 
 class _Job:
-    """Something to do in the writer's thread, and the task that waits for it."""
+    """Work for the writer thread, and the task that waits for it."""
 
     def __init__(self, durable: bool, pointer: Pointer | None = None) -> None:
         self.durable = durable
@@ -37,7 +37,7 @@ class _Job:
 
 
 class _Change(_Job):
-    """A record to keep at an address, or to forget (``None``); what is to be kept is made late."""
+    """A record to store at an address, or (``None``) to delete; it is marshalled in the thread."""
 
     def __init__(
         self, pointer: Pointer, record: Callable[[], bytes] | None, *, durable: bool
@@ -48,7 +48,7 @@ class _Change(_Job):
 
 
 class _Errand(_Job):
-    """Something else, alone; what it changes is in transactions of its own."""
+    """Other work, done alone; it changes the file in its own transactions."""
 
     def __init__(self, work: Callable[[StoreFile], Any]) -> None:
         super().__init__(durable=True)
@@ -58,15 +58,16 @@ class _Errand(_Job):
 class WriterThread:
     """One file, one thread, group commit.
 
-    *Flow.* A caller's change is queued; the thread takes all that is queued, commits it with one
-    flush of the disk, and then wakes all who waited. So a hundred writers cost one flush, and the
-    first of them waits for no other. The queue is as long as there are callers who wait.
+    *Flow.* A caller queues its change; the thread takes all queued changes, commits them with one
+    flush of the disk, and then wakes the waiting callers. So a hundred writers cost one flush, and
+    the first of them does not wait for the others. The queue is bounded by the number of callers
+    that wait.
 
-    *Guarantees.* What was queued is committed whole or not at all, in the order of the queue, also
-    when the caller no longer waits. A change that cannot be made does not hurt those of its group.
+    *Guarantees.* A queued change is committed whole or not at all, in the order of the queue, even
+    if its caller no longer waits. A change that fails does not affect the others of its group.
 
-    *Errors.* :class:`~cosi.errors.StoreError`, naming the file. One that cannot be opened is tried
-    again by the next job.
+    *Errors.* :class:`~cosi.errors.StoreError`, with the name of the file. If the file cannot be
+    opened, the next job tries again.
 
     It belongs to the event loop that uses it first.
     """
@@ -83,29 +84,29 @@ class WriterThread:
     # -- in the event loop --------------------------------------------------------------------
 
     async def put(self, pointer: Pointer, record: Callable[[], bytes], *, durable: bool) -> None:
-        """Keep what ``record`` returns (in the thread); return once it is committed.
+        """Store the bytes that ``record`` returns (in the thread); return once committed.
 
-        ``durable`` means that it must survive the loss of power, too.
+        A ``durable`` change survives a power failure, too.
         """
         await self._done(_Change(pointer, record, durable=durable))
 
     async def destroy(self, pointer: Pointer, *, durable: bool) -> None:
-        """Forget what is kept there; return once that is committed."""
+        """Delete the record at ``pointer``; return once committed."""
         await self._done(_Change(pointer, None, durable=durable))
 
     async def run(self, work: Callable[[StoreFile], T]) -> T:
-        """Do ``work`` with the file, while no other job is under way, and return its result."""
+        """Do ``work`` with the file, while no other job runs, and return its result."""
         return cast("T", await self._done(_Errand(work)))
 
     async def close(self) -> None:
-        """Finish what is queued, close the file; later jobs are refused."""
+        """Finish the queued jobs and close the file; later jobs are refused."""
         self.stop()
         if self._thread is not None:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._thread.join)
 
     def stop(self) -> None:
-        """Let the thread finish what is queued, and end; does not wait for it."""
+        """Let the thread finish the queued jobs and end, without waiting for it."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
@@ -115,7 +116,7 @@ class WriterThread:
             raise StoreError(f"{self._name} is closed", job.pointer)
         if self._thread is None:
             self._loop = LoopThread()
-            # A daemon: a program that forgets to close its store ends nevertheless.
+            # A daemon, so that a program that forgets to close its store can end.
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         self._queue.put(job)
@@ -130,7 +131,7 @@ class WriterThread:
         while jobs := self._next_jobs():
             try:
                 self._file = self._file or self._open()
-            except BaseException as error:  # whatever it is: somebody waits to hear of it
+            except BaseException as error:  # of any kind: the callers wait for a result
                 self._fail(jobs, error)
             else:
                 self._serve(self._file, jobs)
@@ -139,7 +140,7 @@ class WriterThread:
             self._file.close()
 
     def _next_jobs(self) -> list[_Job]:
-        """All that are queued, at least one; none if there will be no more."""
+        """All queued jobs, at least one; none after the last."""
         jobs: list[_Job] = []
         while len(jobs) < _LARGEST_GROUP:
             try:
@@ -147,7 +148,7 @@ class WriterThread:
             except Empty:
                 break
             if job is None:
-                self._queue.put(None)  # the last one: it is met again, alone
+                self._queue.put(None)  # the end mark: found again, alone, by the next call
                 break
             jobs.append(job)
         return jobs
@@ -161,7 +162,7 @@ class WriterThread:
                 self._do(file, errand)
 
     def _change(self, file: StoreFile, changes: list[_Change]) -> None:
-        """Commit a group; if that fails, each for itself, to see whose fault it is."""
+        """Commit a group; if that fails, commit each change alone, to find the faulty one."""
         records: dict[Address, bytes | None] = {}
         made = [change for change in changes if self._make(change, records)]
         if not made:

@@ -1,8 +1,8 @@
-"""What one selection of a kind has to show; shared by all watches that ask for the same.
+"""Views: the log of one selection of a kind, shared by all watches with the same selection.
 
-A watch of everything reads the history itself. A watch of one id, or of a query, reads a log that
-holds only what concerns it, so that it is not overrun by what does not, and so that a selector is
-matched once for each event, however many watches use it.
+A watch of everything reads the history itself. A watch of one id, or of a query, reads a log with
+only its own events. So other events cannot overrun it, and a selector is matched once for each
+event, for any number of watches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cosi.store._history import EventLog, History
 
 
 class View:
-    """A selection of a kind: its log, and the watches that wait for more of it."""
+    """A selection of a kind: its log, and the watches that wait for more events."""
 
     __slots__ = ("history", "log", "parked", "watches")
 
@@ -30,14 +30,14 @@ class View:
         self.parked: dict[Waker, None] = {}
 
     def select(self, events: Iterable[Event[Any]]) -> list[Event[Any]]:
-        """What this selection shows of ``events``."""
+        """The ``events`` that belong to this selection, as it shows them."""
         return list(events)
 
     def catch_up(self) -> None:
         """Bring the log up to the end of the history."""
 
     def flush(self) -> None:
-        """Wake everybody who waits."""
+        """Wake all waiting watches."""
         parked, self.parked = self.parked, {}
         for waker in parked:
             waker.wake()
@@ -58,7 +58,7 @@ class OneResource(View):
 
 
 class Filtered(View):
-    """What a query lets through; reads the history when somebody wants to know."""
+    """The resources that match a query; reads the history only when needed."""
 
     __slots__ = ("_examined", "query")
 
@@ -80,7 +80,7 @@ class Filtered(View):
 
     @property
     def behind(self) -> int:
-        """How many events of the history were not examined yet."""
+        """How many events of the history are not examined yet."""
         return self.history.end - self._examined
 
     @override
@@ -92,9 +92,10 @@ class Filtered(View):
 
 
 def seen_through(query: Query, event: Event[Any]) -> Event[Any] | None:
-    """How ``event`` looks to somebody who sees only what ``query`` matches (COSI: 4.3).
+    """``event`` as a watcher sees it who sees only resources that match ``query`` (COSI: 4.3).
 
-    An update that leaves the selection is a destruction, one that enters it a creation.
+    An update by which a resource leaves the selection is a ``DESTROYED``, one by which it enters a
+    ``CREATED``.
     """
     now = query.matches(event.resource)
     if event.old is None or event.type is not EventType.UPDATED:

@@ -1,4 +1,4 @@
-"""A watch over an in-memory collection: a cursor, and a way to be woken."""
+"""The watch of an in-memory collection: a cursor into its history, and a waker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cosi.store._view import View
 
 @dataclass(frozen=True, slots=True)
 class WatchStatistics:
-    """How a watch is doing. ``unread`` events wait for its reader; more than ``capacity`` are an
+    """Statistics of a watch. ``unread`` events wait for its reader; more than ``capacity`` are an
     overrun. ``position`` is that of the history."""
 
     unread: int
@@ -30,14 +30,14 @@ class WatchStatistics:
 
 
 class Shelf(Protocol):
-    """Where a watch gets its collection, and leaves it."""
+    """The owner of the collections, from which a watch borrows one."""
 
     async def borrow(self, kind: KindLike[Any]) -> Collection:
         """The collection of ``kind``, with its contents loaded."""
         ...
 
     def give_back(self, collection: Collection) -> None:
-        """It may be forgotten if nobody else uses it."""
+        """Return the collection, which is dropped if it never had events and has no watchers."""
         ...
 
 
@@ -53,7 +53,7 @@ class MemoryWatch(Watch[S]):
         start: Start,
     ) -> None:
         if id is not None and where != EVERYTHING:
-            raise Unsupported("a watch is of one id or of a query, not of both")
+            raise Unsupported("a watch follows one id or a query, not both")
         if start.tail and start.bookmark is not None:
             raise Unsupported("cannot use both TailEvents and StartFromBookmark options")
         if start.contents and (start.tail or start.bookmark is not None):
@@ -73,9 +73,9 @@ class MemoryWatch(Watch[S]):
         self._first: list[Event[Any]] = []
         self._before_first: bytes | None = None
         self._cursor = 0
-        self._told = -1  # the position of the latest bookmark that the reader has got
+        self._told = -1  # the position of the latest bookmark that the reader has received
 
-    # -- its life -----------------------------------------------------------------------------
+    # -- entering and leaving -----------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         if self._collection is not None:
@@ -110,10 +110,10 @@ class MemoryWatch(Watch[S]):
             raise RuntimeError("this watch is not open: use `async with state.watch(...) as watch`")
         return self._collection, self._view
 
-    # -- where it begins ----------------------------------------------------------------------
+    # -- its first events ---------------------------------------------------------------------
 
     def _beginning(self, collection: Collection, view: View) -> list[Event[Any]]:
-        """The events that come before the live ones."""
+        """The events before the live ones."""
         start, history = self._start, collection.history
         if start.bookmark is not None:
             position = history.resume(start.bookmark)
@@ -130,7 +130,7 @@ class MemoryWatch(Watch[S]):
         return self._opening(collection, history.bookmark(position - 1)) + replay
 
     def _opening(self, collection: Collection, bookmark: bytes) -> list[Event[Any]]:
-        """The contents, and the bookmark of the place where what follows begins."""
+        """The contents, and the bookmark of the position after them."""
         nothing = Tombstone(collection.kind.pointer(""))
         events: list[Event[Any]] = []
         if self._start.contents:
@@ -173,7 +173,7 @@ class MemoryWatch(Watch[S]):
         return events
 
     def _take(self, collection: Collection, view: View) -> tuple[Event[S], ...]:
-        """What is pending, if anything."""
+        """The pending events, if any."""
         if self._over is not None:
             raise self._over
         if self._first:
@@ -191,7 +191,7 @@ class MemoryWatch(Watch[S]):
         return events
 
     def _progress(self, collection: Collection) -> tuple[Event[S], ...]:
-        """A fresh bookmark, if this reader wants one and has had none for long."""
+        """A fresh bookmark, if this reader wants them and the next one is due."""
         history = collection.history
         if not self._start.progress or history.end < self._due(history):
             return ()
@@ -199,10 +199,10 @@ class MemoryWatch(Watch[S]):
         return (Event(EventType.NOOP, nothing, None, history.bookmark(history.end - 1)),)
 
     def _due(self, history: History) -> int:
-        """The position of the history at which this reader wants a fresh bookmark."""
+        """The position of the history at which this reader's next fresh bookmark is due."""
         return self._told + max(2, history.capacity // 4)
 
-    # -- where it is --------------------------------------------------------------------------
+    # -- its position -------------------------------------------------------------------------
 
     @property
     @override

@@ -178,7 +178,7 @@ def test_a_program_that_does_not_know_a_type_keeps_its_payload_for_one_that_does
 
 def test_protobuf_bytes_alone_are_nothing_to_a_yaml_record_of_a_known_type() -> None:
     resource = Resource.new("a", AnySpec(proto=b"\x08\x01"), kind=Kind("ns", KIND.type, AnySpec))
-    with pytest.raises(StoreError, match="has kept its protobuf bytes alone"):
+    with pytest.raises(StoreError, match="has only protobuf bytes: its type was unknown"):
         through(YamlMarshaler(), resource)
 
 
@@ -452,7 +452,7 @@ def test_a_failure_to_get_the_key_is_not_remembered() -> None:
     [
         ("a", {"a": b"short"}, "key 'a': key length is not 32 bytes"),
         ("b", {"a": OLD}, "the current key 'b' is not among the keys"),
-        ("ü" * 128, {"ü" * 128: OLD}, "its id is of more than 255 bytes"),
+        ("ü" * 128, {"ü" * 128: OLD}, "its id has more than 255 bytes"),
     ],
 )
 def test_a_key_ring_is_checked_when_it_is_made(

@@ -176,7 +176,7 @@ async def test_a_watch_that_could_not_begin_leaves_nothing() -> None:
 
 
 async def test_a_watch_of_an_id_takes_no_query() -> None:
-    with pytest.raises(Unsupported, match="of one id or of a query"):
+    with pytest.raises(Unsupported, match="follows one id or a query"):
         InMemoryState().watch(Note, "a", where=WEB)
 
 

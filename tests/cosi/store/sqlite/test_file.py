@@ -43,7 +43,7 @@ async def test_a_file_in_use_is_refused_and_had_later(file: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"state\.db: it cannot be made in .*missing: No such"):
+    with pytest.raises(StoreError, match=r"state\.db: it cannot be created in .*missing: No such"):
         async with SQLiteStore(tmp_path / "missing" / "state.db"):
             pass
     garbage = tmp_path / "garbage"

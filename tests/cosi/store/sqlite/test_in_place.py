@@ -192,7 +192,7 @@ async def test_a_file_that_only_another_user_can_narrow_is_refused(file: Path) -
     widen(0o777, file.parent)
     widen(0o666, file)
     said = run(AS_NOBODY, file)
-    assert "others may read state.db (mode 0666), and only its owner can change that" in said
+    assert "others can access state.db (mode 0666), and only its owner can change that" in said
     assert f"chmod go= {file}" in said
 
 
@@ -235,7 +235,7 @@ anyio.run(main)
 def test_a_disk_that_fails_is_a_sentence_and_the_next_change_may_succeed(file: Path) -> None:
     """It was "disk I/O error"; a file must not grow here, which SQLite takes for one."""
     failure, kept = run(FAILING_DISK, file).splitlines()
-    assert "state.db: the disk or its file system has failed; look into the kernel's log" in failure
+    assert "state.db: the disk or its file system has failed; check the kernel's log" in failure
     assert "disk I/O error, SQLITE_IOERR_WRITE" in failure
     assert kept == "a c"
 
@@ -261,7 +261,7 @@ async def test_a_file_system_that_is_mounted_read_only_is_named(mounted: Path) -
     with pytest.raises(StoreError, match=r"state\.db: it cannot be written; .*mounted read-only"):
         async with SQLiteStore(mounted / "state.db"):
             pass
-    with pytest.raises(StoreError, match=r"it cannot be made in .*: Read-only file system"):
+    with pytest.raises(StoreError, match=r"it cannot be created in .*: Read-only file system"):
         async with SQLiteStore(mounted / "other.db"):
             pass
     remount(mounted, "rw")

@@ -39,7 +39,7 @@ async def test_one_bad_record_does_not_block_the_rest(file: Path) -> None:
         ) as caught:
             await state.list(Note)
         assert caught.value.pointer == note("b").pointer
-        assert "SQLiteStore.examine() lists what is whole" in str(caught.value)
+        assert "SQLiteStore.examine() lists what is sound" in str(caught.value)
 
         found = await store.examine()
         assert [resource.id for resource in found.resources] == ["a", "c"]
@@ -171,7 +171,7 @@ async def test_the_later_one_of_two_records_of_an_address_is_kept(file: Path) ->
         (damage,) = found.damage
         assert (damage.pointer, damage.why) == (
             note("aaaa").pointer,
-            "there is a later record of it",
+            "it has a later record",
         )
         assert b"old" in (damage.record or b"")
         assert await store.rewrite(drop=lambda damage: True) == 2
