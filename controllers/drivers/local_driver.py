@@ -1,4 +1,20 @@
-"""What drivers that start processes of this host have in common."""
+"""What drivers that start processes of this host have in common.
+
+One service, in a driver that is open::
+
+    (nothing) --prepare--> prepared --create_runner, create_and_start--> running --its end--> ended
+        ^                    |    ^                                                             |
+        +------release-------+    +-------------------------clean_up----------------------------+
+                                            what it cannot take away is in `left` from then on
+
+    adopt, first of all, judges each run directory that a previous run has left (takeover.py):
+        runs, and is this driver's     running; its preparation is known again
+        anything else                  killed and taken away, then (nothing)
+        neither is possible            in `left`; prepare tries again to take it away, and fails
+
+Leaving :meth:`LocalDriver.open` lets go of what is running: its processes, its output and its run
+directory stay as they are, for the next run to adopt.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +23,6 @@ import contextlib
 import functools
 import logging
 import os
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +41,8 @@ from controllers.drivers.driver import (
     RunnerError,
     StopError,
 )
+from controllers.drivers.os_errors import failing_as
+from controllers.drivers.takeover import Takeover
 from controllers.drivers.task import RunningTask, RunOps
 from controllers.files.entrypoint import (
     look_for,
@@ -50,7 +67,6 @@ from controllers.processes.run_directory import (
     RunState,
     run_directories,
 )
-from controllers.processes.session import NO_SESSION, ProcessesRemain, kill_session
 from cosi.errors import Unsupported
 from resources.container_spec import ContainerSpec
 from resources.go_format import (
@@ -83,7 +99,7 @@ class LocalPreparation:
 
 
 class LocalDriver(ABC):
-    """Runs containers as processes of this host, and takes them over from its earlier life.
+    """Runs containers as processes of this host, and takes over those of a previous run.
 
     Everything that blocks is done in a few threads; everything that must not be left half done is
     shielded from cancellation, and takes milliseconds.
@@ -103,9 +119,9 @@ class LocalDriver(ABC):
         self._console = Console(console)
         self._threads: ThreadPoolExecutor | None = None
         self.reaper = Reaper()
+        self.takeover = Takeover(self)
         self._store = DescriptorStore.of(os.environ)
         self._tasks: dict[str, RunningTask] = {}
-        self._unjudged: dict[str, str] = {}
         self._undone: dict[str, str] = {}
 
     @property
@@ -117,13 +133,13 @@ class LocalDriver(ABC):
     @property
     def left(self) -> Mapping[str, str]:
         """See :class:`~controllers.drivers.driver.Driver`."""
-        return {**self._undone, **self._unjudged}
+        return {**self._undone, **self.takeover.unjudged}
 
     async def clear_away(self) -> None:
         """See :class:`~controllers.drivers.driver.Driver`."""
-        for id in tuple(self._unjudged):
+        for id in tuple(self.takeover.unjudged):
             with contextlib.suppress(PreparationError):
-                await self.make_room(id)
+                await self.takeover.make_room(id)
         # Whose taking away was given up, or failed before it came to the container itself.
         for id, task in self._tasks.items():
             self._undone.setdefault(id, f"process {task.pid} is still looked after")
@@ -159,12 +175,12 @@ class LocalDriver(ABC):
     async def adopt(self) -> Mapping[str, Adopted]:
         """See :class:`~controllers.drivers.driver.Driver`; what nobody needs is released."""
         adopted: dict[str, Adopted] = {}
-        self._unjudged.clear()
+        self.takeover.unjudged.clear()
         with CancelScope(shield=True), self.reaper.expecting():
             for directory in run_directories(self.paths.containers, self.paths.beneath):
-                if found := await self._judge(directory):
+                if found := await self.takeover.judge(directory):
                     adopted[directory.id] = found
-            self._store.forget_all_but({*adopted, *self._unjudged})
+            self._store.forget_all_but({*adopted, *self.takeover.unjudged})
             await self.in_thread(self._release_all_but, adopted)
         return adopted
 
@@ -290,12 +306,16 @@ class LocalDriver(ABC):
     def _ops(self, preparation: LocalPreparation, pid: int) -> RunOps: ...
 
     @abstractmethod
-    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
-        """The state, if what an earlier life has left got as far as running, and is of our kind."""
+    async def still_runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+        """See :class:`~controllers.drivers.takeover.TakeoverHost`."""
 
     @abstractmethod
-    async def _destroy_left_over(self, directory: RunDirectory) -> None:
-        """Take away what never ran, or was another driver's; called when its processes are dead."""
+    async def destroy_left_over(self, directory: RunDirectory) -> None:
+        """See :class:`~controllers.drivers.takeover.TakeoverHost`."""
+
+    @abstractmethod
+    def make_killable(self, directory: RunDirectory) -> None:
+        """See :class:`~controllers.drivers.takeover.TakeoverHost`."""
 
     @abstractmethod
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
@@ -306,44 +326,8 @@ class LocalDriver(ABC):
         for directory in (self.paths.containers, self.paths.runtime, self.paths.run):
             self.paths.beneath.remove_empty(directory)
 
-    async def _judge(self, directory: RunDirectory) -> Adopted | None:
-        """Take over what a directory tells of, or take it away; report and leave the impossible.
-
-        Whatever is wrong with one directory, all others are judged and their services start.
-        """
-        try:
-            return await self._take_over(directory)
-        except Exception as error:
-            reason = self._unjudged[directory.id] = _text(error)
-            text = "%s is left as it is, and %s does not start: %s; end its processes and remove it"
-            _log.error(text, directory.path, directory.id, reason)
-            return None
-
-    async def make_room(self, id: str) -> None:
-        """Take away what :meth:`adopt` has left of a service: there are never two of it.
-
-        Raises:
-            PreparationError: that is still not possible.
-        """
-        if id not in self._unjudged:
-            return
-        directory = self.directory(id)
-        try:
-            with CancelScope(shield=True):
-                await self._take_away(directory, directory.read_state())
-        except Exception as error:
-            raise PreparationError(
-                f"{directory.path} is of an earlier run, and cannot be taken away: "
-                f"{_text(error)}; end its processes and remove it"
-            ) from error
-        del self._unjudged[id]
-
-    async def _take_over(self, directory: RunDirectory) -> Adopted | None:
-        written = directory.read_state()
-        state = await self._runs(directory, written) if written else None
-        if state is None:
-            await self._take_away(directory, written)
-            return None
+    def look_after(self, directory: RunDirectory, state: RunState) -> Adopted:
+        """See :class:`~controllers.drivers.takeover.TakeoverHost`."""
         spec = state.spec()
         # Without its specification it can still be watched, and stopped.
         known = spec or ContainerSpec(name=directory.id.partition("-")[2], entrypoint="?")
@@ -354,40 +338,6 @@ class LocalDriver(ABC):
             output = self.output(directory)
         task = self.run(preparation, state.process(), state.pid, output)
         return Adopted(task, preparation, spec.digest if spec else "")
-
-    async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
-        """Kill who still writes there, known or not, and take the rest away.
-
-        A supervisor may be killed when a process is there and its state is not written yet.
-        """
-        # It may have run for a while. What it said is in the pipe, which ends with the last process
-        # that has it open: that must not be the one that is killed.
-        output = self.resumed_output(directory, state.pid if state else 0)
-        try:
-            if state and (process := state.process()):
-                process.signal(signal.SIGKILL)
-                await process.wait()
-                process.close()
-            with failing_as(StopError):
-                await kill_session(NO_SESSION, directory.fifo)
-            if output:
-                await output.close()
-        finally:
-            if output:
-                output.abandon()
-        await self._destroy_left_over(directory)
-        try:
-            directory.end_run()
-            directory.remove()
-        except OSError as error:
-            # Nothing of it runs any more, so it is in nobody's way.
-            _log.warning("%s is not removed: %s", directory.path, os_error_text(error))
-
-
-def _text(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return os_error_text(error)
-    return str(error) if isinstance(error, DriverError) else f"{type(error).__name__}: {error}"
 
 
 def _read_environment(path: Path) -> dict[str, str]:
@@ -412,14 +362,3 @@ async def whole(work: Awaitable[R]) -> R:
     with CancelScope(shield=True):
         results.append(await work)
     return results[0]
-
-
-@contextmanager
-def failing_as(kind: type[DriverError], doing: str = "") -> Generator[None]:
-    """Errors of the operating system, and of its processes, as errors of a driver."""
-    try:
-        yield
-    except OSError as error:
-        raise kind(doing + os_error_text(error)) from error
-    except ProcessesRemain as error:
-        raise kind(doing + str(error)) from error

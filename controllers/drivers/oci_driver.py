@@ -7,7 +7,6 @@ import logging
 import signal
 from collections.abc import Collection, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from anyio import CancelScope
@@ -24,10 +23,10 @@ from controllers.drivers.driver import (
 from controllers.drivers.local_driver import (
     LocalDriver,
     LocalPreparation,
-    failing_as,
     whole,
     with_reason,
 )
+from controllers.drivers.os_errors import failing_as
 from controllers.drivers.task import RunningTask, RunOps
 from controllers.files.entrypoint import (
     container_view,
@@ -38,8 +37,8 @@ from controllers.files.inside import (
 from controllers.oci.cgroups import Cgroups
 from controllers.oci.executable import IN_ROOTFS, obstacle
 from controllers.oci.host_facts import read_host_facts
+from controllers.oci.layers import Layers
 from controllers.oci.mount_sources import MountSourceError, make_missing_sources
-from controllers.oci.overlay import Overlay, mounted_overlays, mounted_times
 from controllers.oci.runtime import OCIRuntime, RuntimeFailure
 from controllers.oci.spec import Bundle, cgroup_path, notes, oci_spec
 from controllers.output.console import Show
@@ -77,6 +76,7 @@ class OCIDriver(LocalDriver):
         self._facts = read_host_facts(self._runtime.version(), paths.tree)
         self._notes = notes(self._facts)
         self._cgroups = Cgroups()
+        self._layers = Layers(paths)
 
     @property
     @override
@@ -89,7 +89,7 @@ class OCIDriver(LocalDriver):
 
         Both in one visit to a thread: each is a wait for a processor, on a machine that is busy.
         """
-        await self.make_room(id)
+        await self.takeover.make_room(id)
         preparation = LocalPreparation(id, container)
         with failing_as(PreparationError, "openfs failed: "):
             await self.in_thread(self._prepare, preparation)
@@ -115,25 +115,19 @@ class OCIDriver(LocalDriver):
     async def release(self, preparation: Preparation) -> None:
         with CancelScope(shield=True):
             with failing_as(StopError, "failed to unmount "):
-                await self.in_thread(self._overlay(preparation.container.name).unmount)
+                await self.in_thread(self._layers.unmount, preparation.container.name)
             with failing_as(StopError, "failed to remove the run directory: "):
                 self.directory(preparation.id).remove()
 
     @override
     async def forget_service(self, id: str) -> None:
         await super().forget_service(id)
-        await self.in_thread(self._forget_layers, id.partition("-")[2])
-
-    def _forget_layers(self, name: str) -> None:
-        try:
-            if mounted_times(self._rootfs(name)) == 0:
-                for layer in self._layers(name):
-                    self.paths.beneath.remove(layer)
-        except OSError as error:
-            _log.warning("a layer of %s is left: %s", name, os_error_text(error))
+        await self.in_thread(self._layers.forget, id.partition("-")[2])
 
     def _prepare(self, preparation: LocalPreparation) -> None:
-        note = self._mount(preparation.container)
+        container = preparation.container
+        keep_changes = container.security.writeable_rootfs
+        note = self._layers.mount(container.name, keep_changes=keep_changes)
         preparation.notes = (*self._notes, note) if note else self._notes
         try:
             with failing_as(RunnerError):
@@ -144,7 +138,7 @@ class OCIDriver(LocalDriver):
 
     def _create_runner(self, preparation: LocalPreparation) -> None:
         container = preparation.container
-        rootfs = self._rootfs(container.name)
+        rootfs = self._layers.rootfs(container.name)
         config_files = self.paths.config_files_of(container.name)
         files = [Mounted(f.mount_path, config_files / f.file_name) for f in container.config_files]
         view = container_view(rootfs, container.mounts, files)
@@ -239,39 +233,8 @@ class OCIDriver(LocalDriver):
         if problems:
             raise StopError("; ".join(problems))
 
-    def _rootfs(self, name: str) -> Path:
-        """As the runtime wants it and the list of mounts has it: `/usr/local` is a link on some
-        machines.
-        """
-        rootfs = self.paths.rootfs(name)
-        with contextlib.suppress(OSError):  # said by _mount, which is the first to need it
-            return self.paths.beneath.real(rootfs.parent) / name
-        return rootfs
-
-    def _overlay(self, name: str) -> Overlay:
-        upper, work = self.paths.overlay_upper(name), self.paths.overlay_work(name)
-        return Overlay(self._rootfs(name), upper, work)
-
-    def _layers(self, name: str) -> list[Path]:
-        """What there is of the layers of a service."""
-        parts = self.paths.overlay_upper(name).name, self.paths.overlay_work(name).name
-        known = (*parts, *(f"{part}.before" for part in parts))
-        names = self.paths.beneath.names(self.paths.overlays)
-        return [self.paths.overlays / each for each in names if each in known]
-
-    def _mount(self, container: ContainerSpec) -> str:
-        # An error here says which directory it is. A link is none: the runtime takes none either,
-        # and two services with one target would mount over each other.
-        with self.paths.beneath.directory(self.paths.rootfs(container.name)):
-            overlay = self._overlay(container.name)
-        # What lies there is made, moved and emptied by its path: by then nobody else may write
-        # there, and nothing in it is a link.
-        self.paths.beneath.make_private(self.paths.overlays)
-        for layer in self._layers(container.name):
-            self.paths.beneath.refuse_link(layer)
-        return overlay.mount(keep_changes=container.security.writeable_rootfs)
-
-    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+    @override
+    async def still_runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
         if state.driver != self.name:
             return None
         known = await self._runtime.state(directory.id, directory.runtime_log)
@@ -282,26 +245,19 @@ class OCIDriver(LocalDriver):
         # Its supervisor was killed before it was told who it is.
         return state.found(known.pid) if known.pid else None
 
-    async def _take_away(self, directory: RunDirectory, state: RunState | None) -> None:
-        # What is frozen cannot even be killed.
+    @override
+    def make_killable(self, directory: RunDirectory) -> None:
         self._thaw(directory.id.partition("-")[2])
-        await super()._take_away(directory, state)
 
-    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+    @override
+    async def destroy_left_over(self, directory: RunDirectory) -> None:
         with contextlib.suppress(StopError):
             await self._destroy(directory.id, directory.id.partition("-")[2])
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
         names = {each.preparation.container.name for each in adopted.values() if each.preparation}
         names.update(id.partition("-")[2] for id in self.left)
-        kept = {self._rootfs(name) for name in names}
-        ours = self._rootfs("x").parent
-        for rootfs in dict.fromkeys(mounted_overlays()):
-            if rootfs.parent == ours and rootfs not in kept:
-                try:
-                    self._overlay(rootfs.name).unmount()
-                except OSError as error:
-                    _log.warning("failed to unmount %s", os_error_text(error))
+        self._layers.unmount_all_but(names)
 
     def _tidy_up(self) -> None:
         super()._tidy_up()

@@ -27,9 +27,9 @@ from controllers.drivers.driver import (
 from controllers.drivers.local_driver import (
     LocalDriver,
     LocalPreparation,
-    failing_as,
     with_reason,
 )
+from controllers.drivers.os_errors import failing_as
 from controllers.drivers.task import RunningTask, RunOps
 from controllers.files.inside import (
     ContainerView,
@@ -63,7 +63,7 @@ class ProcessDriver(LocalDriver):
 
     @override
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
-        await self.make_room(id)
+        await self.takeover.make_room(id)
         with failing_as(PreparationError, "openfs failed: "):
             # Asks for an error that says which directory it is.
             next(self.paths.rootfs(container.name).iterdir(), None)
@@ -142,7 +142,8 @@ class ProcessDriver(LocalDriver):
 
         return RunOps(lambda: {stat.pid for stat in session_members(pid, fifo)}, destroy)
 
-    async def _runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
+    @override
+    async def still_runs(self, directory: RunDirectory, state: RunState) -> RunState | None:
         if state.driver != self.name:
             return None
         if state.pid:
@@ -152,7 +153,12 @@ class ProcessDriver(LocalDriver):
         leaders = [stat.pid for stat in session_members(NO_SESSION, directory.fifo) if stat.leads]
         return state.found(leaders[0]) if len(leaders) == 1 else None
 
-    async def _destroy_left_over(self, directory: RunDirectory) -> None:
+    @override
+    def make_killable(self, directory: RunDirectory) -> None:
+        """A process has no cgroup of its own that could be frozen."""
+
+    @override
+    async def destroy_left_over(self, directory: RunDirectory) -> None:
         """The processes were all that there is."""
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
