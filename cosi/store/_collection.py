@@ -1,4 +1,4 @@
-"""All resources of one kind, synchronously: contents, checks, history, and who is told.
+"""All resources of one kind, synchronously: what is there, and what a write may make of it.
 
 Nothing here waits, so nothing interleaves (one event loop owns a store) and there is no lock. A
 write is two steps, so that a backing store fits in between: ``created``, ``updated`` and
@@ -7,9 +7,7 @@ write is two steps, so that a backing store fits in between: ``created``, ``upda
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import logging
 import os
 from bisect import bisect_left, insort
 from collections.abc import Callable
@@ -17,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from cosi._aio.waker import Waker, running_loop
 from cosi.errors import (
     AlreadyExists,
     FinalizerConflict,
@@ -30,22 +27,19 @@ from cosi.resource._envelope import Kind, Resource
 from cosi.resource._metadata import MAX_VERSION, Metadata, format_version
 from cosi.resource._phase import Phase
 from cosi.state._query import EVERYTHING, Query
-from cosi.state._watch import Event, EventType
+from cosi.state._watch import EventType
 from cosi.store._history import History, HistorySize
 from cosi.store._label_index import LabelIndex
-from cosi.store._view import Filtered, OneResource, View
+from cosi.store._publisher import Publisher
 
 # An attribute of an enumeration is looked up slowly (Python 3.11), and every write asks for these.
 _RUNNING: Final = Phase.RUNNING
 _TEARING_DOWN: Final = Phase.TEARING_DOWN
 _CREATED: Final = EventType.CREATED
 _UPDATED: Final = EventType.UPDATED
-_log: Final = logging.getLogger(__name__)
 _metadata: Final = Metadata.of
 _epoch: Final = int.from_bytes(os.urandom(8), "big") << 64
 _incarnations: Final = itertools.count(1)
-
-Subscriber = Callable[[Event[Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +61,18 @@ class Collection:
     def __init__(self, kind: Kind[Any], size: HistorySize, now: Callable[[], datetime]) -> None:
         self.kind = kind
         self.history = History(kind, size)
+        self.publisher = Publisher(self.history)
+        self._publish = self.publisher.publish  # every write comes here
         self._now = now
         self._items: dict[str, Resource[Any]] = {}
         self._ids: list[str] = []  # sorted
         self._snapshot: tuple[Resource[Any], ...] | None = ()
         self._labels: LabelIndex | None = None  # made by the first query that can use it
-        self.impatient: dict[Waker, int] = {}  # who wants a bookmark, and from which position on
-        self._subscribers: dict[object, Subscriber] = {}  # replaced, never changed
-        self._everything = View(self.history, self.history)
-        self._filtered: dict[Query, Filtered] = {}
-        self._by_id: dict[str, OneResource] = {}
-        self._touched: dict[OneResource, None] = {}
-        self._flushing_on: asyncio.AbstractEventLoop | None = None
-
-    # -- reading ------------------------------------------------------------------------------
 
     @property
     def unused(self) -> bool:
         """Whether nothing was ever here, and nobody waits for it."""
-        return not (
-            self.history.end
-            or self._subscribers
-            or self._everything.watches
-            or self._filtered
-            or self._by_id
-        )
+        return not (self.history.end or self.publisher.followed)
 
     def find(self, id: str) -> Resource[Any] | None:
         """The resource, or ``None``."""
@@ -122,8 +103,6 @@ class Collection:
                     return tuple(found)
                 return tuple(r for r in found if where.matches_labels(r.metadata.labels))
         return tuple(r for r in self.list() if where.matches(r))
-
-    # -- checking -----------------------------------------------------------------------------
 
     def created(self, resource: Resource[Any], owner: str) -> Resource[Any]:
         """The resource as it would be stored.
@@ -201,8 +180,6 @@ class Collection:
             )
         return stored
 
-    # -- writing ------------------------------------------------------------------------------
-
     def put(self, resource: Resource[Any]) -> None:
         """Store what was checked, and publish it."""
         id = resource.metadata.id
@@ -229,95 +206,15 @@ class Collection:
             self._labels.replace(id, old, None)
         self._publish(self.history.record(EventType.DESTROYED, old))
 
-    # -- telling ------------------------------------------------------------------------------
-
-    def subscribe(self, notify: Subscriber) -> Callable[[], None]:
-        """Call ``notify`` at every change; returns what ends that."""
-        token = object()
-        self._subscribers = {**self._subscribers, token: notify}
-
-        def unsubscribe() -> None:
-            self._subscribers = {t: n for t, n in self._subscribers.items() if t is not token}
-
-        return unsubscribe
-
-    def _publish(self, event: Event[Any]) -> None:
-        for notify in self._subscribers.values():
-            try:
-                notify(event)
-            except Exception:
-                # The write is done: whoever cannot bear to hear of it must not undo half of it.
-                _log.exception("a subscriber of %s failed on %s", self.kind, event.resource)
-        view = self._by_id.get(event.resource.metadata.id)
-        if view is not None:
-            view.log.append(event, self.history.capacity)
-            if view.parked:
-                self._touched[view] = None
-        if self._touched or self._filtered or self._everything.parked or self.impatient:
-            self._schedule_flush()
-
-    def _schedule_flush(self) -> None:
-        """Wake watches once for each turn of the loop; a writer does not pay for their number."""
-        loop = running_loop()
-        if loop is None:
-            self._flush()
-        elif self._flushing_on is not loop:  # another one's flush died with that loop
-            self._flushing_on = loop
-            loop.call_soon(self._flush)
-        for view in self._filtered.values():
-            if view.behind >= self.history.capacity:  # the history is about to forget
-                view.catch_up()
-
-    def _flush(self) -> None:
-        self._flushing_on = None
-        touched, self._touched = self._touched, {}
-        for view in touched:
-            view.flush()
-        self._everything.flush()
-        for filtered in self._filtered.values():
-            filtered.flush()
-        for waker, due in self.impatient.items():
-            if self.history.end >= due:
-                waker.wake()
-
     def statistics(self) -> KindStatistics:
         """Counted at the moment of the call."""
-        views = (self._everything, *self._filtered.values(), *self._by_id.values())
         return KindStatistics(
             resources=len(self._items),
             events=self.history.end,
             capacity=self.history.capacity,
-            watches=sum(view.watches for view in views),
-            subscribers=len(self._subscribers),
+            watches=self.publisher.watches,
+            subscribers=self.publisher.subscribers,
         )
-
-    # -- views --------------------------------------------------------------------------------
-
-    def open_view(self, id: str | None, where: Query) -> View:
-        """The view that a watch reads; give it back with :meth:`close_view`."""
-        view: View
-        if id is not None:
-            view = self._by_id.setdefault(id, OneResource(self.history, id))
-        elif where == EVERYTHING:
-            view = self._everything
-        elif where in self._filtered:
-            view = self._filtered[where]
-            view.catch_up()
-        else:
-            view = self._filtered[where] = Filtered(self.history, where)
-        view.watches += 1
-        return view
-
-    def close_view(self, view: View) -> None:
-        """Give back what :meth:`open_view` gave; with its last watch a narrow view is forgotten."""
-        view.watches -= 1
-        if view.watches:
-            return
-        if isinstance(view, OneResource):
-            del self._by_id[view.id]
-            self._touched.pop(view, None)
-        elif isinstance(view, Filtered):
-            del self._filtered[view.query]
 
 
 def _owned(stored: Resource[Any]) -> OwnerConflict:

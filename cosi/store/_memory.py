@@ -149,7 +149,7 @@ class InMemoryState(State):
     def subscribe(
         self, kind: Kind[S], notify: Callable[[Event[S]], None]
     ) -> Callable[[], None] | None:
-        return self._collection(kind).subscribe(notify)
+        return self._collection(kind).publisher.subscribe(notify)
 
     def statistics(self) -> dict[str, KindStatistics]:
         """Statistics by kind (``Type(namespace)``)."""

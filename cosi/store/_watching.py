@@ -81,11 +81,11 @@ class MemoryWatch(Watch[S]):
         if self._collection is not None:
             raise RuntimeError("a watch can be entered only once")
         self._collection = await self._state.borrow(self._kind)
-        view = self._collection.open_view(self._id, self._where)
+        view = self._collection.publisher.open_view(self._id, self._where)
         try:
             self._first = self._beginning(self._collection, view)
         except BaseException:
-            self._collection.close_view(view)
+            self._collection.publisher.close_view(view)
             self._state.give_back(self._collection)
             raise
         self._view = view
@@ -101,7 +101,7 @@ class MemoryWatch(Watch[S]):
     ) -> None:
         collection, view = self._opened()
         view.parked.pop(self._waker, None)
-        collection.close_view(view)
+        collection.publisher.close_view(view)
         self._state.give_back(collection)
         self._view = None
 
@@ -161,12 +161,12 @@ class MemoryWatch(Watch[S]):
         while not (events := self._take(collection, view)):
             view.parked[self._waker] = None
             if self._start.progress:
-                collection.impatient[self._waker] = self._due(collection.history)
+                collection.publisher.impatient[self._waker] = self._due(collection.history)
             try:
                 await self._waker.wait()
             finally:
                 view.parked.pop(self._waker, None)
-                collection.impatient.pop(self._waker, None)
+                collection.publisher.impatient.pop(self._waker, None)
         self._delivered += len(events)
         if self._start.progress and events[-1].bookmark is not None:
             self._told = position_of(events[-1].bookmark)
