@@ -20,10 +20,11 @@ from cosi.controller._runtime_side import Handle
 from cosi.controller._wakeup import Cause, Reason, cause_of
 from cosi.errors import RegistrationError
 from cosi.resource._pointer import Pointer
-from cosi.runtime._adapter import Adapter, InputLink
+from cosi.runtime._adapter import Adapter
 from cosi.runtime._edges import Declared, edges_of
 from cosi.runtime._engine import Engine
 from cosi.runtime._graph import Edge, EdgeType
+from cosi.runtime._informer import Listener
 from cosi.runtime._timers import Timer
 from cosi.state._watch import Event
 
@@ -63,9 +64,7 @@ class LoopAdapter(Adapter):
 
     # -- being woken ------------------------------------------------------------------------------
 
-    def listener(self, handle: Handle, link: InputLink) -> Any:
-        number = link.number
-
+    def listener(self, handle: Handle, number: int) -> Listener:
         def on_change(event: Event[Any]) -> None:
             self._mark((number, event.resource.metadata.id), event)
 

@@ -21,12 +21,12 @@ from cosi.controller._wakeup import Cause, Reason
 from cosi.errors import RegistrationError
 from cosi.resource._envelope import Kind, Resource
 from cosi.resource._pointer import Pointer
-from cosi.runtime._adapter import Adapter, InputLink
+from cosi.runtime._adapter import Adapter
 from cosi.runtime._edges import Declared, edges_of
 from cosi.runtime._engine import Engine
 from cosi.runtime._graph import Edge, EdgeType
 from cosi.runtime._hooks import run_background, run_shutdown
-from cosi.runtime._informer import REFUSALS
+from cosi.runtime._informer import REFUSALS, Listener
 from cosi.runtime._key_mapping import KeyMapping, targets_of
 from cosi.runtime._keyed_pass import KeyedPass, Outcome
 from cosi.runtime._keyed_queue import KeyedQueue
@@ -91,12 +91,12 @@ class QueueAdapter(Adapter):
 
     # -- being woken ------------------------------------------------------------------------------
 
-    def listener(self, handle: Handle, link: InputLink) -> Any:
+    def listener(self, handle: Handle, number: int) -> Listener:
         if handle is self.primary:
             return self._primary_changed
         declared = declarations(type(self.controller))[_attribute(self.handles, handle)]
         assert isinstance(declared, Mapped)  # noqa: S101  # edges() refused anything else
-        return KeyMapping(self, link.number, targets_of(declared, self.controller)).changed
+        return KeyMapping(self, number, targets_of(declared, self.controller)).changed
 
     def _primary_changed(self, event: Event[Any]) -> None:
         id = event.resource.metadata.id
