@@ -1,13 +1,13 @@
-"""Who may connect: peer credentials are checked, and connections counted, before a byte is read.
+"""Admission of connections: checks peer credentials, and counts, before a byte is read.
 
-gRPC accepts its connections itself and does not show them. So the public sockets are ours: for a
-Unix socket we ask the kernel who is at the other end (``SO_PEERCRED``), and pass the bytes of those
-who may come in on to gRPC's own socket. A call takes 4 % longer for it.
+gRPC accepts its connections itself and does not show them. So we own the public sockets: for a Unix
+socket we ask the kernel for the process at the other end (``SO_PEERCRED``), and relay the bytes of
+admitted clients to gRPC's own socket. This makes a call 4 % slower.
 
-A connection that says nothing is not passed on, and has no more than ten seconds to begin; from its
-first byte on gRPC bounds the handshake (``endpoint.py``). We accept by ourselves, too: a server of
-asyncio's accepts as many as there are at once, before anything could count them, and when the
-descriptors run out it logs an error for each (Python 3.11: 230 MB within 40 seconds).
+A connection is relayed only after its first byte, which must come within ten seconds; from then on
+gRPC bounds the handshake (``endpoint.py``). We also accept ourselves, because asyncio's server
+accepts all waiting connections at once, before they can be counted, and when the descriptors run
+out it logs an error for each (Python 3.11: 230 MB within 40 seconds).
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from cosi.api._shares import Share
 from cosi.api.sockets import peer_of
 
 PATIENCE_SECONDS: Final = 10.0
-"""How long a connection may say nothing at all."""
+"""How long a connection may stay open without sending its first byte."""
 _AT_ONCE = 16
 _PAUSE_SECONDS = 1.0
 _BUFFER = 64 * 1024
 
 Admit = Callable[[socket.socket], str | None]
-"""Why a connection is refused; ``None`` if it is not."""
+"""Returns the reason to refuse a connection; ``None`` to admit it."""
 
 _log = logging.getLogger(__name__)
 
 
 def anyone(connection: socket.socket) -> None:
-    """Whoever comes; TLS will ask him."""
+    """Admit every connection; TLS checks the client later."""
 
 
 def only(uids: frozenset[int]) -> Admit:
-    """Processes of these users."""
+    """Admit only processes of these users."""
 
     def admit(connection: socket.socket) -> str | None:
         pid, uid = peer_of(connection)
-        return None if uid in uids else f"of process {pid}, user {uid}: not authorized"
+        return None if uid in uids else f"process {pid}, user {uid}: not authorized"
 
     return admit
 
@@ -57,9 +57,9 @@ async def gate(
     share: Share,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> AsyncGenerator[None]:
-    """Let those whom ``admit`` admits through from ``sockets`` to the socket at ``inner``.
+    """Relay the connections that ``admit`` accepts from ``sockets`` to the socket at ``inner``.
 
-    Their connections take places of ``share``.
+    Each one takes a place of ``share``.
     """
     house = _House(inner, admit, share, patience_seconds)
     doors = [_Door(house, listening) for listening in sockets]
@@ -73,7 +73,7 @@ async def gate(
 
 
 class _Door:
-    """A listening socket, while it is looked after."""
+    """A listening socket, and the accepting of its connections."""
 
     def __init__(self, house: _House, listening: socket.socket) -> None:
         self._house = house
@@ -92,14 +92,14 @@ class _Door:
             self._pause.cancel()
 
     def _accept(self) -> None:
-        """A few of those who wait; what else there is to do has its turn in between."""
+        """Accept a few waiting connections; other work of the event loop runs in between."""
         for _ in range(_AT_ONCE):
             try:
                 connection, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
-                continue  # left while waiting
+                continue  # the client left while waiting
             except OSError as error:
                 self._house.report.warning("accept", "cannot accept a connection: %s", error)
                 self.close()
@@ -109,7 +109,7 @@ class _Door:
 
 
 class _House:
-    """What all connections of a gate share."""
+    """The state that all connections of a gate share."""
 
     def __init__(self, inner: str, admit: Admit, share: Share, patience_seconds: float) -> None:
         self._inner = inner
@@ -120,14 +120,14 @@ class _House:
         self.report = Rarely(_log)
 
     def welcome(self, connection: socket.socket) -> None:
-        """Let a connection in, or close it."""
+        """Admit a connection, or close it."""
         connection.setblocking(False)
         try:
             reason = self._admit(connection) or self._share.refuses(connection.fileno())
-        except OSError as error:  # it is gone already
-            reason = f"that has ended: {error}"
+        except OSError as error:  # the client has gone already
+            reason = f"it has ended: {error}"
         if reason:
-            self.report.warning("refused", "refused a connection %s", reason)
+            self.report.warning("refused", "connection refused: %s", reason)
             connection.close()
             return
         guest = _Outside(self, connection)
@@ -136,19 +136,19 @@ class _House:
         guest.enter()
 
     def leave(self, guest: _Outside) -> None:
-        """Give the place of ``guest`` to others; idempotent."""
+        """Free the place of ``guest``; idempotent."""
         self.guests.discard(guest)
         self._share.give_back(guest)
 
     async def inside(self) -> _Half:
-        """A connection to gRPC; raises :class:`OSError` if there is none."""
+        """Open a connection to gRPC; raises :class:`OSError`."""
         loop = asyncio.get_running_loop()
         _, inside = await loop.create_unix_connection(_Half, self._inner)
         return inside
 
 
 class _Half(asyncio.BufferedProtocol):
-    """One side of a connection: what it receives goes to the other, at the other's pace."""
+    """One side of a relayed connection: its input goes to the other side, at that side's pace."""
 
     other: _Half | None = None
     transport: asyncio.Transport
@@ -168,14 +168,14 @@ class _Half(asyncio.BufferedProtocol):
         if self.other is not None:
             self.other.transport.write(data)
         else:
-            # Nothing should be read before the other is there. Before Python 3.11.4, asyncio reads
-            # although it was told not to while the connection was made; told again, it stops.
+            # Nothing should be read before the other side exists. Before Python 3.11.4, asyncio
+            # ignores a pause_reading() during connection_made(); a second one works.
             self._early += data
             self.transport.resume_reading()
             self.transport.pause_reading()
 
     def meet(self, other: _Half) -> None:
-        """From now on, what one receives goes to the other; what came too early goes first."""
+        """Connect both sides; data that arrived too early is sent first."""
         self.other, other.other = other, self
         if self._early:
             other.transport.write(bytes(self._early))
@@ -190,13 +190,13 @@ class _Half(asyncio.BufferedProtocol):
             self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # What the other side has not sent yet it may still send; then it is over.
+        # close() lets the other side send its buffered data first.
         if self.other is not None:
             self.other.transport.close()
 
 
 class _Outside(_Half):
-    """The side of the client; it gets another side with its first byte."""
+    """The client's side; the other side is opened at the client's first byte."""
 
     def __init__(self, house: _House, connection: socket.socket) -> None:
         super().__init__()
@@ -208,7 +208,7 @@ class _Outside(_Half):
         self._there = False
 
     def enter(self) -> None:
-        """Begin to listen to the client."""
+        """Start to read from the client."""
         coming = self._loop.connect_accepted_socket(lambda: self, self._connection)
         self._work = self._loop.create_task(coming)
         self._work.add_done_callback(self._entered)
@@ -224,7 +224,7 @@ class _Outside(_Half):
         self._patience = self._loop.call_later(self._house.patience_seconds, self._lose_patience)
 
     def _lose_patience(self) -> None:
-        text = "closed a connection that has said nothing for %g seconds"
+        text = "closed a connection that sent nothing for %g seconds"
         self._house.report.warning("silent", text, self._house.patience_seconds)
         self.abort()
 
@@ -239,7 +239,7 @@ class _Outside(_Half):
         try:
             inside = await self._house.inside()
         except OSError as error:
-            self._house.report.warning("inside", "cannot pass a connection on: %s", error)
+            self._house.report.warning("inside", "cannot relay a connection: %s", error)
             self.transport.abort()
             return
         if self.transport.is_closing() or inside.transport.is_closing():

@@ -1,4 +1,5 @@
-"""Callers known by a client certificate; apart from the others, for reading one loads a library."""
+"""Callers with a client certificate (mTLS). A separate module, because it imports
+``cryptography``."""
 
 from __future__ import annotations
 
@@ -15,18 +16,19 @@ from cosi.api.roles import Caller, Role
 def certified_caller(context: ServicerContext[bytes, bytes]) -> Caller:
     """The holder of the client certificate, which the TLS layer has verified against the CA.
 
-    Whoever shows a weak one, or has one by a weak one in between, has no roles, and is told why.
+    If the certificate, or an intermediate one, is weak, the caller has no roles, and ``refusal``
+    has the reason.
     """
     shown = context.auth_context()
     certificates = list(shown.get("x509_pem_cert", ()))
     if not certificates:
-        return Caller("somebody", frozenset())
+        return Caller("a caller without a certificate", frozenset())
     return _caller(certificates[0], b"".join(shown.get("x509_pem_cert_chain", ())))
 
 
 @lru_cache(maxsize=1024)
 def _caller(pem: bytes, chain: bytes) -> Caller:
-    """The common name and the roles; no roles for a certificate that is not a client's."""
+    """The caller with common name and roles; without roles if it is not a client certificate."""
     certificate = x509.load_pem_x509_certificate(pem)
     between = x509.load_pem_x509_certificates(chain) if chain else []
     name = "/".join(str(part.value) for part in certificate.subject)

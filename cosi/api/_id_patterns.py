@@ -1,9 +1,9 @@
-"""Id patterns of clients: RE2's language, as COSI's are, and not that of Python's ``re``.
+"""Matches the id patterns of clients with RE2, as COSI does, instead of Python's ``re``.
 
-``re`` would let anybody who may read keep the server busy for ever: ``(a+)+$`` takes 2**40 steps
-against forty letters and another one. RE2 takes a number of steps that is at most the product of
-the lengths of the id and of the compiled pattern; :data:`PATTERN_BYTES` bounds the second, and with
-it the worst that a pattern can cost: 2 ms for an id of 64 letters, where usual ones need 2 us.
+With ``re`` any client that may read could block the server indefinitely: ``(a+)+$`` takes 2**40
+steps for forty letters ``a`` and another one. RE2 needs at most as many steps as the product of the
+lengths of the id and of the compiled pattern. :data:`PATTERN_BYTES` bounds the latter, and so the
+cost of a pattern: at most 2 ms for an id of 64 letters; usual patterns need 2 us.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from cosi.errors import InvalidResource, LimitExceeded
 from cosi.state._query import Query
 
 PATTERN_LETTERS: Final = 1_024
-"""What is longer is refused unread: RE2 needs 0.05 s for so many letters of ``\\pL\\pL...``, and
-86 s for a million, only to find that they do not fit.
+"""The longest pattern that is compiled. To find out that ``\\pL\\pL...`` is too large, RE2 needs
+0.05 s for this many letters, and 86 s for a million.
 """
 PATTERN_BYTES: Final = 64 * 1024
-"""Memory of one pattern: its program of at most some 4,000 steps, and what a search remembers.
+"""The memory of one pattern: its program of at most some 4,000 steps, and the cache of a search.
 
-Enough for two of ``\\pL``, of 1,200 steps each; a letter is one.
+Enough for two ``\\pL`` of 1,200 steps each; a letter is one step.
 """
 
 
@@ -38,9 +38,9 @@ class _Pattern(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedQuery(Query):
-    """A query whose pattern is RE2's. Equal ones are equal, but none is equal to one of Python's.
+    """A query whose pattern is matched by RE2; it never equals a plain :class:`Query`.
 
-    Raises :class:`~cosi.errors.InvalidResource` in the words of RE2 if it refuses the pattern.
+    Raises :class:`~cosi.errors.InvalidResource` with RE2's message if RE2 refuses the pattern.
     """
 
     def __post_init__(self) -> None:
@@ -52,12 +52,12 @@ class ReceivedQuery(Query):
         """Whether the pattern is found in ``id``."""
         if self.id is None:
             return True
-        # As bytes: RE2's, and what is no text in them is no error, it only matches nothing.
+        # As bytes, which RE2 uses; parts that are not valid UTF-8 match nothing, without an error.
         return _compile(self.id).search(id.encode(errors="surrogatepass")) is not None
 
 
 def pattern_steps(pattern: str) -> int:
-    """How many steps of RE2 there are for each letter of an id, at most; one takes 8 ns.
+    """The maximum number of RE2's steps for each letter of an id; a step takes 8 ns.
 
     Raises as :class:`ReceivedQuery`.
     """
@@ -71,11 +71,11 @@ def _compile(pattern: str) -> _Pattern:
             f"failed to compile regexp: pattern too large: {len(pattern)} letters, of at most "
             f"{PATTERN_LETTERS}"
         )
-    re2 = import_module("re2")  # has no types; and 20 ms that most servers never need
+    re2 = import_module("re2")  # without types; the import takes 20 ms, and is rarely needed
     options = re2.Options()
     options.max_mem = PATTERN_BYTES
-    options.never_capture = True  # groups only group: remembering them would cost, for nothing
-    options.log_errors = False  # a client's mistake is told to the client
+    options.never_capture = True  # the matches of groups are not used, and would cost time
+    options.log_errors = False  # the error goes to the client
     try:
         return cast("_Pattern", re2.compile(pattern, options))
     except re2.error as error:

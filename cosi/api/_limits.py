@@ -1,9 +1,9 @@
-"""What one request may cost: bytes and names before it is read, and the sizes of what it writes.
+"""Limits of one request: its size, the lengths of names, and the sizes of written resources.
 
-Everything in this file is chosen by a client, and all of it is looked at in one event loop, which
-supervises services too. So each has a bound, checked before the work is done. They are far beyond
-what anybody needs (COSI: none, but the 32 MiB of a message), and each raises
-:class:`~cosi.errors.LimitExceeded`. Queries have theirs in ``query.py`` and ``search.py``.
+A client chooses all of these, and one event loop, which also supervises services, processes them.
+So each has a limit that is checked before the work, and raises
+:class:`~cosi.errors.LimitExceeded`. The limits are far above practical use (COSI has none except
+32 MiB for a message). The limits of queries are in ``query.py`` and ``_search.py``.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from google.protobuf.message import Message
 from cosi.errors import InvalidResource, LimitExceeded
 
 REQUEST_BYTES: Final = 64 * 1024
-"""Of any request that carries no resource. Three MiB of empty label terms are 1.5 million objects
-before anybody can count them.
+"""The size of a request without a resource. Three MiB of empty label terms become 1.5 million
+objects before they can be counted.
 """
 NAME_LETTERS: Final = 4_096
-"""Of a namespace, a type, an id or an owner. An id may be a path, and these have 4,095 bytes."""
+"""The length of a namespace, type, id or owner. An id may be a path, of up to 4,095 bytes."""
 METADATA_BYTES: Final = 256 * 1024
-"""Of all labels, annotations and finalizers together (Kubernetes: annotations)."""
+"""The size of all labels, annotations and finalizers together (Kubernetes: annotations)."""
 YAML_BYTES: Final = 256 * 1024
-"""Of a payload that has to be read as YAML here: 0.3 s."""
+"""The size of a payload that is read as YAML here: 0.3 s."""
 PAYLOAD_VALUES: Final = 100_000
-"""In one payload that is read here, as in YAML: an empty one is two bytes on the wire, and takes
-3 us to make something of it.
+"""The number of values in a payload that is read here, as for YAML. An empty value takes two bytes
+on the wire and 3 us to decode.
 """
 PAYLOAD_BYTES: Final = 4 * 1024 * 1024
-"""Of a payload that has to be read as protobuf here; others are not looked into."""
+"""The size of a payload that is read as protobuf here; others are not decoded."""
 NODES: Final = 64
-"""Named in the metadata of a call: there is a whole answer for each."""
+"""The number of nodes in the metadata of a call: each gets a whole answer."""
 
 
 def check_size(what: str, size: int, limit: int, unit: str = "bytes") -> None:
@@ -42,15 +42,16 @@ def check_size(what: str, size: int, limit: int, unit: str = "bytes") -> None:
 
 
 def check_names(**names: str) -> None:
-    """Raise :class:`LimitExceeded` for a name that is too long, which is said by its keyword."""
+    """Raise :class:`LimitExceeded` for a name that is too long; the error has its keyword."""
     for what, name in names.items():
         check_size(f"the {what}", len(name), NAME_LETTERS, "letters")
 
 
 def check_metadata(resource: bytes) -> None:
-    """Raise :class:`LimitExceeded` for a message of a resource whose metadata are too large.
+    """Raise :class:`LimitExceeded` if the metadata in the message of a resource is too large.
 
-    Without reading them. It may come in pieces, which a reader puts together; so they are counted.
+    The metadata is not decoded for that. It may be split into several fields, which a reader
+    merges, so their sizes are added.
     """
     if len(resource) > METADATA_BYTES:
         pieces = [length for number, length in _fields(resource) if number == _METADATA]
@@ -71,7 +72,7 @@ def check_values(payload: Message) -> None:
 
 
 def _values(value: Any) -> Any:
-    """The elements of a field of protobuf's: one, a list or a map."""
+    """The elements of a protobuf field: one value, a list or a map."""
     if isinstance(value, Message | str | bytes | int | float):
         return (value,)
     return value.values() if hasattr(value, "values") else value

@@ -1,4 +1,4 @@
-"""Resources as COSI keeps them: the protobuf message of its API, and what that leaves out."""
+"""The marshaler for COSI's record format: the protobuf message of its API, with the uid."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from cosi.resource._pointer import Pointer
 from cosi.resource._types import EVERY_TYPE, TypeRegistry
 from cosi.store._marshal import Payloads, checked_address, failed
 
-# Field 2047 of the message, 16 bytes. COSI has no such field and skips it; it comes first, where a
-# record of COSI's has field 1, so that the rest is byte for byte what travels (where it must not).
+# Field 2047 of the message, 16 bytes. COSI has no such field and skips it. The uid is prepended
+# (COSI's records begin with field 1), so the rest stays byte-identical to the wire form; it is
+# never sent.
 _UID: Final = b"\xfa\x7f\x10"
 _UID_BYTES: Final = 16
 
 
 class ProtobufMarshaler:
-    """``cosi.resource.Resource``, which COSI's own stores keep too.
+    """Writes ``cosi.resource.Resource``, which COSI's own stores write too.
 
-    Reads what COSI has written. What was encoded for the API is not encoded again, and the other
-    way round. Unlike COSI's it keeps ``uid``, and the YAML of the payload with its message.
+    It reads COSI's records. A resource is encoded once for the API and the store. Unlike COSI's
+    records, ours also have the ``uid``, and the payload as YAML beside its message.
     """
 
     def __init__(self, types: TypeRegistry = EVERY_TYPE) -> None:
@@ -42,7 +43,7 @@ class ProtobufMarshaler:
     def unmarshal(self, data: bytes, pointer: Pointer) -> Resource[Any]:
         """The resource of a record, ours or COSI's (which has no ``uid``).
 
-        Raises :class:`~cosi.errors.StoreError` for what is no such message, a payload that its
+        Raises :class:`~cosi.errors.StoreError` for a record of another format, a payload that its
         class refuses, and a record of another address than ``pointer``.
         """
         uid = None

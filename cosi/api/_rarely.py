@@ -1,4 +1,4 @@
-"""Logging what happens too often: each thing at most once a second, and how often it happened."""
+"""A rate-limited logger: one line a second for each key, with the number of suppressed ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class _Said:
 
 
 class Rarely:
-    """A logger for what others can make happen: they must not fill a disk.
+    """A logger for events that clients can cause: they must not fill a disk.
 
-    ``key`` says what is one thing: not the text, in which those others may write.
+    Lines with the same ``key`` are limited together. The text cannot be the key, because clients
+    may choose parts of it.
     """
 
     def __init__(self, log: logging.Logger, now: Callable[[], float] = time.monotonic) -> None:
@@ -55,5 +56,5 @@ class Rarely:
             text, args = f"{text} (%d more since the last such line)", (*args, last.kept_back)
         self._said[key] = _Said(now)
         if len(self._said) > _KEYS:
-            del self._said[next(iter(self._said))]  # the one that has been quiet for longest
+            del self._said[next(iter(self._said))]  # the one without a line for the longest time
         self._log.log(level, text, *args, exc_info=exc_info)

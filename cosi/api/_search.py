@@ -1,12 +1,11 @@
-"""Finding what a client's query matches, without keeping the event loop from anything else.
+"""Searches for the matches of a client's query, without blocking the event loop.
 
-A query of a few terms is the state's business, which has an index. Any other is matched here, piece
-by piece, one query at a time: other work has its turn in between, and the time that it takes is
-counted and bounded. So what a query can cost does not depend on how many resources there are, nor
-on how many clients ask.
+The state, which has an index, answers a query of a few terms. Other queries are matched here, piece
+by piece and one at a time: other work runs in between, and the time of a query is counted and
+bounded. So the cost of a query does not depend on the number of resources or of clients.
 
-A watch is matched against every change for as long as it is open, and that cannot be put off. So
-what all open watches cost together is bounded, as are the contents with which one begins.
+A watch is matched against every change while it is open, and that cannot be postponed. So the total
+cost of all open watches is bounded, as is the cost of the contents with which a watch begins.
 """
 
 from __future__ import annotations
@@ -26,29 +25,29 @@ from cosi.state._query import EVERYTHING, LabelOp, Query
 from cosi.state._state import State
 
 PIECE_SECONDS: Final = 0.005
-"""How long others wait for a piece of a search."""
+"""How long a piece of a search may delay other work."""
 LIST_SECONDS: Final = 2.0
-"""Time of the processor for one ``List``: enough for 64 terms and 50,000 resources."""
+"""CPU time for one ``List``: enough for 64 terms and 50,000 resources."""
 CONTENTS_SECONDS: Final = 0.25
-"""The same for a watch that begins with its contents: these it reads at once, without a pause."""
+"""The same for the contents with which a watch begins, which it reads at once, without a pause."""
 WATCH_STEPS: Final = 50_000
-"""Steps that all open watches together take at each change: some 20 ms."""
+"""Steps that all open watches together may take at each change: some 20 ms."""
 
 _CHEAP = 4
 _NUMERIC = frozenset({LabelOp.LT_NUMERIC, LabelOp.LTE_NUMERIC})
 
 
 def steps(query: Query) -> int:
-    """How much work it is to match ``query`` once, in comparisons of two labels (0.4 us)."""
+    """The work to match ``query`` once, in comparisons of two labels (0.4 us each)."""
     terms = [term for branch in query.labels for term in branch]
     work = sum(8 if term.op in _NUMERIC else 1 + len(term.values) // 16 for term in terms)
     return work + (pattern_steps(query.id) if query.id is not None else 0)
 
 
 class Turns:
-    """One after the other, and something else in between: for work that takes a tenth of a second.
+    """Serializes work that takes a tenth of a second, with other work in between.
 
-    A thousand requests that come at once would else be one piece of work, of a hundred seconds.
+    A thousand concurrent requests would otherwise block the loop for a hundred seconds.
     """
 
     def __init__(self) -> None:
@@ -56,7 +55,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, *, dear: bool) -> AsyncGenerator[None]:
-        """Work inside the block; at once, and without a turn, if it is not ``dear``."""
+        """Wait for a turn, then run the block; without ``dear`` it runs at once."""
         if not dear:
             yield
             return
@@ -69,14 +68,14 @@ class Searches:
     """The searches of all clients in ``state``."""
 
     def __init__(self, state: State, now: Callable[[], float] = time.thread_time) -> None:
-        """``now`` is the time that this thread has been at work, in seconds."""
+        """``now`` returns the CPU time of this thread, in seconds."""
         self._state = state
         self._now = now
         self._one_at_a_time = anyio.Lock()
         self._watched = 0
 
     async def list(self, kind: Kind[Any], where: Query) -> tuple[Resource[Any], ...]:
-        """What of ``kind`` matches, as :meth:`State.list <cosi.State.list>`.
+        """The matching resources of ``kind``, as :meth:`State.list <cosi.State.list>`.
 
         Raises :class:`LimitExceeded` after ``LIST_SECONDS``.
         """
@@ -85,18 +84,18 @@ class Searches:
         return await self._search(kind, where, LIST_SECONDS)
 
     async def check_contents(self, kind: Kind[Any], where: Query) -> None:
-        """Raise :class:`LimitExceeded` if finding what matches takes ``CONTENTS_SECONDS``."""
+        """Raise :class:`LimitExceeded` if finding the matches takes ``CONTENTS_SECONDS``."""
         if steps(where) > _CHEAP:
             await self._search(kind, where, CONTENTS_SECONDS)
 
     @contextmanager
     def watching(self, where: Query) -> Generator[None]:
-        """While a watch with this query is open; raises :class:`LimitExceeded` if too many are."""
+        """Count a watch with this query while the block runs; raises :class:`LimitExceeded`."""
         work = steps(where)
         if self._watched + work > WATCH_STEPS:
             raise LimitExceeded(
-                f"this watch would compare {work} things at each change, and those that are open "
-                f"{self._watched}, of at most {WATCH_STEPS}; ask for less, or later"
+                f"this watch needs {work} comparisons at each change, and the open watches need "
+                f"{self._watched}, of at most {WATCH_STEPS}; use a simpler query, or try later"
             )
         self._watched += work
         try:
@@ -109,7 +108,7 @@ class Searches:
     ) -> tuple[Resource[Any], ...]:
         found: list[Resource[Any]] = []
         async with self._one_at_a_time:
-            # What is there now, as State.list promises: the tuple does not change any more.
+            # A snapshot, as State.list promises: the tuple does not change any more.
             everything = await self._state.list(kind, EVERYTHING)
             spent, began = 0.0, self._now()
             for resource in everything:
@@ -128,5 +127,5 @@ class Searches:
 def _too_long(kind: Kind[Any], count: int, seconds: float) -> LimitExceeded:
     return LimitExceeded(
         f"the query takes more than {seconds:g} seconds for {count} resources of {kind}; "
-        "ask with fewer terms, or a simpler pattern"
+        "use fewer terms, or a simpler pattern"
     )

@@ -1,4 +1,4 @@
-"""What a caller who is no administrator may see of the state (Talos 1.14, "Roles")."""
+"""Checks which types a caller without ``os:admin`` may read (Talos 1.14, "Roles")."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from cosi.state._state import State
 
 
 class Visibility:
-    """Sensitive types are for administrators; so is whatever nothing is known of.
+    """Only administrators may read sensitive types, and types unknown to this server.
 
-    Known is what has a payload class here, or a definition in the state (COSI: meta resources).
+    A type is known if it has a payload class here, or a definition in the state (COSI: meta
+    resources).
     """
 
     def __init__(self, state: State, types: TypeRegistry) -> None:
@@ -35,14 +36,14 @@ class Visibility:
             raise AccessDenied(NOT_AUTHORIZED)
 
     async def _sensitive(self, type: str) -> bool | None:
-        """Whether ``type`` is; ``None`` if it is unknown."""
+        """Whether ``type`` is sensitive; ``None`` if it is unknown."""
         payload = self._types.find(type)
         if payload is not None:
             return payload.__cosi__.sensitive
         definition = await self._state.find(ResourceDefinition, type.lower())
         if definition is None:
             return None
-        # A state hands out what was stored; an embedding system may have stored it undecoded.
+        # An embedding system may have stored the definition undecoded.
         spec = cast("Spec | AnySpec", definition.spec)
         return not isinstance(spec, ResourceDefinition) or bool(spec.sensitivity)
 

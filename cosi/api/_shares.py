@@ -1,9 +1,9 @@
-"""How many connections there may be: a share of the files that this process may have open.
+"""The limits of connections: shares of the files that this process may have open.
 
-A connection takes descriptors before a byte of it was read. So connections must not be able to take
-what others need: half of the open files is for supervision, a quarter for clients on a Unix socket,
-who are of this machine, and a quarter for those on TCP, who may be anyone. Whatever the shares are,
-clients come last when there really are few descriptors left.
+A connection takes descriptors before a byte of it is read. So connections must not take the
+descriptors of other parts: half of the open files is for supervision, a quarter for clients on a
+Unix socket, which are on this machine, and a quarter for clients on TCP, which may be anywhere. In
+any case clients are refused first when few descriptors are left.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from typing import Final
 from cosi.api import open_files
 
 MAX_CONNECTIONS: Final = 4_096
-"""In one share, however many files may be open."""
+"""The maximum for one share, with any limit of open files."""
 DESCRIPTORS: Final = 3
-"""Of one connection: the client's, and both ends of the one to gRPC's own socket."""
+"""Descriptors of a connection: the client's, and both ends of the one to gRPC's own socket."""
 
 
 class Share:
-    """Who holds a place, in all of this process: descriptors are the process's too."""
+    """The holders of the places of a share; one share for the whole process, as descriptors are."""
 
     def __init__(self, part: float, last: float) -> None:
-        """``part`` of all descriptors; none is given out beyond ``last`` of them."""
+        """The share is ``part`` of all descriptors; it ends once ``last`` of all are in use."""
         self._part = part
         self._last = last
         self._holders: set[object] = set()
 
     @property
     def places(self) -> int:
-        """How many connections there may be, at the limit of open files as it is now."""
+        """The number of places, at the current limit of open files."""
         return min(MAX_CONNECTIONS, int(open_files.limit() * self._part) // DESCRIPTORS)
 
     def refuses(self, descriptor: int) -> str | None:
-        """Why there is no place for the connection that has ``descriptor``; ``None`` if there is.
+        """The reason to refuse the connection with ``descriptor``; ``None`` if it has a place.
 
-        The kernel gives out the lowest free number: a high one says that there are few left.
+        The kernel assigns the lowest free number, so a high one means that few are left.
         """
         limit = open_files.limit()
         if len(self._holders) >= self.places:
-            return f"as there are {self.places} already, with a limit of {limit} open files"
+            return f"limit of {self.places} connections reached, with {limit} open files allowed"
         if descriptor >= limit * self._last:
-            return f"as {descriptor} of {limit} files are open, and the rest is for other things"
+            return f"{descriptor} of {limit} files are open, and the rest is reserved"
         return None
 
     def take(self, holder: object) -> None:
@@ -49,7 +49,7 @@ class Share:
         self._holders.add(holder)
 
     def give_back(self, holder: object) -> None:
-        """``holder`` has gone; idempotent."""
+        """Free the place of ``holder``; idempotent."""
         self._holders.discard(holder)
 
 

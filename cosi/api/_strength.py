@@ -1,9 +1,9 @@
-"""Which certificates are too weak to prove anything: below 112 bits of strength (NIST SP 800-57).
+"""Finds certificates that are too weak: below 112 bits of strength (NIST SP 800-57).
 
-That is RSA below 2,048 bits, with an exponent that makes it none, and elliptic curves below 224
-bits; DSA, which no TLS library takes any more, of any size; and what is signed with MD5 or SHA-1,
-for which a second certificate of the same signature can be made. BoringSSL, gRPC's TLS, verifies
-all the RSA of them without a word, and so does Go's for certificates that a client shows.
+Too weak are RSA keys below 2,048 bits or with an invalid exponent, and elliptic curves below 224
+bits; DSA keys of any size, which no TLS library accepts any more; and signatures with MD5 or SHA-1,
+for which a second certificate with the same signature can be made. BoringSSL, gRPC's TLS, accepts
+all of these RSA keys silently, and Go's does so for client certificates.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _BROKEN: Final = (hashes.MD5, hashes.SHA1)  # noqa: S303 to refuse them
 
 
 def weakness(certificate: x509.Certificate) -> str | None:
-    """What is too weak about ``certificate``, as ``an RSA key of 1024 bits, ...``; or ``None``.
+    """The weakness of ``certificate``, as ``an RSA key of 1024 bits, ...``; ``None`` if none.
 
-    The signature of one that has signed itself proves nothing, and is not looked at.
+    The signature of a self-signed certificate proves nothing, and is not checked.
     """
     if problem := _of_key(certificate):
         return problem
@@ -69,4 +69,4 @@ def _hash(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
     try:
         return certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
-        return None  # nor has the TLS library verified it
+        return None  # the TLS library has not verified it either

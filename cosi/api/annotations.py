@@ -1,4 +1,4 @@
-"""What the annotation of a payload's field is in protobuf.
+"""The protobuf types for the annotations of payload fields.
 
 ==========================  ===============================================
 annotation                  protobuf
@@ -51,18 +51,18 @@ Shape = Literal["one", "optional", "many", "nullable many", "map"]
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One value on the wire: its protobuf type, and what is done to it there and back."""
+    """One value on the wire: its protobuf type, and the conversions in both directions."""
 
     type: WireType
     type_name: str = ""
     to_wire: Callable[[Any], Any] | None = None
     from_wire: Callable[[Any], Any] | None = None
     zero_means_absent: bool = False
-    """Whether the type has no zero of its own, so that an unset field is the payload's default."""
+    """Whether zero is not a value of the type, so that an unset field means the default."""
 
 
 def split(annotation: Any) -> tuple[Shape, Any]:
-    """How many values ``annotation`` holds, and of what."""
+    """The shape of ``annotation``, and the type of its elements."""
     if isinstance(annotation, tuple):
         return "one", cast("tuple[str, ...]", annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -79,19 +79,19 @@ def split(annotation: Any) -> tuple[Shape, Any]:
 
 def _optional(parts: list[Any], annotation: Any) -> tuple[Shape, Any]:
     if len(parts) != 1:
-        raise TypeError(f"{annotation} is no protobuf type; say one of its own")
+        raise TypeError(_unmapped(annotation))
     shape, part = split(parts[0])
     if shape == "one":
         return "optional", part
     if shape == "many":
         return "nullable many", part
-    raise TypeError(f"{annotation} is no protobuf type; say one of its own")
+    raise TypeError(_unmapped(annotation))
 
 
 def element(annotation: Any, message: Callable[[type[Value]], Element]) -> Element:
-    """What one value of ``annotation`` is; ``message`` knows what a nested value is.
+    """The element of ``annotation``; ``message`` returns that of a nested value.
 
-    Raises :class:`TypeError` if it is nothing that protobuf has.
+    Raises :class:`TypeError` if protobuf has no type for it.
     """
     if isinstance(annotation, tuple):
         return _enumeration(cast("tuple[str, ...]", annotation))
@@ -101,7 +101,7 @@ def element(annotation: Any, message: Callable[[type[Value]], Element]) -> Eleme
         return Element(STRING, zero_means_absent="" not in typing.get_args(annotation))
     if isinstance(annotation, type):
         return _of_class(annotation, message)
-    raise TypeError(f"{annotation} is no protobuf type; say one of its own")
+    raise TypeError(_unmapped(annotation))
 
 
 def _of_class(annotation: type, message: Callable[[type[Value]], Element]) -> Element:
@@ -115,7 +115,11 @@ def _of_class(annotation: type, message: Callable[[type[Value]], Element]) -> El
         return Element(MESSAGE, ".google.protobuf.Timestamp", _timestamp, _datetime)
     if annotation is timedelta:
         return Element(MESSAGE, ".google.protobuf.Duration", _duration, _timedelta)
-    raise TypeError(f"{annotation.__name__} is no protobuf type; say one of its own")
+    raise TypeError(_unmapped(annotation.__name__))
+
+
+def _unmapped(annotation: Any) -> str:
+    return f"no protobuf mapping for {annotation}: annotate it with a supported type"
 
 
 def _enum(annotation: type[Enum]) -> Element:
@@ -131,7 +135,7 @@ def _enumeration(names: tuple[str, ...]) -> Element:
     def to_wire(value: object) -> int:
         if str(value) in numbers:
             return numbers[str(value)]
-        raise ValueError(f"{value!r} is none of {', '.join(map(repr, names))}")
+        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, names))}")
 
     def from_wire(number: int) -> str:
         if 0 <= number < len(names):

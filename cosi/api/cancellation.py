@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 async def reply(call: Awaitable[T]) -> T:
-    """Await something of grpc's, which ends its call when the wait is cancelled.
+    """Await a call of grpc, which ends when the wait is cancelled.
 
-    grpc then raises a ``CancelledError`` of its own making; anyio knows its cancellations by what
-    they carry, would take this one for somebody else's, and let it through the scope. So the scope
-    is asked again, and raises its own.
+    grpc then raises its own ``CancelledError``. anyio recognizes its cancellations by their
+    message, so it would let this one through the scope. The checkpoint makes the scope raise its
+    own.
     """
     try:
         return await call

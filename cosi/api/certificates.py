@@ -1,8 +1,8 @@
-"""Certificates: reading a server's, and making a CA, a server's and an administrator's.
+"""Certificates: reads a server's, and creates those of a CA, a server and an administrator.
 
-With ``cryptography`` rather than the ``openssl`` program: that one need not be on the machine, its
-output is text to be parsed, and the roles in client certificates have to be read anyway. Keys are
-P-256: gRPC's TLS library does not offer Ed25519, which Talos uses for itself.
+It uses ``cryptography`` and not the ``openssl`` program, which may not be installed, whose output
+would have to be parsed, and because the roles in client certificates have to be read anyway. Keys
+are P-256: gRPC's TLS library does not offer Ed25519, which Talos uses.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _Usage = ExtendedKeyUsageOID
 
 
 class CertificateError(CosiError):
-    """A file that is no certificate or key, or not the right one, or is there already."""
+    """A file is not a certificate or key, or the wrong one, or exists already."""
 
 
 def server_credentials(
@@ -49,8 +49,8 @@ def server_credentials(
 ) -> grpc.ServerCredentials:
     """Credentials of a TLS server from PEM files; raises :class:`CertificateError`.
 
-    They are checked here, where the file can be named; gRPC would fail at the first connection, and
-    let weak ones (``strength.py``) pass.
+    They are checked here, where the error can name the file; gRPC would fail at the first
+    connection, and accept weak ones (``_strength.py``).
     """
     chain, secret = _read(certificate), _read(key)
     leaf = _trusted(certificate, chain)[0]
@@ -107,7 +107,7 @@ class Authority:
 
     @classmethod
     def new(cls, name: str = CONTEXT) -> Authority:
-        """A new one, self-signed, for :data:`CA_VALID`."""
+        """Create one, self-signed, valid for :data:`CA_VALID`."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(name)
         usage = x509.KeyUsage(
@@ -131,12 +131,12 @@ class Authority:
         return cls(_identity(certificate, key), certificate, key)
 
     def server(self, hosts: Sequence[str]) -> Identity:
-        """A server's certificate for ``hosts``, one or more names and addresses."""
+        """Issue a server certificate for ``hosts``, one or more names and addresses."""
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         return self._issue(_name(hosts[0]), _Usage.SERVER_AUTH, [names])
 
     def client(self, name: str, *roles: Role | str) -> Identity:
-        """A client's certificate; its organisations are ``roles`` (Talos 1.14, "Roles")."""
+        """Issue a client certificate; its organisations are ``roles`` (Talos 1.14, "Roles")."""
         return self._issue(_name(name, roles), _Usage.CLIENT_AUTH, [])
 
     def _issue(
@@ -165,14 +165,14 @@ class GeneratedConfig:
 
 
 def generate_config(directory: Path, hosts: Sequence[str]) -> GeneratedConfig:
-    """Make a CA, a server's certificate for ``hosts``, and a talosconfig of an administrator.
+    """Create a CA, a server certificate for ``hosts``, and a talosconfig for an administrator.
 
     ``hosts`` are the names and addresses that clients will use, and the endpoints in the
-    talosconfig (Talos 1.14, "talosconfig"). Keys are readable by their owner only. Raises
-    :class:`CertificateError` rather than write over what is there.
+    talosconfig (Talos 1.14, "talosconfig"). Only their owner can read the keys. Raises
+    :class:`CertificateError` instead of overwriting existing files.
     """
     if not hosts:
-        raise CertificateError("say for which hosts the certificate is: a name or an address")
+        raise CertificateError("no host for the certificate: give a name or an address")
     files = GeneratedConfig(
         ca=directory / "ca.crt",
         ca_key=directory / "ca.key",
@@ -208,7 +208,7 @@ def _write(path: Path, content: bytes, *, secret: bool) -> None:
     try:
         path.touch(mode=0o600 if secret else 0o644, exist_ok=False)
     except FileExistsError:
-        raise CertificateError(f"{path} is there already; choose an empty directory") from None
+        raise CertificateError(f"{path} already exists; choose an empty directory") from None
     path.write_bytes(content)
 
 
@@ -217,7 +217,7 @@ def _base64(content: bytes) -> str:
 
 
 def _name(common_name: str, organisations: Sequence[str] = ()) -> x509.Name:
-    # The roles of one certificate are one name each; a common name has at most 64 characters.
+    # Each role is a name of its own; a common name has at most 64 characters.
     parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name) for name in organisations]
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
 

@@ -1,13 +1,13 @@
-"""A state that is somewhere else: every method is a call (COSI 1.16, "Client").
+"""The client: a remote state, whose methods are gRPC calls (COSI 1.16, "Client").
 
 ::
 
     async with connect("unix:/run/cosi/cosi.sock") as state:
         gate = await state.get(ServiceGate, "ext-hello")
 
-A ``RemoteState`` is a :class:`~cosi.State`: a ``Runtime`` runs over it unchanged. It needs
-asyncio, as does grpc.aio, and one event loop for the life of the process: what grpc reports of a
-call to a loop that is closed already is raised in the next one (grpcio 1.85).
+A ``RemoteState`` is a :class:`~cosi.State`: a ``Runtime`` runs over it unchanged. It needs asyncio,
+as does grpc.aio, and a single event loop in the whole process: if a loop is closed, grpc raises the
+errors of its calls in the next loop (grpcio 1.85).
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from cosi.state._state import State
 from cosi.state._watch import NOW, Start, Watch
 
 TIMEOUT_SECONDS: Final = 30.0
-"""How long one call may take; a call that waits by its nature (TeardownAndDestroy) has no limit."""
+"""How long one call may take; TeardownAndDestroy, which waits for finalizers, has no limit."""
 SERVICE: Final = "/cosi.resource.State/"
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # A server that comes back is found soon; gRPC's own maximum is two minutes. The minimum stays
-    # gRPC's: against its name it is how long one attempt may take, and a server may be busy.
+    # So that a restarted server is found soon; gRPC's own maximum is two minutes. The minimum stays
+    # gRPC's: despite its name it limits one attempt, and a server may be busy.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.keepalive_time_ms", 60_000),
@@ -63,28 +63,28 @@ async def connect(
     credentials: grpc.ChannelCredentials | None = None,
     metadata: Sequence[tuple[str, str]] = (),
 ) -> AsyncGenerator[RemoteState]:
-    """A state served at ``unix:PATH``, or at ``HOST:PORT`` with ``credentials``.
+    """Open the state served at ``unix:PATH``, or at ``HOST:PORT`` with ``credentials``.
 
-    Nothing is sent before the first call. ``metadata`` goes with every one (``("node", NAME)``).
+    Nothing is sent before the first call. Every call has ``metadata`` (``("node", NAME)``).
     """
     async with open_channel(address, credentials) as channel:
         yield RemoteState(channel, metadata=metadata)
 
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> Channel:
-    """A channel with this project's options, to be used as a context manager."""
+    """Open a channel with this project's options; use it as a context manager."""
     if credentials is not None:
         return grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
     return grpc.aio.insecure_channel(address, options=_OPTIONS)
 
 
 class RemoteState(State):
-    """The state behind ``channel``, which stays its owner's.
+    """The state behind ``channel``, which its owner closes.
 
-    ``timeout_seconds`` bounds each call with one answer but ``TeardownAndDestroy``; ``resuming``
-    says how watches come back after a failure; ``metadata`` goes with every call. Raises, beside
-    what every state raises, :class:`~cosi.errors.Unavailable`, and
-    :class:`~cosi.errors.AccessDenied` for what the caller's roles do not allow.
+    ``timeout_seconds`` bounds each call with one answer except ``TeardownAndDestroy``; ``resuming``
+    sets how watches resume after a failure; every call has ``metadata``. In addition to the errors
+    of every state it raises :class:`~cosi.errors.Unavailable`, and
+    :class:`~cosi.errors.AccessDenied` if the caller's roles do not allow the operation.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class RemoteState(State):
         )
         await self._call("Destroy", request, where.pointer(id))
 
-    # -- what the server does in one call, if it can --------------------------------------------
+    # -- operations in one call, if the server has the method -----------------------------------
 
     @override
     async def teardown(self, kind: KindLike[S], id: str, *, owner: str = "") -> bool:
@@ -202,7 +202,7 @@ class RemoteState(State):
     async def _fast(
         self, name: str, request: Message, pointer: Pointer, seconds: float | None
     ) -> bytes | None:
-        """Call a method that older servers do not have; ``None`` if so, from then on unasked."""
+        """Call a method that older servers lack; ``None`` if so, which is remembered."""
         if name in self._lacking:
             return None
         try:
@@ -238,7 +238,7 @@ async def _all(kind: Kind[S], call: UnaryStreamCall[bytes, bytes]) -> tuple[Reso
 
 
 def _received(kind: Kind[S], answer: bytes) -> Resource[S]:
-    """The resource in an answer, with a payload of the class that was asked for."""
+    """The resource in an answer, with a payload of the class of ``kind``."""
     data = parse(sealed_pb2.Answer, answer).resource
     return decode(data, lambda _: kind.payload)  # type: ignore[arg-type,return-value]
 

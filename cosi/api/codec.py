@@ -1,8 +1,8 @@
-"""Resources as bytes, and back. What was encoded once is kept with the resource.
+"""Encodes resources as bytes and decodes them; the encoded form is kept with the resource.
 
-A resource is a value, so its bytes never change: a thousand watchers cost one encoding, and what
-came over the wire goes on as it came. The payload travels in both forms, as the protobuf message
-that its class declares and as YAML; an :class:`~cosi.AnySpec` byte for byte.
+A resource is a value, so its bytes never change: a thousand watchers cost one encoding, and a
+received resource is sent on with the same bytes. The payload is sent in both forms, as the protobuf
+message that its class declares and as YAML; an :class:`~cosi.AnySpec` byte for byte.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from cosi.resource._yaml_form import spec_from_yaml, spec_to_yaml
 M = TypeVar("M", bound=Message)
 
 PayloadOf = Callable[[str], type[Spec] | type[AnySpec]]
-"""The class of a type's payload; :class:`~cosi.AnySpec` if nobody registered one."""
+"""Returns the payload class of a type; :class:`~cosi.AnySpec` if it is not known."""
 
 
 def encode(resource: Resource[Any]) -> bytes:
-    """``cosi.resource.Resource`` for ``resource``; from memory the second time.
+    """``cosi.resource.Resource`` for ``resource``; cached after the first call.
 
-    Raises :class:`InvalidResource` for a value that its protobuf field cannot hold.
+    Raises :class:`InvalidResource` for a value that its protobuf field cannot represent.
     """
     known = getattr(resource, "_encoded", None)
     if known is not None:
@@ -44,8 +44,8 @@ def encode(resource: Resource[Any]) -> bytes:
 def decode(data: bytes, payload_of: PayloadOf, *, limited: bool = False) -> Resource[Any]:
     """The resource in ``data``, which is kept with it.
 
-    Raises :class:`InvalidResource` with COSI's text where a part is missing or is none; and, if
-    ``limited``, :class:`~cosi.errors.LimitExceeded` for what would take too long to read.
+    Raises :class:`InvalidResource` with COSI's text for a missing or invalid part; and, if
+    ``limited``, :class:`~cosi.errors.LimitExceeded` for data that would take too long to read.
     """
     if limited:
         check_metadata(data)
@@ -64,14 +64,14 @@ def decode(data: bytes, payload_of: PayloadOf, *, limited: bool = False) -> Reso
 def decode_tombstone(data: bytes) -> Tombstone:
     """The tombstone in ``data``: only its address and version count (differences: COSI 8).
 
-    Raises :class:`InvalidResource` if it is none.
+    Raises :class:`InvalidResource` if ``data`` is not one.
     """
     metadata = _metadata(parse(resource_pb2.Resource, data).metadata)
     return Tombstone(Resource(metadata, AnySpec()).pointer, metadata.version)
 
 
 def parse(message: type[M], data: bytes) -> M:
-    """``data`` as a ``message``; raises :class:`InvalidResource` if it is none."""
+    """``data`` as a ``message``; raises :class:`InvalidResource` if it is not one."""
     try:
         return message.FromString(data)
     except DecodeError as error:
@@ -79,13 +79,13 @@ def parse(message: type[M], data: bytes) -> M:
 
 
 def _keep(resource: Resource[Any], data: bytes) -> bytes:
-    object.__setattr__(resource, "_encoded", data)  # a cache is no change of a value
+    object.__setattr__(resource, "_encoded", data)  # a cache does not change the value
     return data
 
 
 def _encode(resource: Resource[Any]) -> bytes:
     metadata = _metadata_message(resource.metadata)
-    # A tombstone's is present but empty: readers refuse a resource without a spec.
+    # A tombstone has an empty spec, because readers refuse a resource without one.
     tombstone = isinstance(resource, Tombstone)
     spec = resource_pb2.Spec() if tombstone else _spec_message(resource.spec)
     return resource_pb2.Resource(metadata=metadata, spec=spec).SerializeToString()
@@ -102,9 +102,9 @@ def _spec_message(spec: Spec | AnySpec) -> resource_pb2.Spec:
 def _decode_spec(
     spec: resource_pb2.Spec, payload: type[Spec] | type[AnySpec], *, limited: bool
 ) -> Spec | AnySpec:
-    """Protobuf where it says everything, being the faster; else YAML.
+    """Decode protobuf, which is faster, if it is complete; else YAML.
 
-    An empty message may be a payload of zeros, or of a sender that has no protobuf form of it.
+    An empty message may be a payload of zeros, or come from a sender without a protobuf form.
     """
     if issubclass(payload, AnySpec):
         return AnySpec(spec.yaml_spec, spec.proto_spec)
@@ -151,7 +151,7 @@ def _metadata(message: resource_pb2.Metadata) -> Metadata:
 
 
 def _moment(timestamp: Timestamp) -> datetime:
-    """One that was not sent is the epoch, as for COSI."""
+    """The time; a missing one is the epoch, as in COSI."""
     try:
         return timestamp.ToDatetime(UTC)
     except (ValueError, OverflowError) as error:

@@ -1,9 +1,9 @@
-"""Errors as status codes, and back, without losing which error it was.
+"""Converts errors to status codes and back, without losing the class of the error.
 
-A status code alone does not tell a version conflict from a pending finalizer, nor a refused access
-from a foreign owner (differences: COSI 8). So the class of the error and the pointer travel beside
-it, in the trailing metadata ``cosi-error-bin``, and in ``ERRORED`` events; others do not look
-there, and where they serve, the code has to do (COSI: "Client reverse mapping").
+A status code alone does not distinguish a version conflict from a pending finalizer, nor a refused
+access from a foreign owner (differences: COSI 8). So the class of the error and the pointer are
+sent beside it, in the trailing metadata ``cosi-error-bin`` and in ``ERRORED`` events. Other clients
+ignore them; for other servers we map the code alone (COSI: "Client reverse mapping").
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from cosi.resource._pointer import Pointer
 
 TRAILER: Final = "cosi-error-bin"
 TEXT_LIMIT: Final = 2_048
-"""Characters of an error's text that travel; HTTP/2 peers refuse headers of more than some KiB."""
+"""Sent characters of an error's text; HTTP/2 peers refuse headers of more than some KiB."""
 _POINTER_LIMIT = 2_048
 
 _BY_NAME: dict[str, type[CosiError]] = {
@@ -63,7 +63,7 @@ _BY_NAME: dict[str, type[CosiError]] = {
     )
 }
 
-# The first that fits; COSI 1.16, "Error code mapping".
+# The first match counts; COSI 1.16, "Error code mapping".
 _CODES: tuple[tuple[type[CosiError], StatusCode], ...] = (
     (NotFound, StatusCode.NOT_FOUND),
     (OwnerConflict, StatusCode.PERMISSION_DENIED),
@@ -98,7 +98,7 @@ def status_code(error: CosiError, method: str) -> StatusCode:
 
 
 def failure(error: CosiError) -> Failure:
-    """What travels beside the code."""
+    """The message that is sent beside the code."""
     name = next(c.__name__ for c in type(error).__mro__ if c.__name__ in _BY_NAME or c is CosiError)
     where = error.pointer
     if where is None or len(where.namespace) + len(where.type) + len(where.id) > _POINTER_LIMIT:
@@ -114,14 +114,14 @@ def trailer(error: CosiError) -> tuple[tuple[str, bytes]]:
 
 
 def error_from(failure: Failure, text: str, pointer: Pointer | None) -> CosiError:
-    """The error again; ``pointer`` is what was asked for, if the failure does not say."""
+    """Restore the error; ``pointer``, that of the request, is used if the failure has none."""
     if failure.located:
         pointer = Pointer(failure.namespace, failure.type, failure.id)
     return _make(_BY_NAME.get(failure.error, CosiError), text, pointer)
 
 
 def error_of_call(error: AioRpcError, method: str, pointer: Pointer | None) -> CosiError:
-    """The error that a call of ``method`` ended with; ``pointer`` is what it was about."""
+    """The error with which a call of ``method`` ended; ``pointer`` is that of the request."""
     text = error.details() or error.code().name
     for key, value in _trailing(error):
         if key == TRAILER and isinstance(value, bytes):
@@ -137,7 +137,7 @@ def _trailing(error: AioRpcError) -> Iterable[tuple[str, str | bytes]]:
 
 
 def _by_code(code: StatusCode, method: str) -> type[CosiError]:
-    """What a server that says no more than a code means by it."""
+    """The error that a code of another server means."""
     if code is StatusCode.INVALID_ARGUMENT and method == "Update":
         return PhaseConflict
     if code is StatusCode.PERMISSION_DENIED and method in {"Get", "List", "Watch"}:
@@ -149,6 +149,6 @@ def _by_code(code: StatusCode, method: str) -> type[CosiError]:
 
 def _make(kind: type[CosiError], text: str, pointer: Pointer | None) -> CosiError:
     if issubclass(kind, Conflict):
-        # A conflict always has a pointer; one that was refused before it had any is no conflict.
+        # A conflict always has a pointer; without one the call failed before it reached a resource.
         return kind(text, pointer) if pointer is not None else CosiError(text)
     return kind(text, pointer)

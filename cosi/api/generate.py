@@ -1,7 +1,7 @@
-"""Makes the ``_pb2`` modules from the ``.proto`` files: ``python -m cosi.api.generate``.
+"""Generates the ``_pb2`` modules from the ``.proto`` files: ``python -m cosi.api.generate``.
 
 A development tool; it needs grpcio-tools. Only messages are generated: the service stubs of protoc
-insist on deserializing what this package keeps as bytes, and are not typed.
+would deserialize resources that this package keeps as bytes, and are not typed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PROTOS = ("cosi/api/proto", "controllers/machine_api/proto")
 def generate(sources: Sequence[Path], destination: Path, root: Path = ROOT) -> None:
     """Write a module and its stub below ``destination`` for every file of ``sources``.
 
-    Paths are taken relative to ``root``, which is also how the files import one another. Raises
-    :class:`RuntimeError` when protoc refuses one; it has said why on standard error.
+    Paths are relative to ``root``, as in the imports between the files. Raises
+    :class:`RuntimeError` if protoc refuses one; protoc prints the reason to standard error.
     """
     from grpc_tools import protoc  # type: ignore[import-untyped]  # a development tool without stubs
 
@@ -34,7 +34,7 @@ def generate(sources: Sequence[Path], destination: Path, root: Path = ROOT) -> N
         f"--pyi_out={destination}",
         *(str(source.relative_to(root)) for source in sources),
     ]
-    main = cast("Callable[[list[str]], int]", protoc.main)  # pyright: ignore[reportUnknownMemberType]  # the same
+    main = cast("Callable[[list[str]], int]", protoc.main)  # pyright: ignore[reportUnknownMemberType]  # also without stubs
     if main(arguments):
         raise RuntimeError(f"protoc failed: {' '.join(arguments)}")
     for source in sources:
@@ -42,10 +42,10 @@ def generate(sources: Sequence[Path], destination: Path, root: Path = ROOT) -> N
 
 
 def _complete_types(stub: Path) -> None:
-    """Make protoc's stubs such that strict type checkers take them.
+    """Change protoc's stub so that strict type checkers accept it.
 
-    They do not say of what a ``Mapping`` is, import what they do not use, and take a field called
-    ``bytes`` for the type.
+    protoc omits the parameters of ``Mapping``, imports unused names, and lets a field called
+    ``bytes`` hide the type.
     """
     text = re.sub(r"\b_Mapping(?=[\],])", "_Mapping[str, object]", stub.read_text())
     for line, name in re.findall(r"(?m)^(from .* import .* as (\w+)\n)", text):

@@ -1,8 +1,8 @@
-"""Payload classes as protobuf messages, by the field numbers that they declare.
+"""Converts payloads to protobuf messages and back, by the field numbers that their class declares.
 
-The message types are made at run time from the class, in a descriptor pool of their own: nothing is
-generated, and two classes of one name do not meet. What is not declared is not sent; a payload that
-leaves fields out is complete only in its YAML form.
+The message types are made at run time from the class, in a descriptor pool of their own: no code is
+generated, and two classes with one name do not collide. Fields without a number are not sent as
+protobuf; such a payload is complete only in its YAML form.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from cosi.resource._field_numbers import ProtoField
 from cosi.resource._payload import AnySpec, Spec, Value
 
 _PACKAGE = "cosi.payload"
-_LIST = "values"  # the one field of the message around a list that may be null
+_LIST = "values"  # the only field of the message around a nullable list
 
 
 class PayloadCodec:
-    """One payload class to protobuf bytes and back."""
+    """Converts one payload class to protobuf bytes and back."""
 
     def __init__(self, payload: type[Value]) -> None:
         self.payload = payload
@@ -40,10 +40,10 @@ class PayloadCodec:
         self._root = shapes.root
         self._message = shapes.message_class()
         self.complete = all(shape.complete for shape in shapes)
-        """Whether every field has a number, so that the bytes alone say everything."""
+        """Whether every field has a number, so that the bytes alone are complete."""
 
     def encode(self, spec: Value) -> bytes:
-        """The message for ``spec``; raises :class:`InvalidResource` on a value without a place."""
+        """The message for ``spec``; raises :class:`InvalidResource` if a value does not fit."""
         try:
             message = self._message(**self._root.arguments(spec))
         except (TypeError, ValueError) as error:
@@ -53,7 +53,8 @@ class PayloadCodec:
     def decode(self, data: bytes, *, limited: bool = False) -> Any:
         """The payload in ``data``; raises :class:`InvalidResource`.
 
-        If ``limited``, :class:`~cosi.errors.LimitExceeded` for more values than a client may send.
+        If ``limited``, raises :class:`~cosi.errors.LimitExceeded` for more values than a client may
+        send.
         """
         try:
             message = self._message.FromString(data)
@@ -64,11 +65,11 @@ class PayloadCodec:
             raise InvalidResource(f"not a {self.payload.__name__}: {error}") from error
 
 
-@cache  # as many as there are payload classes
+@cache  # bounded by the number of payload classes
 def payload_codec(payload: type[Spec | AnySpec]) -> PayloadCodec | None:
     """The codec of ``payload``; ``None`` if it declares no field numbers.
 
-    Raises ``TypeError`` for a field that has a number but no form on the wire.
+    Raises ``TypeError`` for a field with a number but without a protobuf type.
     """
     if issubclass(payload, Value) and payload.__proto_fields__:
         return PayloadCodec(payload)
@@ -93,7 +94,7 @@ class _Shapes:
         return iter(self._shapes.values())
 
     def message(self, value: type[Value]) -> Element:
-        """``value`` as a message, which is made at its first mention."""
+        """``value`` as a message, which is defined at its first use."""
         if value not in self._shapes:
             descriptor = self._file.message_type.add(name=f"{value.__name__}{len(self._shapes)}")
             self._shapes[value] = _MessageShape(value, descriptor)
@@ -123,7 +124,7 @@ class _MessageShape:
         self.complete = self._attributes.keys() <= value.__proto_fields__.keys()
 
     def define(self, shapes: _Shapes) -> None:
-        """Find out what every declared field is; raises :class:`TypeError` where it is nothing."""
+        """Define every declared field; raises :class:`TypeError` if it has no protobuf type."""
         if not self.value.__proto_fields__:
             raise TypeError(f"{self.value.__name__} declares no protobuf field numbers")
         for key, declared in self.value.__proto_fields__.items():
@@ -143,12 +144,12 @@ class _MessageShape:
             return declared
         if key not in self._attributes:
             raise TypeError(
-                f"{self.value.__name__} has no field {key!r}; say ({declared}, its type)"
+                f"{self.value.__name__} has no field {key!r}; declare ({declared}, its type)"
             )
         return declared, self.value.model_fields[self._attributes[key]].annotation
 
     def arguments(self, value: Value) -> dict[str, Any]:
-        """What the message is made from."""
+        """The arguments of the message's constructor."""
         arguments = {f.name: f.to_wire(getattr(value, f.attribute)) for f in self._fields}
         if self._written:
             written = value.model_dump(by_alias=True)
@@ -156,14 +157,14 @@ class _MessageShape:
         return arguments
 
     def values(self, message: Message) -> dict[str, Any]:
-        """What the payload is validated from."""
+        """The values from which the payload is validated."""
         fields = (*self._fields, *self._written)
         return {f.key: f.from_wire(message) for f in fields if not f.absent(message)}
 
 
 @dataclass(slots=True)
 class _Field:
-    """One field of a message; ``key`` is what YAML calls it, ``attribute`` what Python does."""
+    """One field of a message; ``key`` is its name in YAML, ``attribute`` the one in Python."""
 
     key: str
     attribute: str
@@ -182,7 +183,7 @@ class _Field:
             return {key: convert(item) for key, item in value.items()}
         if self.shape in {"one", "optional"}:
             return convert(value)
-        # A set has no order; equal payloads shall be equal bytes.
+        # A set has no order, and equal payloads must be equal bytes.
         several = cast("Iterable[Any]", value)
         several = sorted(several) if isinstance(value, frozenset) else several
         items = [convert(item) for item in several]
@@ -198,7 +199,7 @@ class _Field:
         return tuple(convert(item) for item in (value if self.shape == "many" else value.values))
 
     def absent(self, message: Message) -> bool:
-        """Whether the payload's own default is meant."""
+        """Whether the field is unset, so that the payload's default applies."""
         if self.shape in {"many", "map"}:
             return False
         if self.shape != "one" or self.element.type == MESSAGE:
@@ -218,7 +219,7 @@ class _Field:
             _add(wrapper, _LIST, 1, self.element, repeated=True)
             _wrap(field, message, wrapper, FieldDescriptorProto.LABEL_OPTIONAL)
         elif self.shape == "map":
-            # protobuf derives this name from the field's and insists on it.
+            # protobuf requires this name, derived from that of the field.
             entry = message.nested_type.add(name=_camel(self.name) + "Entry")
             entry.options.map_entry = True
             _add(entry, "key", 1, Element(STRING), repeated=False)
@@ -242,7 +243,7 @@ def _wrap(
     nested: DescriptorProto,
     label: FieldDescriptorProto.Label.ValueType,
 ) -> None:
-    """Make ``field`` one of ``nested``."""
+    """Set the type of ``field`` to ``nested``."""
     field.type, field.label = MESSAGE, label
     field.type_name = f".{_PACKAGE}.{message.name}.{nested.name}"
 

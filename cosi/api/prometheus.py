@@ -1,4 +1,4 @@
-"""Metrics for those who scrape: an exporter over anything that is ``Measured``. Extra ``metrics``.
+"""The Prometheus exporter, for every object that is ``Measured``. Extra ``metrics``.
 
 ::
 
@@ -7,7 +7,7 @@
 
     start_http_server(9100, registry=registry(runtime))
 
-Each call makes a registry of its own: nothing is global, and two runtimes in one process have two.
+Each call makes its own registry: nothing is global, and two runtimes in one process have two.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PREFIX = "cosi_"
 
 
 class _Samples(Collector):
-    """Asks for the samples whenever somebody scrapes."""
+    """Reads the samples at every scrape."""
 
     def __init__(self, measured: tuple[Measured, ...]) -> None:
         self._measured = measured

@@ -1,8 +1,8 @@
-"""Label and id queries as messages, and back.
+"""Converts label and id queries to messages and back.
 
-A query is matched against every resource, in the loop that does all else. So it has at most
-:data:`TERMS` terms, :data:`VALUES` values and :data:`TEXT_LETTERS` of text; how long it may take is
-in ``search.py``, and what an id pattern may be in ``patterns.py``.
+A query is matched against every resource, in the event loop. So it has at most :data:`TERMS` terms,
+:data:`VALUES` values and :data:`TEXT_LETTERS` of text. ``_search.py`` limits its time, and
+``_id_patterns.py`` the id pattern.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cosi.errors import InvalidResource
 from cosi.state._query import LabelOp, LabelTerm, Query
 
 TERMS: Final = 256
-"""In all branches together, and as many branches."""
+"""Terms of all branches together; also the number of branches."""
 VALUES: Final = 1_024
-"""Of all terms together: ``key in (a,b)`` has two."""
+"""Values of all terms together: ``key in (a,b)`` has two."""
 TEXT_LETTERS: Final = 16 * 1024
-"""Of all keys and values together."""
+"""The length of all keys and values together."""
 
 _OPERATIONS: dict[LabelOp, LabelTermMessage.Operation] = {
     LabelOp.EXISTS: LabelTermMessage.EXISTS,
@@ -37,20 +37,20 @@ _OPS = {number: op for op, number in _OPERATIONS.items()}
 
 
 class UnknownOperator(InvalidResource):
-    """A label term of a protocol newer than this one."""
+    """A label term of a newer protocol."""
 
 
 def query_from(labels: Sequence[LabelQuery], id: IDQuery) -> Query:
-    """The query in a request. An empty pattern is none, as is a message that was not sent.
+    """The query in a request. An empty pattern means no pattern, as does a missing message.
 
     Raises :class:`UnknownOperator`, :class:`InvalidResource` if the pattern does not compile, and
-    :class:`~cosi.errors.LimitExceeded` for more than a query may have.
+    :class:`~cosi.errors.LimitExceeded` for a query that is too large.
     """
     check_size("the label query", len(labels), TERMS, "branches")
     check_size("the label query", sum(len(query.terms) for query in labels), TERMS, "terms")
     _check_values([term for query in labels for term in query.terms])
     branches = tuple(tuple(_term(term) for term in query.terms) for query in labels)
-    if () in branches:  # matches everything, and so does what it is an alternative of
+    if () in branches:  # an empty branch matches everything, so the whole query does
         branches = ()
     return ReceivedQuery(branches, id.regexp) if id.regexp else Query(branches)
 

@@ -1,7 +1,7 @@
-"""Who may call what: roles, how a caller gets them, and what each of them is refused.
+"""Roles: how a caller gets them, and which methods they allow.
 
-The roles, their methods and the texts are those of Talos 1.14 ("Roles"). Beyond them: a caller
-without ``os:admin`` sees no sensitive type, and none of which nobody here knows whether it is.
+The roles, their methods and the messages are those of Talos 1.14 ("Roles"). In addition, callers
+without ``os:admin`` cannot read sensitive types, nor types unknown to this server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ READ_ONLY: Final = "write access is not allowed"
 
 
 class Role(StrEnum):
-    """What an organisation in a client certificate means."""
+    """A role, given as an organisation in a client certificate."""
 
     ADMIN = "os:admin"
     OPERATOR = "os:operator"
@@ -33,17 +33,17 @@ READERS: Final = OPERATORS | {Role.READER}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls; ``anonymous`` is one without a certificate on a listener that asks for none."""
+    """A caller; ``anonymous`` if it has no certificate because the listener asks for none."""
 
     name: str
     roles: frozenset[Role]
     anonymous: bool = False
     refusal: str = ""
-    """Why it has no roles, where there is a reason that it should hear."""
+    """Why it has no roles, if the caller should get a reason."""
 
     @property
     def admin(self) -> bool:
-        """Whether it may do everything, and see every namespace (Talos 1.14, "Roles")."""
+        """Whether it may call every method and read every namespace (Talos 1.14, "Roles")."""
         return Role.ADMIN in self.roles
 
     def check(self, allowed: frozenset[Role]) -> None:
@@ -57,10 +57,10 @@ class Caller:
 
 
 def local_caller(context: ServicerContext[bytes, bytes]) -> Caller:
-    """Whoever came through the Unix socket; the gate has let in none but those who own it."""
+    """A caller on the Unix socket: an administrator, because only admitted users can connect."""
     return Caller("local", ADMINS)
 
 
 def anonymous_caller(context: ServicerContext[bytes, bytes]) -> Caller:
-    """Anyone, on a listener without a client CA: may read."""
-    return Caller("somebody", frozenset({Role.READER}), anonymous=True)
+    """A caller on a listener without a client CA: it may read."""
+    return Caller("anonymous", frozenset({Role.READER}), anonymous=True)

@@ -1,7 +1,7 @@
-"""What a method is, and what every call of one goes through: a typed face for grpc.aio.
+"""Methods and calls: a typed layer over grpc.aio.
 
-Requests and answers are bytes here. What a method raises becomes a status code, and is logged if it
-is a refusal or a bug; nothing that a client sends ends the server.
+Requests and answers are bytes here. An exception of a method becomes a status code, and is logged
+if it is a refusal or a bug; no request of a client can end the server.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from cosi.errors import AccessDenied, CosiError
 
 Context = ServicerContext[bytes, bytes]
 Identify = Callable[[Context], Caller]
-"""How a listener knows who calls."""
+"""Returns the caller of a call; each listener has its own way."""
 
-_UNKNOWN = Caller("somebody", frozenset())
+_UNKNOWN = Caller("an unknown caller", frozenset())
 _log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """A call that cannot be answered, with the code and the text to say so."""
+    """A call is refused with this status code and text."""
 
     def __init__(self, code: StatusCode, text: str) -> None:
         super().__init__(text)
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: who makes it, and for which of the nodes behind a proxy it is meant."""
+    """One call: its caller, and the nodes behind a proxy to which it is addressed."""
 
     path: str
     caller: Caller
@@ -64,9 +64,9 @@ class Unary:
     handle: Callable[[bytes, Call], Awaitable[bytes]]
     roles: frozenset[Role] = ADMINS
     many_nodes: bool = False
-    """Whether one call may ask several nodes, and the answer says which it is from."""
+    """Whether one call may address several nodes; each answer then names its node."""
     request_bytes: int = REQUEST_BYTES
-    """The largest request; none beyond it is looked into."""
+    """The largest request; a larger one is refused undecoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +80,23 @@ class Streaming:
 
 
 class Service(Protocol):
-    """What a server serves."""
+    """A gRPC service that a server serves."""
 
     @property
     def name(self) -> str:
-        """With its package: ``cosi.resource.State``."""
+        """The name with its package: ``cosi.resource.State``."""
         ...
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
-        """Its methods by their own names (``Create``), and who may call them."""
+        """The methods by their own names (``Create``), with the roles that may call them."""
         ...
 
 
 def handlers(
     service: Service, identify: Identify
 ) -> dict[str, grpc.RpcMethodHandler[bytes, bytes]]:
-    """The methods of ``service`` as grpc takes them."""
+    """The methods of ``service`` as grpc handlers."""
     report = Rarely(_log)
     return {
         name: _handler(f"/{service.name}/{name}", method, identify, report)
@@ -105,7 +105,7 @@ def handlers(
 
 
 class Unserved(grpc.GenericRpcHandler):
-    """Every method that no service has; refused in the words of Go's gRPC."""
+    """Refuses every method that no service has, with the message of Go's gRPC."""
 
     def __init__(self, services: Collection[Service], identify: Identify) -> None:
         self._services = frozenset(service.name for service in services)
@@ -142,11 +142,11 @@ def _handler(
             failed: Exception = error
         except Exception as error:
             failed = error
-        # Outside of the handlers above: grpc's abort is an exception itself.
+        # Not inside the handlers above: grpc's abort raises an exception itself.
         _report(report, path, failed, caller)
         return await _refuse(path, failed, context)
 
-    # grpc's stubs know only its synchronous servers' handlers.
+    # grpc's stubs have only the handlers of synchronous servers.
     behaviour: Any = answer
     if isinstance(method, Unary):
         return grpc.unary_unary_rpc_method_handler(behaviour)
@@ -154,7 +154,7 @@ def _handler(
 
 
 def _admit(path: str, method: Unary | Streaming, caller: Caller, context: Context) -> Call:
-    """Check the caller's role, and what its metadata asks for (Talos 1.14: ``node``, ``nodes``)."""
+    """Check the caller's role, and the nodes in its metadata (Talos 1.14: ``node``, ``nodes``)."""
     caller.check(method.roles)
     metadata = list(context.invocation_metadata() or ())
     if len([value for key, value in metadata if key == "node"]) > 1:
@@ -168,7 +168,7 @@ def _admit(path: str, method: Unary | Streaming, caller: Caller, context: Contex
 
 
 def _report(report: Rarely, path: str, error: Exception, caller: Caller) -> None:
-    """Log refusals and bugs; each once a second, for a client can have as many as it likes."""
+    """Log refusals and bugs, each at most once a second: a client can cause any number."""
     if isinstance(error, AccessDenied):
         report.warning(("refused", caller.name), "refused %s to %s: %s", path, caller, error)
     elif not isinstance(error, CosiError | Refused):

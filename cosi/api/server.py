@@ -1,11 +1,11 @@
-"""Where a state is served: a Unix socket, and TLS. There is no plaintext TCP.
+"""The server: serves a state on a Unix socket and with TLS. There is no plaintext TCP.
 
 ::
 
     async with serve(state, UnixListener(path), TLSListener("[::]:50000", certificate, key)):
         ...
 
-Only asyncio: grpc.aio knows no other event loop.
+It needs asyncio: grpc.aio supports no other event loop.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from cosi.state._state import State
 
 
 class Listener(Protocol):
-    """One address: who may come, how they are known, and where they get to."""
+    """One address: which clients may connect, and how they are identified."""
 
     def listening(self, services: Sequence[Service]) -> AbstractAsyncContextManager[str]:
         """Serve inside the block; yields the address for clients.
@@ -53,7 +53,7 @@ class UnixListener:
 
     @asynccontextmanager
     async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
-        """Serve inside the block; yields ``unix:PATH``. Everybody who gets in is an administrator.
+        """Serve inside the block; yields ``unix:PATH``. Every admitted client is an administrator.
 
         Raises :class:`~cosi.api.sockets.ListenError`.
         """
@@ -70,8 +70,8 @@ class UnixListener:
 class TLSListener:
     """``address`` is ``HOST:PORT``; the files are PEM. TLS 1.2 or newer, ALPN ``h2``.
 
-    With ``client_ca`` only those with a certificate of that CA may connect, in the roles that it
-    gives them (Talos 1.14, "Roles"); without it anyone may read, and nobody may write.
+    With ``client_ca`` only clients with a certificate of that CA may connect, with the roles in the
+    certificate (Talos 1.14, "Roles"). Without it every client may read, and none may write.
     """
 
     address: str
@@ -81,18 +81,18 @@ class TLSListener:
 
     @asynccontextmanager
     async def listening(self, services: Sequence[Service]) -> AsyncGenerator[str]:
-        """Serve inside the block; yields ``HOST:PORT`` with the real port, where 0 was asked for.
+        """Serve inside the block; yields ``HOST:PORT``, with the assigned port if 0 was given.
 
         Raises :class:`~cosi.api.sockets.ListenError`, and
         :class:`~cosi.api.certificates.CertificateError` for files that cannot be used.
         """
-        # Not for those who serve a Unix socket only: `cryptography` is a tenth of their start.
+        # Not imported for a Unix socket alone: `cryptography` takes a tenth of the start-up time.
         from cosi.api._client_certificates import certified_caller
         from cosi.api.certificates import server_credentials
 
         credentials = server_credentials(self.certificate, self.key, self.client_ca)
         identify = anonymous_caller if self.client_ca is None else certified_caller
-        # Nobody may write who is nobody: so there is nothing large to say.
+        # Anonymous callers may not write, so they need no large requests.
         largest = REQUEST_BYTES if self.client_ca is None else MAX_MESSAGE_BYTES
         with tcp_sockets(self.address) as listening:
             port = listening[0].getsockname()[1]
@@ -112,9 +112,8 @@ async def serve(
 ) -> AsyncGenerator[tuple[str, ...]]:
     """Serve ``state``, and further ``services``, inside the block; yields the addresses.
 
-    ``types`` says which class the payloads of a type are; see
-    :class:`~cosi.api.state.StateService`. Raises :class:`~cosi.api.sockets.ListenError` and
-    :class:`~cosi.api.certificates.CertificateError`.
+    ``types`` maps types to payload classes; see :class:`~cosi.api.state.StateService`. Raises
+    :class:`~cosi.api.sockets.ListenError` and :class:`~cosi.api.certificates.CertificateError`.
     """
     served = (StateService(state, types), *services)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Listening sockets: at a path, and at an address."""
+"""Listening sockets at a path or a TCP address, and the peer of a Unix connection."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _UCRED = struct.Struct("3i")  # pid, uid, gid
 
 
 class ListenError(CosiError):
-    """An address that cannot be listened on."""
+    """The server cannot listen on an address."""
 
 
 @contextmanager
 def unix_socket(path: Path) -> Generator[socket.socket]:
-    """A socket at ``path``, mode 0600; the file is there with its mode, or not at all.
+    """Listen at ``path``, mode 0600; the file never exists with another mode.
 
-    One that a dead server has left behind is replaced; raises :class:`ListenError` if somebody
-    still listens there. On leaving, the file is removed unless somebody has put another one there.
+    A file that a dead server left is replaced; raises :class:`ListenError` if a server still
+    listens there. At the end the file is removed, unless it was replaced meanwhile.
     """
     if _alive(path):
         raise ListenError(f"{path}: another server listens there; stop it, or choose another path")
@@ -48,7 +48,7 @@ def unix_socket(path: Path) -> Generator[socket.socket]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what servers that were killed while they began have left beside ``path``."""
+    """Remove the files beside ``path`` of servers that were killed during their start."""
     for unfinished in path.parent.glob(f".{path.name}.*"):
         owner = unfinished.name.rpartition(".")[2]
         if owner.isdecimal() and (int(owner) == os.getpid() or not _runs(int(owner))):
@@ -61,7 +61,7 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's
+        return True  # a process of another user
     return True
 
 
@@ -71,7 +71,7 @@ def _alive(path: Path) -> bool:
         try:
             probe.connect(str(path))
         except BlockingIOError:
-            return True  # its backlog is full
+            return True  # the backlog is full
         except OSError:
             return False
     return True
@@ -79,7 +79,7 @@ def _alive(path: Path) -> bool:
 
 @contextmanager
 def tcp_sockets(address: str) -> Generator[list[socket.socket]]:
-    """Sockets at every address that ``HOST:PORT`` means, all at one port.
+    """Listen at every address of ``HOST:PORT``, all with one port.
 
     Raises :class:`ListenError`.
     """
@@ -97,7 +97,7 @@ def tcp_sockets(address: str) -> Generator[list[socket.socket]]:
                     listening.setsockopt(
                         socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(len(found) > 1)
                     )
-                # Port 0 is any; the first address finds one for all.
+                # Port 0 means any free port; the first address chooses it for all.
                 same = sockets[0].getsockname()[1] if sockets else chosen
                 listening.bind((name, same, *rest))
                 listening.listen(socket.SOMAXCONN)

@@ -1,4 +1,4 @@
-"""``cosi.resource.State``: any state as a service (COSI 1.16, "gRPC State service")."""
+"""``cosi.resource.State``: serves any state (COSI 1.16, "gRPC State service")."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from cosi.state._state import State
 from cosi.state._watch import Start
 
 API_VERSION = 1
-"""From this one on a client wants to hear of BOOTSTRAPPED and ERRORED."""
+"""From this version on a client gets BOOTSTRAPPED and ERRORED events."""
 
 
 class _ReadRequest(Protocol):
-    """What all requests but those that bring a resource have in common."""
+    """The common fields of all requests without a resource."""
 
     namespace: str
     type: str
@@ -40,8 +40,8 @@ class _ReadRequest(Protocol):
 class StateService:
     """Serves ``state``.
 
-    ``types`` says which class the payloads of a type have: what clients write of a type that
-    controllers in this process read must come to them as that class. The rest travels as it came.
+    ``types`` maps types to payload classes: if controllers in this process read a type, resources
+    that clients write must have its payload class. Other payloads are passed on unchanged.
     """
 
     name = "cosi.resource.State"
@@ -55,7 +55,7 @@ class StateService:
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
-        """The eight methods; reading is for ``READERS``, writing for administrators.
+        """The eight methods; ``READERS`` may read, administrators may write.
 
         COSI 1.16, "gRPC State service"; the roles are those of Talos 1.14 ("Roles").
         """
@@ -75,9 +75,9 @@ class StateService:
     async def get(self, data: bytes, call: Call) -> bytes:
         """``Get``: one resource. Raises as :meth:`State.get <cosi.State.get>`.
 
-        Like the other two that read, it raises :class:`~cosi.errors.AccessDenied` for a type or a
-        namespace that the caller may not see; like all, :class:`~cosi.errors.InvalidResource` for
-        bytes that are no such request.
+        Like the other two reading methods, it raises :class:`~cosi.errors.AccessDenied` for a type
+        or a namespace that the caller may not read; like all methods,
+        :class:`~cosi.errors.InvalidResource` for bytes that are not a valid request.
         """
         request = parse(state_pb2.GetRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
@@ -97,13 +97,13 @@ class StateService:
             await call.send(_answer(resource))
 
     async def watch(self, data: bytes, call: Call) -> None:
-        """``Watch``: an empty message once the watch stands, then events, until the call ends.
+        """``Watch``: an empty message once the watch is open, then events, until the call ends.
 
-        With an ``id``, even ``""``, of one resource; else of a kind. One event in a message, or a
-        batch if ``aggregated``. Below ``API_VERSION`` nothing is told of ``BOOTSTRAPPED`` and
+        With an ``id``, even ``""``, it follows one resource; else a kind. A message has one event,
+        or a batch if ``aggregated``. Clients below ``API_VERSION`` get no ``BOOTSTRAPPED`` and
         ``ERRORED``. Raises :class:`~cosi.api.rpc.Refused` (UNIMPLEMENTED) for contents or labels of
-        one resource, :class:`~cosi.errors.LimitExceeded` for a query that is too large or takes too
-        long, or where the open watches take too much already, and whatever entering the watch does.
+        one resource; :class:`~cosi.errors.LimitExceeded` for a query that is too large or takes too
+        long, or if the open watches reach their limit; and the errors of entering the watch.
         """
         request = parse(state_pb2.WatchRequest, data)
         await self._visibility.check(call.caller, request.namespace, request.type)
@@ -128,10 +128,10 @@ class StateService:
     async def create(self, data: bytes, call: Call) -> bytes:
         """``Create``: the resource as stored.
 
-        Raises as :meth:`State.create <cosi.State.create>`, and
+        Raises as :meth:`State.create <cosi.State.create>`;
         :class:`~cosi.errors.InvalidResource` for a resource without metadata or spec, a payload
-        that its class refuses, or an address with a control character, and
-        :class:`~cosi.errors.LimitExceeded` for metadata or a payload that are too large.
+        that its class refuses, or an address with a control character; and
+        :class:`~cosi.errors.LimitExceeded` for metadata or a payload that is too large.
         """
         request = parse(sealed_pb2.CreateRequest, data)
         check_names(owner=request.options.owner)
@@ -139,10 +139,10 @@ class StateService:
         return _answer(await self._state.create(resource, owner=request.options.owner))
 
     async def update(self, data: bytes, call: Call) -> bytes:
-        """``Update``: the resource as stored; any phase is expected unless the request names one.
+        """``Update``: the resource as stored; any phase is accepted unless the request names one.
 
-        Raises as :meth:`State.update <cosi.State.update>`, and as :meth:`create` for what it
-        cannot read.
+        Raises as :meth:`State.update <cosi.State.update>`, and as :meth:`create` for a resource
+        that it cannot read.
         """
         request = parse(sealed_pb2.UpdateRequest, data)
         options = request.options
@@ -155,7 +155,7 @@ class StateService:
         return _answer(updated)
 
     async def destroy(self, data: bytes, call: Call) -> bytes:
-        """``Destroy``: at once, or not at all.
+        """``Destroy``: remove the resource at once.
 
         Raises as :meth:`State.destroy <cosi.State.destroy>`.
         """
@@ -164,7 +164,7 @@ class StateService:
         return state_pb2.DestroyResponse().SerializeToString()
 
     async def teardown(self, data: bytes, call: Call) -> bytes:
-        """``Teardown``: whether nobody holds the resource any more (``destroy_ready``).
+        """``Teardown``: returns whether the resource has no finalizers (``destroy_ready``).
 
         Raises as :meth:`State.teardown <cosi.State.teardown>`.
         """
@@ -174,7 +174,7 @@ class StateService:
         return state_pb2.TeardownResponse(destroy_ready=ready).SerializeToString()
 
     async def teardown_and_destroy(self, data: bytes, call: Call) -> bytes:
-        """``TeardownAndDestroy``: answers once the resource is gone, however long it is held.
+        """``TeardownAndDestroy``: returns once the resource is destroyed, without a time limit.
 
         Raises as :meth:`State.teardown_and_destroy <cosi.State.teardown_and_destroy>`.
         """

@@ -1,8 +1,8 @@
-"""A watch as a stream of messages, at the pace of its reader.
+"""Sends a watch as a stream of messages, at the pace of its reader.
 
-Nothing is queued for a client: what happened is encoded when the client has taken what came before
-(HTTP/2 flow control). One that does not read holds one message of about ``MESSAGE_BYTES``; when it
-has fallen behind the history, the next thing it reads says so, and its stream ends.
+Nothing is queued for a client: events are encoded after the client has taken the previous message
+(HTTP/2 flow control). A client that does not read holds one message of about ``MESSAGE_BYTES``. If
+it falls behind the history, the next message it reads is that error, and the stream ends.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from cosi.resource._pointer import Pointer
 from cosi.state._watch import Event, EventType, Watch
 
 MESSAGE_BYTES = 128 * 1024
-"""An aggregated message is closed when it has reached this size; clients take up to 4 MiB."""
+"""An aggregated message ends once it has this size; clients accept up to 4 MiB."""
 
 _ALWAYS = frozenset(EventType) - {EventType.BOOTSTRAPPED, EventType.ERRORED}
 READY = WatchResponse().SerializeToString()
 
 
 class WatchStream:
-    """One client's watch. Without ``everything`` it hears nothing of BOOTSTRAPPED and ERRORED."""
+    """The watch of one client. Without ``everything`` it gets no BOOTSTRAPPED and ERRORED."""
 
     def __init__(self, call: Call, *, aggregated: bool, everything: bool) -> None:
         self._call = call
@@ -36,10 +36,11 @@ class WatchStream:
         self._wanted = frozenset(EventType) if everything else _ALWAYS
 
     async def follow(self, watch: Watch[Any]) -> None:
-        """Send what happens until the client goes away or falls behind.
+        """Send events until the client leaves or falls behind.
 
-        Raises what entering the watch does; its end by :class:`~cosi.errors.WatchError` is an
-        event, or raised to clients that want none.
+        Raises the errors of entering the watch. If the watch ends with
+        :class:`~cosi.errors.WatchError`, this is sent as an event, or raised for clients that get
+        no ERRORED.
         """
         async with watch:
             await self._call.send(READY)
@@ -82,7 +83,7 @@ def _message(event: Event[Any]) -> EventMessage:
 
 
 def _errored(error: WatchError) -> bytes:
-    """COSI's carries the text only; the class goes beside it (differences: COSI 8)."""
+    """The event of an error, with its class beside COSI's text (differences: COSI 8)."""
     where = error.pointer or Pointer("", "", "")
     event = EventMessage(
         resource=encode(Tombstone(where)),

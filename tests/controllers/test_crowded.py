@@ -138,7 +138,7 @@ async def test_silent_connections_leave_supervision_what_it_needs(
 
     assert machine.log.size < LOG_BYTES
     assert "Too many open files" not in "".join(machine.log.lines)
-    assert "refused a connection as there are 85 already" in "".join(machine.log.lines)
+    assert "connection refused: limit of 85 connections reached" in "".join(machine.log.lines)
 
 
 def huge_query() -> bytes:

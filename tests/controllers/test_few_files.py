@@ -32,7 +32,7 @@ def test_too_few_open_files_are_one_clear_refusal(files: int, tmp_path: Path) ->
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr == (
-        f"cosi: this process may have {files} files open, and needs 128 or more: "
+        f"cosi: this process may have {files} files open, but needs 128 or more: "
         "raise the limit with `ulimit -n 1024`, or LimitNOFILE= in the unit of systemd\n"
     )
 

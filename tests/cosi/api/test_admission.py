@@ -59,7 +59,7 @@ async def test_peer_credentials_are_checked(
         with pytest.raises(Unavailable):
             await remote.list(Thing)
 
-    assert f"refused a connection of process {os.getpid()}, user {os.geteuid()}" in caplog.text
+    assert f"connection refused: process {os.getpid()}, user {os.geteuid()}" in caplog.text
 
 
 async def test_a_socket_that_a_dead_server_left_behind_is_replaced(

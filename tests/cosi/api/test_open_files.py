@@ -27,7 +27,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one_but_not_without_end(
 
 
 def test_too_low_a_limit_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(TooFewOpenFiles, match=f"64 files open, and needs {LEAST} or more") as low:
+    with pytest.raises(TooFewOpenFiles, match=f"64 files open, but needs {LEAST} or more") as low:
         raised(16, 64)
 
     assert "`ulimit -n 1024`" in str(low.value)

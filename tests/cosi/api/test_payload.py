@@ -81,7 +81,7 @@ def test_an_enumeration_of_names_travels_as_numbers() -> None:
     assert codec(Level).encode(Level(level="sensitive")) == bytes([7 << 3, 1])
     assert codec(Level).decode(bytes([7 << 3, 1])) == Level(level="sensitive")
     assert codec(Level).decode(b"") == Level()
-    with pytest.raises(InvalidResource, match="'high' is none of '', 'sensitive'"):
+    with pytest.raises(InvalidResource, match="'high' is not one of '', 'sensitive'"):
         codec(Level).encode(Level(level="high"))
     with pytest.raises(InvalidResource, match="9 is not the number of a name"):
         codec(Level).decode(bytes([7 << 3, 9]))
@@ -111,7 +111,7 @@ def test_mistakes_in_a_declaration_are_named() -> None:
 
     with pytest.raises(TypeError, match="Unknown has no field 'lefft'"):
         payload_codec(Unknown)
-    with pytest.raises(TypeError, match=r"Odd.left: int \| str is no protobuf type"):
+    with pytest.raises(TypeError, match=r"Odd.left: no protobuf mapping for int \| str"):
         payload_codec(Odd)
     with pytest.raises(TypeError, match="Silent declares no protobuf field numbers"):
         payload_codec(Outer)

@@ -49,14 +49,14 @@ def test_one_more_than_there_are_places_is_refused_until_one_is_free() -> None:
             assert share.refuses(0) is None
             share.take(guest)
 
-        assert share.refuses(0) == "as there are 85 already, with a limit of 1024 open files"
+        assert share.refuses(0) == "limit of 85 connections reached, with 1024 open files allowed"
         share.give_back(guests[0])
         assert share.refuses(0) is None
 
 
 def test_whatever_the_share_clients_come_last_when_few_descriptors_are_left() -> None:
     with open_at_most(1_024):
-        full = "as 768 of 1024 files are open, and the rest is for other things"
+        full = "768 of 1024 files are open, and the rest is reserved"
         assert (REMOTE.refuses(767), REMOTE.refuses(768)) == (None, full)
         assert (LOCAL.refuses(895), LOCAL.refuses(896) is not None) == (None, True)
 
@@ -83,7 +83,7 @@ async def test_a_connection_that_says_nothing_is_closed(
 ) -> None:
     await ended(impatient)
 
-    assert "closed a connection that has said nothing for 0.1 seconds" in caplog.text
+    assert "closed a connection that sent nothing for 0.1 seconds" in caplog.text
 
 
 async def test_silent_connections_give_their_places_back(
@@ -95,8 +95,8 @@ async def test_silent_connections_give_their_places_back(
             for _ in range(3):
                 tasks.start_soon(ended, impatient)
 
-    assert "as there are" not in caplog.text
-    assert caplog.text.count("that has said nothing") == 1, "once a second"
+    assert "connections reached" not in caplog.text
+    assert caplog.text.count("that sent nothing") == 1, "once a second"
 
 
 async def test_refusals_fill_no_log(impatient: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -107,7 +107,7 @@ async def test_refusals_fill_no_log(impatient: Path, caplog: pytest.LogCaptureFi
             stream.connect(str(impatient))
         await ended(impatient)
 
-    refused = [r for r in caplog.records if "refused a connection as there are" in r.getMessage()]
+    refused = [r for r in caplog.records if "connection refused: limit of" in r.getMessage()]
     assert len(refused) == 1
 
 

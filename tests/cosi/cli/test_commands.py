@@ -68,7 +68,7 @@ def test_certificates_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").touch()
     result = _cosi("gen", "config", str(tmp_path))
     assert result.exit_code == 1
-    assert result.stderr == f"cosi: {tmp_path}/ca.crt is there already; choose an empty directory\n"
+    assert result.stderr == f"cosi: {tmp_path}/ca.crt already exists; choose an empty directory\n"
 
 
 # -- serving ----------------------------------------------------------------------------------
