@@ -1,29 +1,29 @@
-"""What can go wrong with a resource, a watch or a controller.
+"""The errors of resources, states, watches and controllers.
 
 ::
 
     CosiError
-     ├─ NotFound                 there is no such resource
-     ├─ Conflict                 the stored resource does not allow it
+     ├─ NotFound                 the resource does not exist
+     ├─ Conflict                 the stored resource does not allow the operation
      │   ├─ AlreadyExists
-     │   ├─ VersionConflict      somebody was faster
-     │   ├─ OwnerConflict        somebody else's resource
-     │   ├─ PhaseConflict        it is being torn down (or is not yet)
-     │   └─ FinalizerConflict    somebody still holds it
-     ├─ InvalidResource          a name, a payload or a document that cannot be one
- │   └─ LimitExceeded        it, or what it asks for, is more than a server does for one request
-     ├─ AccessDenied             an access rule said no
-     ├─ Unsupported              this state cannot do that
-     ├─ Unavailable              the state is remote, and cannot be asked just now
-     ├─ StoreError               a durable store could not read what it has, or keep a change
+     │   ├─ VersionConflict      another writer was faster
+     │   ├─ OwnerConflict        the resource has another owner
+     │   ├─ PhaseConflict        it is being torn down (or not yet)
+     │   └─ FinalizerConflict    it still has finalizers
+     ├─ InvalidResource          an invalid name, payload, document or query
+ │   └─ LimitExceeded        a request larger or slower than a server allows
+     ├─ AccessDenied             an access rule refused the operation
+     ├─ Unsupported              this state does not have the operation
+     ├─ Unavailable              the state is remote, and cannot be reached now
+     ├─ StoreError               a durable store could not read its contents, or store a change
      ├─ WatchError
      │   ├─ InvalidBookmark      of another process, too old, or not a bookmark
-     │   └─ Overrun              the watcher was slower than the history is long
-     └─ RegistrationError        a controller that this runtime cannot take
+     │   └─ Overrun              the watcher fell further behind than the history is long
+     └─ RegistrationError        a controller that this runtime does not accept
 
-Every one carries the ``pointer`` of the resource it is about where there is one. The originals
-recognise errors by capability, and some of theirs have no pointer (COSI: ``IsConflictError`` with a
-type filter crashes on a version conflict); here it is one tree and the pointer is always there.
+Every error has the ``pointer`` of its resource, if there is one. COSI recognises errors by
+capability, and some of its errors have no pointer (``IsConflictError`` with a type filter crashes
+on a version conflict); here there is one tree, and a conflict always has a pointer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from cosi.resource._pointer import Pointer
 
 
 class CosiError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The base class of all errors that this package raises on purpose."""
 
     def __init__(self, message: str, pointer: Pointer | None = None) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class Conflict(CosiError):
 
 
 class AlreadyExists(Conflict):
-    """A resource of this address is already there."""
+    """A resource with this address already exists."""
 
 
 class VersionConflict(Conflict):
@@ -64,7 +64,7 @@ class VersionConflict(Conflict):
 
 
 class OwnerConflict(Conflict):
-    """The resource is owned by somebody else."""
+    """The resource has another owner."""
 
 
 class PhaseConflict(Conflict):
@@ -76,11 +76,11 @@ class FinalizerConflict(Conflict):
 
 
 class InvalidResource(CosiError):
-    """A name, a payload, a document or a query that cannot be accepted as it is."""
+    """A name, a payload, a document or a query is not valid."""
 
 
 class LimitExceeded(InvalidResource):
-    """A request that is too large, or takes too long: a server has others to answer."""
+    """A request is too large, or takes too long for a server with other clients."""
 
 
 class AccessDenied(CosiError):
@@ -92,24 +92,24 @@ class Unsupported(CosiError):
 
 
 class Unavailable(CosiError):
-    """The state is remote and could not be reached, or broke off: nothing is known."""
+    """The remote state cannot be reached, or the call broke off; its outcome is unknown."""
 
 
 class StoreError(CosiError):
-    """A durable store could not read what it has, or could not keep a change: nothing changed."""
+    """A durable store could not read its contents, or store a change; nothing has changed."""
 
 
 class WatchError(CosiError):
-    """A watch has ended before its reader asked for it."""
+    """A watch ended before its reader left it."""
 
 
 class InvalidBookmark(WatchError):
-    """The bookmark is malformed, of another process, too old, or in the future."""
+    """The bookmark is malformed, from another process, too old, or in the future."""
 
 
 class Overrun(WatchError):
-    """The watcher fell further behind than the history remembers; relist and watch again."""
+    """The watcher fell further behind than the history is long; list again and watch again."""
 
 
 class RegistrationError(CosiError):
-    """A controller, an input or an output that this runtime cannot accept."""
+    """The runtime does not accept a controller, an input or an output."""

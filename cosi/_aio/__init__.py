@@ -1,1 +1,1 @@
-"""What waits and wakes below everything else: wakers, shields, the way into an event loop."""
+"""Async primitives below everything else: wakers, shields, calls into an event loop."""

@@ -1,11 +1,12 @@
-"""Is this cancellation ours to obey, or did it escape from something that a controller cancelled?
+"""Separates cancellations of a controller from its failures.
 
-And what of that which a controller raises while it is cancelled is its own failure? Where clean-up
-raises inside a task group, trio hands out one group of both, and asyncio the failure alone.
+A cancellation that escapes from a scope that the controller itself cancelled is a failure, not an
+order to stop. And if clean-up code raises during a cancellation, the failure must be found: inside
+a task group, trio raises one group of both, and asyncio only the failure.
 
-COSI takes any "context cancelled" as the end of a controller, so that one whose *own* sub-context
-was cancelled is gone for ever, silently (differences: COSI 10). Here only the scope around it may
-end it.
+COSI takes any "context cancelled" as the end of a controller, so a controller whose *own*
+sub-context was cancelled stops permanently and silently (differences: COSI 10). Here only the scope
+around a controller can end it.
 """
 
 from __future__ import annotations
@@ -31,30 +32,30 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class StrayCancellation(Exception):  # it is logged, never caught by name
-    """A controller let a cancellation escape that nobody had asked of it."""
+class StrayCancellation(Exception):  # logged, never caught by name
+    """A cancellation escaped from a controller that was not cancelled."""
 
     def __init__(self) -> None:
         super().__init__(
             "a cancellation escaped from a scope or a task of the controller's own; "
-            "nobody has cancelled the controller"
+            "the controller itself was not cancelled"
         )
 
 
 async def outcome_of(call: Awaitable[object]) -> BaseException | None:
-    """Await what a controller gave; return what went wrong, raise only what is not the
-    controller's.
+    """Await controller code and return its exception, or ``None``. Only a cancellation of *our*
+    scope propagates.
 
-    A cancellation that nobody asked of it is a failure like any other. Of a group that holds both
-    cancellations and failures, the failures are returned: the caller meets the cancellation again
-    where it waits next. ``KeyboardInterrupt`` and its like pass through. A cancellation that it
-    swallowed is not looked for (that costs more than a short pass does): whoever goes on afterwards
-    waits or makes a checkpoint soon, and meets it there.
+    A stray cancellation is a failure like any other. If a group has both cancellations and
+    failures, the failures are returned: the cancellation is raised again at the caller's next wait.
+    ``KeyboardInterrupt`` and the like propagate. A cancellation that the controller swallowed is
+    not looked for, because that costs more than a short pass: the caller soon waits or makes a
+    checkpoint, and gets it there.
     """
     try:
         await call
     except Exception as error:
-        return error  # a controller may raise anything; it is tried again
+        return error  # a controller may raise anything; the runtime retries
     except BaseException as error:
         failure = _failure_in(error)
         if failure is None:
@@ -64,7 +65,7 @@ async def outcome_of(call: Awaitable[object]) -> BaseException | None:
 
 
 def _failure_in(error: BaseException) -> BaseException | None:
-    """What of ``error`` is the controller's failure; ``None`` if it is to be raised again."""
+    """The part of ``error`` that is the controller's failure; ``None`` if it must propagate."""
     cancelled = anyio.get_cancelled_exc_class()
     if isinstance(error, BaseExceptionGroup):
         rest = cast("BaseExceptionGroup[BaseException]", error).split(cancelled)[1]
@@ -82,9 +83,9 @@ def _failure_in(error: BaseException) -> BaseException | None:
 async def outcome_of_life(
     call: Awaitable[object], failed_at_end: Callable[[BaseException], object]
 ) -> BaseException | None:
-    """:func:`outcome_of` for what ends when it returns: a swallowed cancellation is raised.
+    """:func:`outcome_of` for calls after which the task ends: a swallowed cancellation is raised.
 
-    Its failure would be lost with that, so ``failed_at_end`` gets it before.
+    Raising it would lose the failure, so ``failed_at_end`` is called with the failure first.
     """
     outcome = await outcome_of(call)
     if being_cancelled():

@@ -1,12 +1,12 @@
-"""Keep the garbage collector from being the largest source of latency.
+"""Tunes the garbage collector, which would otherwise be the largest source of latency.
 
 Measured with 100,000 resources and a steady update load: twice the throughput, and the longest
-pause 142 ms before, 1.2 ms after. What is alive when the runtime starts is frozen (never looked at
-again), and a young collection runs after 50,000 allocations instead of 700. Resources and events
-hold no cycles, so reference counting frees them; a full collection still comes, now and then.
+pause 142 ms before, 1.2 ms after. Objects that are alive when the runtime starts are frozen (never
+visited again), and a young collection runs after 50,000 allocations instead of 700. Resources and
+events have no cycles, so reference counting frees them; a full collection still runs now and then.
 
-A program that has frozen something itself, before its first runtime, knows what it wants: nothing
-is frozen then, as ``gc.unfreeze`` cannot tell what was whose.
+If the program itself has frozen objects before its first runtime, nothing is frozen here, because
+``gc.unfreeze`` cannot distinguish the two.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ THRESHOLDS = (50_000, 20, 100)
 
 
 class _Tuning:
-    """How many runtimes of this process want it, and what to go back to."""
+    """The number of runtimes in this process that use it, and the settings to restore."""
 
     users = 0
-    freezes: bool | None = None  # not known before the first one: to ask takes long
+    freezes: bool | None = None  # determined by the first one, because the check is slow
     before: tuple[int, int, int] = (700, 10, 10)
 
 
 @contextmanager
 def tuned_gc(wanted: bool = True) -> Generator[None, None, None]:
-    """Tune the collector inside; the last one out restores what the first one found."""
+    """Tune the collector inside the block; the last user restores the original settings."""
     if not wanted:
         yield
         return

@@ -1,4 +1,4 @@
-"""What was begun with a store is finished, whoever cancels the one who asked for it."""
+"""Shields an operation of a store from the cancellation of its caller."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cosi._aio.waker import running_loop
 async def to_the_end(work: Coroutine[Any, Any, None], then: Callable[[], None]) -> None:
     """Await ``work`` and, if it succeeds, call ``then``; inside a shielded scope.
 
-    The shield holds off anyio's cancellations. asyncio's own (``asyncio.wait_for``; grpc, when a
-    client leaves) know no shield, so there the work is a task of its own, waited for as often as it
-    takes; the cancellation is raised afterwards.
+    The shield stops anyio's cancellations. asyncio's own (``asyncio.wait_for``; grpc, when a client
+    leaves) ignore it, so on asyncio the work runs in its own task, and the wait is repeated until
+    it ends; the cancellation is raised afterwards.
     """
     if running_loop() is None:
         await work

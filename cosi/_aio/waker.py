@@ -1,4 +1,4 @@
-"""How one task sleeps until another one calls: a bare future, or its twin outside asyncio."""
+"""The waker, with which one task sleeps until another wakes it: a bare future on asyncio."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import anyio
 
 
 class Waker:
-    """One task waits, anybody in the same event loop wakes it.
+    """One task waits; any code in the same event loop wakes it.
 
-    A wake-up is remembered: waking first and waiting then does not wait. Several wake-ups before a
-    wait are one. Measured at less than half the cost of ``anyio.Event`` on asyncio, and it can be
-    used again.
+    A wake-up is remembered: a wait after it returns at once. Several wake-ups before a wait count
+    as one. It costs less than half of ``anyio.Event`` on asyncio (measured), and is reusable.
     """
 
     __slots__ = ("_awake", "_sleeper")
@@ -30,24 +29,24 @@ class Waker:
 
     @property
     def waiting(self) -> bool:
-        """Whether a task sleeps here and nobody has woken it yet."""
+        """Whether a task sleeps here and has not been woken yet."""
         return self._sleeper is not None and not self._awake
 
     def wake(self) -> None:
-        """Wake whoever waits, now or next."""
+        """Wake the waiting task, or the next one that waits."""
         self._awake = True
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
 
     def clear(self) -> None:
-        """Forget a wake-up that nobody waited for."""
+        """Forget a wake-up for which no task has waited yet."""
         self._awake = False
 
     async def wait(self) -> None:
         """Return once woken; a cancelled wait does not lose the wake-up."""
         if not self._awake:
             if self._sleeper is not None:
-                raise RuntimeError("another task waits for this waker already")
+                raise RuntimeError("another task already waits for this waker")
             self._sleeper = _new_sleeper()
             try:
                 await self._sleeper
@@ -57,7 +56,7 @@ class Waker:
 
 
 class _Sleeper:
-    """What a future does for a waker, on any backend that anyio knows."""
+    """The part of a future that a waker needs, on any backend of anyio."""
 
     __slots__ = ("_event",)
 
@@ -80,7 +79,7 @@ def _new_sleeper() -> asyncio.Future[None] | _Sleeper:
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The asyncio loop that runs this code; ``None`` under trio, or outside any."""
+    """The asyncio loop that runs this code; ``None`` under trio, or outside any loop."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

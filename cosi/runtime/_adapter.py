@@ -179,10 +179,8 @@ class Adapter(ABC):
     def left_alone(self, theirs: Resource[Any]) -> None:
         """Log that an output is another owner's; wake the current pass's key when that is gone."""
         if self.own_outputs.leave_alone(theirs):
-            about = {"controller": self.name}
-            self.log.info(
-                '%s is owned by "%s"; left alone', *whose, extra=about
-            )
+            text = '%s is owned by "%s"; left alone'
+            self.log.info(text, theirs.pointer, theirs.owner, extra={"controller": self.name})
         self.wait_gone(theirs.pointer)
 
     def follow_output(self, handle: Handle) -> None:

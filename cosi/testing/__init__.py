@@ -1,6 +1,6 @@
-"""For those who test controllers: the harness, fixtures from YAML, and the conformance suites.
+"""Tools for tests of controllers: the harness, fixtures from YAML, and the conformance suites.
 
-``cosi.testing.plugin`` has the pytest fixture, ``cosi.testing.conformance`` the suites.
+``cosi.testing.plugin`` has the pytest fixture, ``cosi.testing.conformance`` has the suites.
 """
 
 from cosi.state._fixtures import feed, load_fixtures

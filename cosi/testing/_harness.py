@@ -1,4 +1,4 @@
-"""Tests of controllers as sentences: given, settled, assert on the state.
+"""The test harness for controllers: given, settled, assert on the state.
 
 ::
 
@@ -8,8 +8,8 @@
         await cosi.given("status", NetworkStatus(...))
         assert (await cosi.get(ServiceGate, "tailscale")).open
 
-The harness is the outside world: it writes what nobody's controller writes, and waits until every
-controller has dealt with it. So *"and nothing happened"* is a real assertion.
+The harness plays the outside world: it writes the resources that no controller writes, and waits
+until every controller has processed them. So *"and nothing happened"* is a real assertion.
 """
 
 from __future__ import annotations
@@ -35,26 +35,27 @@ _Failures = list[Failure]
 
 
 class ControllersFailed(ExceptionGroup[Exception]):
-    """Controllers failed in a test that did not expect it; their exceptions are inside."""
+    """Controllers failed in a test that did not expect it; the group has their exceptions."""
 
 
 class Harness:
     """A running runtime over a fresh state, and the outside world around it.
 
-    *Errors.* Whatever waits until everything has settled raises :class:`ControllersFailed` if a
-    controller failed meanwhile, unless inside :meth:`failing`; beside that, what the state does.
+    *Errors.* Every method that waits until everything has settled raises
+    :class:`ControllersFailed` if a controller failed meanwhile, unless inside :meth:`failing`; and
+    the errors of the state.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._seen = 0  # failures that were raised already, or expected
         self._broken: BaseException | None = None
-        self._expected: _Failures | None = None  # where expected ones go
-        self._recurring: set[tuple[str, str, str]] = set()  # expected before, see failing()
+        self._expected: _Failures | None = None  # collects expected ones
+        self._recurring: set[tuple[str, str, str]] = set()  # expected earlier, see failing()
 
     @property
     def state(self) -> State:
-        """The state, for what the methods here do not cover."""
+        """The state, for operations that the harness does not have."""
         return self.runtime.state
 
     def start(self, *controllers: Registrable) -> None:
@@ -62,7 +63,7 @@ class Harness:
         self.runtime.register(*controllers)
 
     async def run(self) -> None:
-        """Run the runtime; should it break, the next look at the world says so."""
+        """Run the runtime; if it breaks, the next method that waits raises the error."""
         try:
             await self.runtime.run()
         except (Exception, BaseExceptionGroup) as error:  # raised by check()
@@ -80,9 +81,9 @@ class Harness:
         annotations: Mapping[str, str] | None = None,
         owner: str = "",
     ) -> Resource[S]:
-        """Make it so, as the outside would, and wait until everything has settled.
+        """Apply a resource from outside, and wait until everything has settled.
 
-        Returns what is stored then; it need not be what was written.
+        Returns the resource stored then, which a controller may have changed.
         """
         resource = Resource.new(
             id, spec, namespace=namespace, labels=labels, annotations=annotations
@@ -92,7 +93,7 @@ class Harness:
         return await self.state.find(kind_of(type(spec), namespace), id) or stored
 
     async def given_file(self, path: str | Path) -> tuple[Resource[Any], ...]:
-        """:func:`load_fixtures`, and wait until everything has settled."""
+        """Load fixtures (:func:`load_fixtures`), and wait until everything has settled."""
         resources = load_fixtures(path)
         await feed(self.state, resources)
         await self.settled()
@@ -101,9 +102,9 @@ class Harness:
     async def gone(
         self, kind: KindLike[S], id: str, *, namespace: str | None = None, owner: str = ""
     ) -> bool:
-        """Take a resource away, as the outside would: tear it down, and destroy it once it is free.
+        """Remove a resource from outside: tear it down, and destroy it if it has no finalizers.
 
-        Returns whether it is gone; if not, a controller still holds it. May be asked again.
+        Returns whether it is gone; if not, a controller still holds it. May be called again.
         """
         where = kind_of(kind, namespace)
         if await self.state.find(where, id) is None:
@@ -152,10 +153,10 @@ class Harness:
         self.check()
 
     async def advance(self, seconds: float) -> None:
-        """Let so many seconds pass, in virtual time, and wait until everything has settled.
+        """Let ``seconds`` pass in virtual time, and wait until everything has settled.
 
-        Raises :class:`~cosi.errors.CosiError` where time is real: a test about time asks for trio's
-        clock (see :mod:`cosi.testing.clock`).
+        Raises :class:`~cosi.errors.CosiError` if time is real: a test about time needs trio's clock
+        (see :mod:`cosi.testing.clock`).
         """
         _require_virtual_time()
         await self.settled()
@@ -172,10 +173,10 @@ class Harness:
     def failing(self) -> Generator[_Failures, None, None]:
         """Expect controllers to fail inside; yields their failures, which do not fail the test.
 
-        The list is complete once something has settled inside, or at the end. The same failures may
-        recur afterwards, until the end of the test: what fails for good is tried again after a
-        delay, which may be over at any time. The same are those of one controller on one resource
-        with one error. Raises ``AssertionError`` at the end if none failed.
+        The list is complete once everything has settled inside, or at the end. The same failures
+        may recur afterwards, until the end of the test: a lasting failure is retried after a delay,
+        which may end at any time. Two failures are the same if controller, resource and error are.
+        Raises ``AssertionError`` at the end if none failed.
         """
         self.check()
         failures = self._expected = _Failures()
@@ -185,12 +186,12 @@ class Harness:
             self._expected = None
             failures += self._new_failures()
             self._recurring.update(map(_identity, failures))
-        assert failures, "no controller has failed, and one was expected to"
+        assert failures, "expected a controller to fail, but none did"
 
     def check(self) -> None:
-        """Raise what controllers failed with since the last look, or keep it if it is expected.
+        """Raise the failures of controllers since the last call, or keep them if expected.
 
-        Raises :class:`ControllersFailed`, and whatever has ended the runtime itself.
+        Raises :class:`ControllersFailed`, and the error that ended the runtime, if any.
         """
         if self._broken is not None:
             broken, self._broken = self._broken, None
@@ -213,7 +214,7 @@ class Harness:
 
 
 def _identity(failure: Failure) -> tuple[str, str, str]:
-    """What two tries of the same have in common."""
+    """The parts of a failure that are the same at every retry."""
     return (failure.controller, str(failure.resource), repr(failure.error))
 
 
@@ -223,22 +224,23 @@ def _exception(error: BaseException) -> Exception:
 
 def _require_virtual_time() -> None:
     if running_loop() is None:
-        import trio  # a test dependency, and only where it already runs
+        import trio  # a test dependency; only if it already runs
         from trio.testing import MockClock
 
         if isinstance(trio.lowlevel.current_clock(), MockClock):
             return
     raise CosiError(
-        "time is real here: a test that advances it runs on trio with a MockClock; write "
+        "time is real here: a test that advances it must run on trio with a MockClock; write "
         "`from cosi.testing.clock import virtual_time` in its module"
     )
 
 
 @asynccontextmanager
 async def running(runtime: Runtime | None = None) -> AsyncGenerator[Harness]:
-    """A harness around ``runtime`` (a fresh one over an empty in-memory state), running inside.
+    """Run ``runtime`` inside the block; yields a harness. By default it is a new runtime over an
+    empty in-memory state.
 
-    At the end the runtime is stopped, and failures that nobody expected are raised.
+    At the end the runtime is stopped, and unexpected failures are raised.
     """
     harness = Harness(runtime or Runtime(InMemoryState(), tune_gc=False))
     raised: Exception | None = None  # not wrapped in the group of a task that did not raise it

@@ -1,7 +1,7 @@
 """Virtual time for a test module: ``from cosi.testing.clock import virtual_time as anyio_backend``.
 
-Its async tests then run on trio, on a clock that jumps as soon as nobody has anything left to do:
-a five-second restart, or a day, takes no time at all.
+The async tests of the module then run on trio, with a clock that jumps as soon as all tasks wait: a
+five-second restart, or a day, takes no time at all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a state and a runtime must do, as tests that anybody's can be run through.
+"""Conformance suites: tests that every implementation of a state or a runtime must pass.
 
 A state in five lines::
 
@@ -7,13 +7,14 @@ A state in five lines::
         def state(self) -> State:
             return MyState()
 
-The cases are those of COSI's own suites, by the same names in snake case, and what fixing its known
-defects adds. They are async tests for anyio's pytest plugin (``anyio_mode = "auto"``).
+The cases are those of COSI's own suites, by the same names in snake case, and more for the defects
+of COSI that are fixed here. They are async tests for anyio's pytest plugin
+(``anyio_mode = "auto"``).
 """
 
 import pytest
 
-# Before the modules are imported: their plain asserts then explain themselves.
+# Must run before the modules are imported, so that pytest explains their plain asserts.
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.state_{part}"

@@ -1,4 +1,4 @@
-"""The runtime suite: everything that a :class:`~cosi.Runtime` must do, over any state."""
+"""The runtime suite: all requirements for a :class:`~cosi.Runtime`, over any state."""
 
 from __future__ import annotations
 

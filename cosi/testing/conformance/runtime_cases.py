@@ -1,4 +1,4 @@
-"""What all runtime cases share: a runtime that runs, and how to wait for what takes time."""
+"""The common parts of all runtime cases: a running runtime, and waiting for slow changes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from cosi.testing._harness import Harness, running
 from cosi.testing.conformance.runtime_controllers import Int, Str
 
 PATIENCE_SECONDS: Final = 10.0
-"""How long a restart or a requeue may take; nothing waits this long unless it fails."""
+"""How long a restart or a requeue may take; only a failing test waits this long."""
 
 
 class RuntimeCases:
-    """Override :meth:`runtime`."""
+    """Base class of the runtime cases; override :meth:`runtime`."""
 
     unlimited: ClassVar[bool] = True
-    """Whether the controllers' writes are not limited; cases with many writes need that."""
+    """Whether the writes of controllers are unlimited; cases with many writes need that."""
 
     @pytest.fixture
     def runtime(self) -> Runtime:
-        """A runtime over an empty state that has not run yet; fresh for each test."""
+        """A new runtime for each test, not yet started, over an empty state."""
         raise pytest.UsageError(f"{type(self).__name__} has no `runtime` fixture")
 
     @pytest.fixture
     async def world(self, runtime: Runtime, anyio_backend: object) -> AsyncGenerator[Harness]:
-        """The runtime, running, and the outside world."""
+        """A harness around the running runtime."""
         async with running(runtime) as harness:
             yield harness
 
@@ -41,7 +41,7 @@ async def becomes(
     id: str,
     condition: Callable[[Resource[S]], bool] | None = None,
 ) -> Resource[S]:
-    """Wait for a resource to be as described, where that takes time; then until all settled."""
+    """Wait, with a timeout, until a resource meets ``condition`` and everything has settled."""
     with anyio.fail_after(PATIENCE_SECONDS):
         found = await world.state.watch_for(kind, id, condition)
         await world.runtime.settled()
@@ -49,10 +49,10 @@ async def becomes(
 
 
 async def texts(world: Harness) -> dict[str, str]:
-    """Every text by id."""
+    """All texts by id."""
     return {id: spec.value for id, spec in (await world.list(Str)).items()}
 
 
 async def number(world: Harness, id: str, namespace: str) -> int:
-    """One number."""
+    """The value of one number."""
     return (await world.get(Int, id, namespace=namespace)).value

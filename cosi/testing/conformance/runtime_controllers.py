@@ -37,7 +37,7 @@ class Sentence(Spec, type="Sentences.test.cosi.dev", default_namespace="default"
 
 
 class IntToStr(Controller):
-    """Writes out numbers; holds each while its text exists."""
+    """Writes a text for each number; holds the number while its text exists."""
 
     ints = StrongInput(Int)
     strs = Output(Str)
@@ -52,7 +52,7 @@ class IntToStr(Controller):
 
 
 class StrToSentence(Controller):
-    """Makes a sentence of each text; learns only when it runs where the texts are."""
+    """Makes a sentence of each text; sets the namespace of the texts only at run time."""
 
     strs = StrongInput(Str, namespace="unknown")
     sentences = Output(Sentence)
@@ -73,7 +73,7 @@ class StrToSentence(Controller):
 
 
 class Sum(Controller):
-    """Adds up the numbers of one namespace, into one number of another."""
+    """Adds up the numbers of one namespace into one number of another."""
 
     ints = Input(Int)
     sums = Output(Int, shared=True)
@@ -91,7 +91,7 @@ class Sum(Controller):
 
 
 class Failing(Controller):
-    """Fails in its first life, and works in the second."""
+    """Fails in its first run, and works in the second."""
 
     strs = Output(Str)
 
@@ -107,7 +107,7 @@ class Failing(Controller):
 
 
 class Hopeless(Controller):
-    """Fails whenever it can."""
+    """Fails in every pass."""
 
     ints = Input(Int)
 
@@ -116,7 +116,7 @@ class Hopeless(Controller):
 
 
 class IntDoubler(Controller):
-    """Doubles numbers; what is not doubled any more goes by output tracking."""
+    """Doubles numbers; output tracking removes the doubles of numbers that are gone."""
 
     ints = Input(Int)
     doubles = Output(Str)
@@ -130,7 +130,7 @@ class IntDoubler(Controller):
 
 
 class ModifyWithResult(Controller):
-    """Remembers what ``modify`` returned."""
+    """Keeps the results of ``modify``."""
 
     ints = Input(Int)
     strs = Output(Str)
@@ -150,7 +150,7 @@ def _say(text: str, resource: Resource[Str]) -> Resource[Str]:
 
 
 class CountedPasses(Controller):
-    """Makes a known number of reads and writes in each pass."""
+    """Does a known number of reads and writes in each pass."""
 
     ints = Input(Int)
     strs = Output(Str)
@@ -164,7 +164,7 @@ class CountedPasses(Controller):
 
 
 class QPlain(QController[Int]):
-    """Writes out numbers one by one."""
+    """Writes a text for each number, one key at a time."""
 
     primary = StrongInput(Int)
     strs = Output(Str)
@@ -179,7 +179,7 @@ class QPlain(QController[Int]):
 
 
 class QIntToStr(QPlain):
-    """The same, four at a time, with both hooks."""
+    """As :class:`QPlain`, four keys at a time, with both hooks."""
 
     concurrency = 4
 
@@ -200,7 +200,7 @@ class QIntToStr(QPlain):
 
 
 class QWatchful(QPlain):
-    """Notices whether two workers are ever at the same key, and how many are at any."""
+    """Detects whether two workers ever process one key, and counts concurrent workers."""
 
     concurrency = 4
 
@@ -221,7 +221,7 @@ class QWatchful(QPlain):
 
 
 class QFailing(QController[Str]):
-    """Does what the text says: fails, has a bug, asks to be run again; or writes its length."""
+    """Obeys the text: fails, has a bug, or requeues; else writes the length of the text."""
 
     primary = StrongInput(Str)
     lengths = Output(Int)
@@ -231,7 +231,7 @@ class QFailing(QController[Str]):
             case "fail":
                 raise ValueError("it says so")
             case "bug":
-                return self.bug  # type: ignore[attr-defined,no-any-return]  # this is the bug
+                return self.bug  # type: ignore[attr-defined,no-any-return]  # the bug
             case "requeue":
                 return Requeue(after=3600)
             case "requeue with error":
@@ -246,7 +246,7 @@ class QFailing(QController[Str]):
 
 
 class QSleeping(QController[Int]):
-    """Sleeps over each number for as many seconds, until it is torn down."""
+    """Sleeps for as many seconds as each number says, until it is torn down."""
 
     primary = StrongInput(Int)
     strs = Output(Str)
@@ -264,7 +264,7 @@ class QSleeping(QController[Int]):
 
 
 class Cancelled(Controller):
-    """Lets a cancellation of its own making escape, once."""
+    """Lets a cancellation of its own scope escape, once."""
 
     strs = Output(Str)
 
@@ -291,7 +291,7 @@ class Cancelled(Controller):
 
 
 class Bound(QController[Int]):
-    """Looks at one number only."""
+    """Reads only one number."""
 
     primary = StrongInput(Int, id="mine")
     strs = Output(Str)

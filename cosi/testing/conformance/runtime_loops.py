@@ -1,4 +1,4 @@
-"""Runtime cases: controllers that look at everything, chains of them, and their failures."""
+"""Runtime cases: controllers that reconcile everything, chains of them, and their failures."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class LoopCases(RuntimeCases):
         assert await texts(world) == {"two": "2"}
 
     async def test_the_chain_unwinds_in_order(self, world: Harness) -> None:
-        """A number goes after its text, and that after its sentence."""
+        """A number is removed after its text, and the text after its sentence."""
         world.start(IntToStr(), StrToSentence())
         await world.given("one", Int(value=1))
         await world.state.add_finalizer(Sentence, "one", "reader")
@@ -133,7 +133,7 @@ class LoopCases(RuntimeCases):
     async def test_a_controller_that_lets_a_cancellation_escape_is_restarted(
         self, world: Harness
     ) -> None:
-        """differences: COSI 10: COSI's stops for ever, silently."""
+        """differences: COSI 10: COSI's controller stops permanently and silently."""
         with world.failing() as failures:
             world.start(Cancelled())
             await becomes(world, Str, "alive")
@@ -175,7 +175,7 @@ class LoopCases(RuntimeCases):
             assert await texts(world) == {"one": "2"}
 
     async def test_an_output_is_created_again_after_it_has_drained(self, world: Harness) -> None:
-        """Race 1.4 cosi-project/runtime PR#202: stuck in tearing-down, never created again."""
+        """differences: race PR#202: stuck in tearing-down, never created again."""
         world.start(IntDoubler())
         await world.given("one", Int(value=1))
         await world.state.add_finalizer(Str, "one", "reader")
@@ -195,7 +195,7 @@ class LoopCases(RuntimeCases):
     async def test_modify_with_result_controller(self, world: Harness) -> None:
         controller = ModifyWithResult()
         world.start(controller)
-        # A pass that sees what a watch has yet to tell is followed by another one.
+        # A pass that sees a change before the watch delivers it is followed by another one.
         await world.settled()
         await world.given("one", Int(value=1))
         await world.given("one", Int(value=2))
@@ -204,7 +204,7 @@ class LoopCases(RuntimeCases):
         assert controller.results[-1] == stored
 
     async def test_controller_runtime_metrics(self, world: Harness) -> None:
-        """Counted as this runtime counts: a modification is one read and at most one write."""
+        """This runtime counts a modification as one read and at most one write."""
         assert world.runtime.statistics() == {}
         world.start(CountedPasses())
         await world.settled()
@@ -213,7 +213,7 @@ class LoopCases(RuntimeCases):
         with world.failing():
             await world.given("one", Int(value=1))
             statistics = world.runtime.statistics()["CountedPasses"]
-            # More of each, if the next try was sooner than we are.
+            # All counts are higher if the next retry ran before this check.
             assert statistics.crashes >= 1
             assert statistics.wakeups == statistics.crashes + 1
             assert statistics.reads == statistics.crashes + 3
@@ -226,7 +226,7 @@ class LoopCases(RuntimeCases):
         assert [cause.resource for cause in world.why("IntDoubler")] == [one]
 
     async def test_a_fast_producer_is_followed_to_the_end(self, world: Harness) -> None:
-        """Race 1.4 cosi-project/runtime PR#237, #592: a fast producer."""
+        """differences: race PR#237, PR#592: a fast producer."""
         world.start(Sum("sum", "source", "target"))
         await world.settled()
         for id in range(500):

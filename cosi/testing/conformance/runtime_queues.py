@@ -1,4 +1,4 @@
-"""Runtime cases: controllers that look at one key at a time."""
+"""Runtime cases: controllers that reconcile one key at a time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class QueueCases(RuntimeCases):
         assert await texts(world) == {}
 
     async def test_hooks(self, runtime: Runtime) -> None:
-        """The background hook is restarted when it fails; the shutdown hook ends it all."""
+        """The background hook is restarted when it fails; the shutdown hook runs at the end."""
         controller = QIntToStr()
         async with running(runtime) as world:
             with world.failing() as failures:
@@ -64,7 +64,7 @@ class QueueCases(RuntimeCases):
             for id in ("fail", "bug", "requeue", "requeue with error"):
                 await world.given(id, Str(value=id))
             assert await world.list(Int) == {"good": Int(value=4)}
-            # A fresh change pre-empts the delay, be it a backoff or an hour.
+            # A new change ends the delay, whether it is a backoff or an hour.
             for id in ("fail", "bug", "requeue", "requeue with error"):
                 await world.given(id, Str(value="ok"))
                 assert await world.get(Int, id) == Int(value=2)
@@ -72,7 +72,7 @@ class QueueCases(RuntimeCases):
         assert failed == {"fail", "bug", "requeue with error"}
 
     async def test_q_int_to_str_sleeping_controller(self, world: Harness) -> None:
-        """One worker sleeps over a number; tearing that down ends the sleep, and all go on."""
+        """One worker sleeps; tearing its number down ends the sleep, and other keys continue."""
         world.start(QSleeping())
         await world.state.create(Resource.new("long", Int(value=3600)))
         await world.settled()
@@ -90,14 +90,14 @@ class QueueCases(RuntimeCases):
         assert await texts(world) == {}
 
     async def test_a_later_life_finishes_what_an_earlier_one_began(self, world: Harness) -> None:
-        """The finalizer is lifted by whoever has the name, however little there is to undo."""
+        """A controller with the name of the finalizer removes it, even with nothing to undo."""
         await world.state.create(Resource.new("one", Int(value=1), finalizers=("QPlain",)))
         await world.state.teardown(Int, "one")
         world.start(QPlain())
         assert await world.gone(Int, "one")
 
     async def test_the_id_of_a_primary_is_respected_at_the_start(self, world: Harness) -> None:
-        """differences: COSI 11: COSI lists every primary at the start, whatever the input says."""
+        """differences: COSI 11: COSI lists every primary at the start, ignoring the input's id."""
         await world.given("mine", Int(value=1))
         await world.given("other", Int(value=2))
         controller = Bound()
@@ -119,7 +119,7 @@ class QueueCases(RuntimeCases):
         assert await texts(world) == {str(id): "4" for id in range(10)}
 
     async def test_a_failing_key_holds_up_no_other(self, world: Harness) -> None:
-        """Race 1.4 talos@c680852 (c): one failing item must not stop the controller's others."""
+        """differences: race talos@c680852: a failing item must not stop the controller's others."""
         world.start(QFailing())
         with world.failing():
             await world.given("bad", Str(value="fail"))

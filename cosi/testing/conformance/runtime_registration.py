@@ -1,4 +1,4 @@
-"""Runtime cases: who may register, and what happens when somebody comes or goes."""
+"""Runtime cases: registration, refusals, and controllers that come or go at run time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cosi.testing.conformance.runtime_controllers import (
 
 
 class RegistrationCases(RuntimeCases):
-    """What COSI's runtime checks, and what it does not."""
+    """The checks of COSI's runtime, and more."""
 
     async def test_a_type_has_one_owner(self, world: Harness) -> None:
         world.start(IntToStr())
@@ -27,7 +27,7 @@ class RegistrationCases(RuntimeCases):
             world.start(IntDoubler())
 
     async def test_a_refused_registration_leaves_nothing(self, world: Harness) -> None:
-        """differences: COSI 9: in COSI what was entered before the refusal stays."""
+        """differences: COSI 9: COSI keeps the entries made before the refusal."""
         world.start(IntToStr())
         with pytest.raises(RegistrationError):
             world.start(StrToSentence(), IntDoubler())
@@ -64,7 +64,7 @@ class RegistrationCases(RuntimeCases):
         assert await world.list(Str) == {}
 
     async def test_an_input_may_be_aimed_elsewhere(self, world: Harness) -> None:
-        """COSI: UpdateInputs. What is no longer followed wakes nobody."""
+        """COSI: UpdateInputs. Resources that are no longer followed cause no wake-ups."""
         controller = Sum("sum", "here", "target")
         world.start(controller)
         await world.given("one", Int(value=1), namespace="here")

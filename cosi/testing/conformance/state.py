@@ -1,4 +1,4 @@
-"""The state suite: everything that a :class:`~cosi.State` must do."""
+"""The state suite: all requirements for a :class:`~cosi.State`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from cosi.testing.conformance.state_writing import WritingCases
 class StateConformance(WritingCases, HoldingCases, QueryCases, WatchingCases, ResumingCases):
     """Subclass it in a test module, and give it a ``state`` fixture.
 
-    ``default_owner``, ``remembered``, ``bounded`` and ``knows_incarnations`` say what the state at
-    hand does differently; see :class:`~cosi.testing.conformance.state_cases.StateCases`.
+    ``default_owner``, ``remembered``, ``bounded`` and ``knows_incarnations`` declare how the tested
+    state differs; see :class:`~cosi.testing.conformance.state_cases.StateCases`.
     """

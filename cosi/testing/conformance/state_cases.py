@@ -1,4 +1,4 @@
-"""What all state cases share: the resources they use, and how they read a watch."""
+"""The common parts of all state cases: their resources, and reading from a watch."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from cosi.state._state import State
 from cosi.state._watch import Event, EventType, Watch
 
 PATIENCE_SECONDS: Final = 5.0
-"""How long an event may take; nothing waits this long unless it fails."""
+"""How long an event may take; only a failing test waits this long."""
 
 
 class Path(Spec, type="Paths.os.cosi.dev"):
-    """A resource with nothing in it (COSI's suite: ``os/path``)."""
+    """A resource without fields (COSI's suite: ``os/path``)."""
 
 
 PathKind = Kind[Path]
 
 
 class StateCases:
-    """Override :meth:`state`, and what the state at hand does differently."""
+    """Base class of the state cases; override :meth:`state`, and the attributes that differ."""
 
     default_owner: ClassVar[str] = ""
-    """Who owns what is created without saying so."""
+    """The owner of a resource that is created without one."""
 
     remembered: ClassVar[int] = 100
-    """How many events a watch that begins late can count on."""
+    """How many past events are guaranteed to a watch that begins late."""
 
     knows_incarnations: ClassVar[bool] = True
-    """Whether metadata has a uid; it never travels, so a remote state's has none."""
+    """Whether metadata has a uid; it is never sent, so a remote state has none."""
 
     @pytest.fixture
     def state(self) -> State:
-        """A state without resources; fresh for each test."""
+        """A new state for each test, without resources."""
         raise pytest.UsageError(f"{type(self).__name__} has no `state` fixture")
 
     @pytest.fixture
     def namespace(self) -> str:
-        """Where the test puts its resources."""
+        """The namespace of the test's resources."""
         return f"ns-{secrets.token_hex(4)}"
 
     @pytest.fixture
@@ -59,7 +59,7 @@ def path(
     labels: Mapping[str, str] | None = None,
     finalizers: tuple[str, ...] = (),
 ) -> Resource[Path]:
-    """A path that no state has seen yet."""
+    """A new path, not stored yet."""
     return Resource.new(id, Path(), kind=kind, labels=labels, finalizers=finalizers)
 
 
@@ -75,7 +75,7 @@ def relabelled(resource: Resource[Path], **labels: str) -> Resource[Path]:
 
 
 def ids(resources: Iterable[Resource[Path]]) -> list[str]:
-    """The ids, in the order in which they are listed."""
+    """The ids, in the given order."""
     return [resource.id for resource in resources]
 
 
@@ -86,14 +86,14 @@ async def following(watch: Watch[Path]) -> Event[Path]:
 
 
 async def expect(watch: Watch[Path], *expected: tuple[EventType, str]) -> list[Event[Path]]:
-    """The next events, which are of these types and about these ids."""
+    """The next events, which must have these types and ids."""
     events = [await following(watch) for _ in expected]
     assert [(event.type, event.resource.id) for event in events] == list(expected)
     return events
 
 
 async def until(watch: Watch[Path], last: EventType) -> list[Event[Path]]:
-    """The next events up to, and with, the first one of type ``last``."""
+    """The next events up to and including the first one of type ``last``."""
     events = [await following(watch)]
     while events[-1].type is not last:
         events.append(await following(watch))

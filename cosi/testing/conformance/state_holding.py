@@ -104,7 +104,7 @@ class HoldingCases(StateCases):
         async def steal() -> None:
             await state.watch_for(paths, "held", phases=(Phase.TEARING_DOWN,))
             await state.remove_finalizer(paths, "held", "A")
-            with contextlib.suppress(NotFound):  # over a network the other one may be faster
+            with contextlib.suppress(NotFound):  # over a network the other caller may be faster
                 await state.destroy(paths, "held")
             await state.create(path(paths, "held", finalizers=("B",)))
 
@@ -114,7 +114,7 @@ class HoldingCases(StateCases):
                 try:
                     await state.teardown_and_destroy(paths, "held")
                 except (NotFound, FinalizerConflict):
-                    pytest.fail("somebody else destroying it is success")
+                    pytest.fail("destruction by another caller must count as success")
 
     async def test_racing_teardowns_all_succeed(self, state: State, paths: PathKind) -> None:
         """differences: COSI 5: the loser of a race got a PhaseConflict."""
@@ -148,7 +148,7 @@ class HoldingCases(StateCases):
     async def test_teardown_checks_the_owner_in_every_phase(
         self, state: State, paths: PathKind
     ) -> None:
-        """differences: COSI 5: the owner was not checked when it was tearing down already."""
+        """differences: COSI 5: the owner was not checked if teardown had begun already."""
         await state.create(path(paths, "owned", finalizers=("F",)), owner="A")
         await state.teardown(paths, "owned", owner="A")
         for operation in (state.teardown, state.teardown_and_destroy):
@@ -189,8 +189,8 @@ class HoldingCases(StateCases):
         assert (await state.get(paths, "going")).tearing_down
 
     async def test_an_update_cannot_change_the_owner(self, state: State, paths: PathKind) -> None:
-        """differences: COSI 14: an object built from scratch dropped the owner, another took
-        over.
+        """differences: COSI 14: an object built from scratch dropped the owner, and another
+        controller took over.
         """
         stored = await state.create(path(paths, "owned"), owner="A")
         from_scratch = path(paths, "owned", labels={"new": "yes"}).evolve(version=1)
@@ -245,7 +245,7 @@ class HoldingCases(StateCases):
     async def test_watch_for_does_not_take_a_missing_resource_for_a_running_one(
         self, state: State, paths: PathKind
     ) -> None:
-        """COSI asks its conditions of a tombstone, which is running and has no payload."""
+        """COSI checks its conditions on a tombstone, which is running and has no payload."""
         async with state.watch(paths, "awaited") as watch:
             assert (await following(watch)).type is EventType.DESTROYED
             with anyio.fail_after(PATIENCE_SECONDS):

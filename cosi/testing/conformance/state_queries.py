@@ -1,4 +1,4 @@
-"""State cases: which resources a list and a watch show."""
+"""State cases: queries in lists and watches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State cases: watches that begin in the past."""
+"""State cases: watches that begin at a past event."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ResumingCases(StateCases):
     """COSI: TestWatchWithTailEvents, TestWatchWithBookmarks, ..."""
 
     async def _live(self, state: State, paths: PathKind, id: str) -> list[EventType]:
-        """A whole life; returns the types of its events."""
+        """Create, change and destroy a resource; returns the types of the events."""
         stored = await state.create(path(paths, id))
         await state.update(await state.update(stored))
         await state.teardown(paths, id)
@@ -119,12 +119,12 @@ class ResumingCases(StateCases):
         bookmark: bytes,
         rest: Sequence[tuple[EventType, str]],
     ) -> None:
-        """A watch from ``bookmark`` shows ``rest``, or is refused because that is too long ago."""
+        """Check that a watch from ``bookmark`` shows ``rest``, or is refused as too old."""
         try:
             async with state.watch(paths, id, start=Start(bookmark=bookmark)) as watch:
                 await expect(watch, *rest)
         except InvalidBookmark:
-            assert len(rest) >= self.remembered  # refusing is an outcome here
+            assert len(rest) >= self.remembered  # only then may it be refused
 
     async def test_the_first_event_can_be_resumed_from(self, state: State, paths: PathKind) -> None:
         """differences: race PR#543, PR#620: no bookmark until the first update."""
@@ -140,7 +140,7 @@ class ResumingCases(StateCases):
     async def test_a_bookmark_and_an_initial_bookmark_lose_nothing(
         self, state: State, paths: PathKind
     ) -> None:
-        """differences: COSI 7: asking for a bookmark moved the start of a resumed watch to now."""
+        """differences: COSI 7: a requested bookmark moved the start of a resumed watch to now."""
         async with state.watch(paths) as watch:
             await state.create(path(paths, "a"))
             await expect(watch, (C, "a"))

@@ -1,4 +1,4 @@
-"""State cases: watches of one resource and of a kind, as they happen."""
+"""State cases: live watches of one resource and of a kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class WatchingCases(StateCases):
     """COSI: TestWatch, TestWatchKind, TestWatchKindAggregated, ..."""
 
     bounded: bool = True
-    """Whether a reader that falls far behind is overrun."""
+    """Whether a reader that falls far behind gets an overrun."""
 
     async def test_watch(self, state: State, paths: PathKind) -> None:
         async with state.watch(paths, "watched") as watch:
@@ -146,8 +146,8 @@ class WatchingCases(StateCases):
             await expect(watch, (EventType.CREATED, "a"))
 
     async def test_a_reader_that_fell_behind_is_told(self, state: State, paths: PathKind) -> None:
-        """differences: race PR#237, PR#592: a fast writer overruns a reader, who is told in
-        full.
+        """differences: race PR#237, PR#592: a fast writer overruns a reader, which gets the full
+        error.
         """
         if not self.bounded:
             return

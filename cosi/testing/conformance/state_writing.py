@@ -1,4 +1,4 @@
-"""State cases: create, read, update, destroy, and who may."""
+"""State cases: create, read, update, destroy, and owners."""
 
 from __future__ import annotations
 

@@ -55,6 +55,6 @@ async def test_only_one_task_may_wait() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(waker.wait)
         await anyio.wait_all_tasks_blocked()
-        with pytest.raises(RuntimeError, match="another task waits"):
+        with pytest.raises(RuntimeError, match="another task already waits"):
             await waker.wait()
         waker.wake()

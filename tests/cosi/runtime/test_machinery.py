@@ -150,7 +150,7 @@ class TestOutcome:
 
         outcome = await outcome_of(escape())
         assert isinstance(outcome, StrayCancellation)
-        assert "nobody has cancelled" in str(outcome)
+        assert "itself was not cancelled" in str(outcome)
 
     @pytest.mark.parametrize("swallow", [True, False])
     async def test_a_cancellation_from_outside_is_obeyed_even_if_swallowed(
