@@ -1,4 +1,4 @@
-"""How a package shows names of its modules without importing them before they are used."""
+"""Lazy faces: a package exports names of its modules and imports each on first use."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def names_of(homes: Mapping[str, str]) -> list[str]:
-    """Every name that ``homes`` lists: module to the names it has, separated by blanks."""
+    """All names in ``homes``, which maps a module to its names, separated by blanks."""
     return [name for names in homes.values() for name in names.split()]
 
 
 def resolve(package: dict[str, Any], homes: Mapping[str, str], name: str) -> Any:
-    """Import ``name`` from its home and keep it in ``package``, the globals of a package.
+    """Import ``name`` from its module and store it in ``package``, the globals of a package.
 
-    For a module's ``__getattr__`` (PEP 562). Raises ``AttributeError`` for a name without a home.
+    For a module's ``__getattr__`` (PEP 562). Raises ``AttributeError`` for a name not in ``homes``.
     """
     home = next((home for home, names in homes.items() if name in names.split()), None)
     if home is None:

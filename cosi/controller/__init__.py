@@ -1,1 +1,1 @@
-"""What a controller is: declarations, handles, and the three sizes of controller."""
+"""Controllers: declarations, handles, and the three sizes (function, loop, keyed)."""

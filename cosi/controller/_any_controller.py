@@ -1,4 +1,4 @@
-"""What every controller can do, whatever its size: it has a name, and perhaps a runtime."""
+"""The base class of all controllers: a name, and a runtime once registered."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HOOKS: Final = ("reconcile", "finalize", "run", "background", "shutdown")
 
 
 class AnyController(Generic[Side]):
-    """The part that :class:`~cosi.Controller` and :class:`~cosi.QController` share."""
+    """The common base of :class:`~cosi.Controller` and :class:`~cosi.QController`."""
 
     name: str = ""
-    """Owner of what the controller writes, and its finalizer; the class name if not given."""
+    """The owner of the controller's outputs, and its finalizer; by default the class name."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -28,7 +28,7 @@ class AnyController(Generic[Side]):
         for hook in _HOOKS:
             _check_async(cls, hook)
 
-    # On the class, because subclasses write an __init__ of their own and need not call one of ours.
+    # A class attribute: subclasses define an __init__ of their own and need not call the base's.
     _attached: Side | None = None
 
     @classmethod
@@ -38,20 +38,24 @@ class AnyController(Generic[Side]):
 
     @classmethod
     def attach(cls, controller: AnyController[Any], side: RuntimeSide | None) -> None:
-        """Give ``controller`` its side of a runtime, or take it away; the runtime does this."""
+        """Attach ``controller`` to its side of a runtime, or (``None``) detach it.
+
+        Only the runtime calls this.
+        """
         controller._attached = side
 
     def reload(self) -> None:
-        """Look at the outside again, whatever is known of it; ``Runtime.reload`` calls this.
+        """Read the outside world again, ignoring cached results; ``Runtime.reload`` calls this.
 
-        The default asks for a pass over everything. One that keeps what it has read (of files, say)
-        overrides this, forgets that, and asks for a pass. Called in the event loop; must not wait.
+        The default requests a pass over everything. A controller that caches what it has read (of
+        files, say) overrides this: it drops the cache and requests a pass. Called in the event
+        loop; must not block.
         """
         self._side.wake_all()
 
     @property
     def woken_by(self) -> tuple[Cause, ...]:
-        """Why the pass that runs now was asked for: what changed, in which version."""
+        """The causes of the current pass: which resources changed, in which version."""
         return self._side.woken_by
 
     @property

@@ -1,7 +1,7 @@
-"""How long to wait before the next try: an iterator of delays.
+"""Backoff: an iterator of delays before the next attempt.
 
 COSI: "Every exponential backoff": 0.5 s, times 1.5, at most 60 s, each delay drawn from half to one
-and a half of that (so that a real delay may reach 90 s), for ever.
+and a half of that (so that a real delay may reach 90 s), without end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator
 
 Backoff = Callable[[], Iterator[float]]
-"""Makes a fresh iterator of delays in seconds. It should not end; if it does, its last stays."""
+"""Returns a new iterator of delays in seconds, endless as a rule; else its last delay repeats."""
 
 INITIAL_SECONDS = 0.5
 FACTOR = 1.5
@@ -27,8 +27,8 @@ def exponential(
 ) -> Iterator[float]:
     """Yield delays in seconds that grow by ``factor`` up to ``maximum``, each varied by ``jitter``.
 
-    ``initial`` and ``maximum`` are seconds, too; ``jitter`` is a share: 0.5 is half to one and a
-    half. The cap applies before the jitter, as in COSI.
+    ``initial`` and ``maximum`` are in seconds; ``jitter`` is a fraction: 0.5 means half to one and
+    a half of the delay. The cap applies before the jitter, as in COSI.
     """
     delay = initial
     while True:
@@ -37,7 +37,7 @@ def exponential(
 
 
 class Delays:
-    """One backoff in use: the next delay, and back to the start on success."""
+    """One backoff in use: returns the next delay, and starts over after a success."""
 
     __slots__ = ("_backoff", "_delays", "_last")
 
@@ -47,12 +47,12 @@ class Delays:
         self._last = 0.0
 
     def next(self) -> float:
-        """The delay before the next try, in seconds."""
+        """The delay before the next attempt, in seconds."""
         if self._delays is None:
             self._delays = self._backoff()
         self._last = next(self._delays, self._last)
         return self._last
 
     def reset(self) -> None:
-        """Begin again at the next failure."""
+        """Start over with the first delay at the next failure."""
         self._delays = None

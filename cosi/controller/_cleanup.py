@@ -1,18 +1,18 @@
-"""Keeps resources from being destroyed until what belongs to them is gone, or takes that away.
+"""The cleanup controller: keeps resources until their dependents are gone, or removes those.
 
 ::
 
     runtime.register(
         cleanup(
             Machine,
-            without(Lease, of=leases_of),               # wait until nobody has one any more
-            removing(Disk, of=disks_of, owners=("Disks",)),  # and then remove these
+            without(Lease, of=leases_of),               # wait until no lease is left
+            removing(Disk, of=disks_of, owners=("Disks",)),  # and then remove the disks
             name="MachineCleanup",
         )
     )
 
-The handlers are asked in order when a guarded resource is torn down; the finalizer is lifted when
-all are content. COSI: *cleanup*, with *HasNoOutputs*, *RemoveOutputs* and *Combine*.
+When a guarded resource is torn down, the handlers are asked in order; when all are content, the
+finalizer is removed. COSI: *cleanup*, with *HasNoOutputs*, *RemoveOutputs* and *Combine*.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from cosi.state._query import Query
 from cosi.state._state import State
 
 Of = Callable[[Resource[Any]], Query]
-"""From a guarded resource to the query that finds what belongs to it."""
+"""Maps a guarded resource to the query that finds its dependents."""
 
 
 class Handler(ABC):
-    """One condition for letting go of a guarded resource."""
+    """One condition for releasing a guarded resource."""
 
     writes = False
 
@@ -43,13 +43,13 @@ class Handler(ABC):
         self.of = of
 
     async def content(self, state: State, guarded: Resource[Any]) -> bool:
-        """Whether ``guarded`` may go, as far as this one is concerned; does its part towards it."""
+        """Whether this handler lets ``guarded`` go; it also does its part of the cleanup."""
         belonging = await state.list(self.kind, self.of(guarded))
         return all([await self.settled(state, resource) for resource in belonging])
 
     @abstractmethod
     async def settled(self, state: State, resource: Resource[Any]) -> bool:
-        """Whether ``resource`` is no longer in the way."""
+        """Whether ``resource`` no longer keeps its guarded resource from going."""
 
 
 class _Without(Handler):
@@ -67,7 +67,7 @@ class _Removing(Handler):
     async def settled(self, state: State, resource: Resource[Any]) -> bool:
         owner = resource.owner
         if owner not in self.owners:
-            return True  # somebody else's, and so their affair
+            return True  # another owner removes it, or keeps it
         try:
             if await state.teardown(self.kind, resource.id, owner=owner):
                 await state.destroy(self.kind, resource.id, owner=owner)
@@ -75,19 +75,20 @@ class _Removing(Handler):
         except NotFound:
             return True
         except FinalizerConflict:
-            pass  # held between the two; its release wakes us
+            pass  # a finalizer was added between the two calls; its release wakes us
         return False
 
 
 def without(kind: KindLike[S], *, of: Of) -> Handler:
-    """Content once nothing of ``kind`` matches."""
+    """A handler that is content once no resource of ``kind`` matches."""
     return _Without(kind_of(kind), of)
 
 
 def removing(kind: KindLike[S], *, of: Of, owners: tuple[str, ...] = ()) -> Handler:
-    """Removes what matches and is unowned, or owned by one of ``owners``; content once it is gone.
+    """A handler that removes matching resources, and is content once they are gone.
 
-    What anybody else owns is left alone, and not waited for.
+    It removes those that are unowned or owned by one of ``owners``; it neither touches nor waits
+    for those of other owners.
     """
     return _Removing(kind_of(kind), of, owners)
 
@@ -101,7 +102,7 @@ class Cleanup(QController[Any]):
         self._leaving: dict[str, None] = {}
 
     def leaving(self, changed: Resource[Any]) -> tuple[str, ...]:
-        """The guarded resources that wait for something to change."""
+        """The ids of the guarded resources that wait for a change."""
         return tuple(self._leaving)
 
     async def reconcile(self, resource: Resource[Any], /) -> Requeue | None:
@@ -110,11 +111,11 @@ class Cleanup(QController[Any]):
         return None
 
     async def finalize(self, resource: Resource[Any], /) -> Requeue | None:
-        """Ask the handlers, in order; the first that is not content is waited for.
+        """Ask the handlers in order, up to the first that is not content.
 
-        Raises :class:`~cosi.Skip` for it: a change of what it looks at is the next pass.
+        Raises :class:`~cosi.Skip` for that one: a change of its kind causes the next pass.
         """
-        # Before looking, so that a change while we look is not missed.
+        # Noted before the handlers look, so that a change meanwhile is not missed.
         self._leaving[resource.id] = None
         for handler in self.handlers:
             if not await handler.content(self._side.state, resource):
@@ -126,8 +127,8 @@ class Cleanup(QController[Any]):
 def cleanup(guarded: KindLike[S], *handlers: Handler, name: str) -> Cleanup:
     """A controller that holds every ``guarded`` resource until the handlers are content.
 
-    Raises :class:`~cosi.errors.RegistrationError` without handlers, or without a name: it is the
-    finalizer, and two of one name would lift each other's.
+    Raises :class:`~cosi.errors.RegistrationError` without handlers, or without a name: the name is
+    the finalizer, and two controllers of one name would remove each other's.
     """
     if not handlers or not name:
         raise RegistrationError("cleanup needs a name, and something to clean up")

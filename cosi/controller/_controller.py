@@ -1,4 +1,4 @@
-"""A controller that looks at everything: one loop, woken when any of its inputs changed."""
+"""The loop controller: one loop that reads everything, woken when any of its inputs changes."""
 
 from __future__ import annotations
 
@@ -18,57 +18,58 @@ class Controller(AnyController[LoopSide]):
 
             async def reconcile(self) -> None: ...
 
-    *Flow.* The controller starts when its inputs are followed, and makes a pass. Any change of an
-    input asks for another; changes during a pass are one more pass, at the end of it. There is no
-    queue: what matters is what *is*, and :attr:`woken_by` says what changed.
+    *Flow.* The controller starts once its inputs are followed, and makes a first pass. Any change
+    of an input requests another; all changes during a pass cause one more pass after it. There is
+    no queue: a pass reads the current state, and :attr:`woken_by` lists the changes.
 
     *Guarantees.* After the last change there is a pass that began after it. A pass that raises is
-    logged and repeated after a growing delay, which begins anew once a pass has succeeded. No
-    failure here disturbs another controller. A cancellation that escapes from a scope or a task of
-    the controller's own is such a failure (COSI: the controller is gone, silently).
+    logged and repeated after a growing delay, which starts over once a pass has succeeded. A
+    failure of this controller does not disturb another one. A cancellation that escapes from a
+    scope or a task of the controller's own is such a failure (in COSI it silently ends the
+    controller).
 
-    *Assumption.* ``reconcile`` is idempotent: it may run for nothing, and again after a crash
+    *Assumption.* ``reconcile`` is idempotent: it may run without need, and again after a crash
     anywhere in the middle.
 
-    Override :meth:`reconcile`, or :meth:`run` for a loop with a life of its own.
+    Override :meth:`reconcile`, or :meth:`run` for a loop that keeps state between its passes.
     """
 
     async def reconcile(self) -> None:
-        """Look at everything and make it so.
+        """Read the inputs and write the outputs that follow from them.
 
-        What it raises is a failure, and the pass is repeated. The default raises ``TypeError``.
+        An exception is a failure, and the pass is repeated. The default raises ``TypeError``.
         """
         raise TypeError(f"{type(self).__name__} overrides neither reconcile nor run")
 
     async def run(self, wakeups: Wakeups, /) -> None:
-        """Live; the default makes one pass for each wake-up.
+        """Run the controller; the default makes one pass for each wake-up.
 
-        Asking for the next wake-up *is* the statement that the last pass succeeded. Returning ends
-        the controller for good, which is logged; raising restarts it.
+        A request for the next wake-up *means* that the last pass succeeded. A return ends the
+        controller permanently, and is logged; an exception restarts it.
         """
         async for _ in wakeups:
             await self.reconcile()
 
     def wake(self) -> None:
-        """Ask for a pass; from any thread, for those who watch the outside (inotify, netlink).
+        """Request a pass; from any thread, for watchers of the outside world (inotify, netlink).
 
         Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered.
         """
         self._side.wake()
 
     def wake_after(self, seconds: float) -> None:
-        """Ask for a pass in ``seconds``, if nothing else does before.
+        """Request a pass in ``seconds``, unless another wake-up comes first.
 
-        The earliest of several deadlines wins, and the next pass, whatever woke it, forgets them:
-        it asks again if it still wants to. From the event loop's thread. Raises
-        :class:`~cosi.errors.RegistrationError` if this controller is not registered, ``ValueError``
-        for what is not a number.
+        The earliest of several deadlines wins. The next pass, whatever its cause, clears all
+        deadlines, and calls this again if it still needs one. Call it from the event loop's thread.
+        Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered,
+        ``ValueError`` for NaN.
         """
         self._side.wake_after(seconds)
 
 
 class Wakeups:
-    """Every reason to look again: ``async for causes in wakeups``. One iteration is one pass."""
+    """The wake-ups of a controller: ``async for causes in wakeups``. One iteration is one pass."""
 
     def __init__(self, side: LoopSide) -> None:
         self._side = side
@@ -77,6 +78,6 @@ class Wakeups:
         return self
 
     async def __anext__(self) -> tuple[Cause, ...]:
-        """Wait until there is something new; says that everything told so far was dealt with."""
+        """Wait for the next wake-up; the call acknowledges all causes delivered so far."""
         await self._side.next_pass()
         return self._side.woken_by

@@ -1,7 +1,7 @@
-"""What a controller declares as class attributes: its inputs and outputs.
+"""Declarations: the inputs and outputs of a controller, written as class attributes.
 
-The declaration is the capability: the bound handle that it becomes on an instance is the only way
-to read or write, so that an undeclared access cannot be written down.
+The declaration is the capability: on an instance it becomes a bound handle, which is the only way
+to read or write. So undeclared access cannot be expressed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ class _Declaration(Generic[S]):
         self.name = name
 
     def handle(self, instance: Any) -> Reader[S]:
-        """The handle of one controller; made once, then found in the instance's own dictionary.
+        """The handle of one controller; made once, then kept in the instance's own dictionary.
 
-        Raises :class:`~cosi.errors.RegistrationError` if there is something else of that name.
+        Raises :class:`~cosi.errors.RegistrationError` if the instance has another attribute of that
+        name.
         """
         name = f"{type(instance).__name__}.{self.name}"
         handle: object = instance.__dict__.get(self.name)
@@ -41,8 +42,8 @@ class _Declaration(Generic[S]):
             handle = instance.__dict__[self.name] = self._new(name)
         if not isinstance(handle, Reader):
             raise RegistrationError(
-                f"{name} is declared as {type(self).__name__}, and set to a "
-                f"{type(handle).__name__} on the instance; give that another name"
+                f"{name} is declared as {type(self).__name__}, but the instance sets it to a "
+                f"{type(handle).__name__}; rename the instance attribute"
             )
         return cast("Reader[S]", handle)
 
@@ -51,15 +52,15 @@ class _Declaration(Generic[S]):
 
 
 class Input(_Declaration[S]):
-    """Something that the controller reads and is woken by.
+    """A kind that the controller reads; its changes wake the controller.
 
-    ``id`` binds it to one resource, which may then be read without naming it. ``namespace`` is the
-    type's default one if not given. To follow other targets at run time, :meth:`Reader.aim`.
+    ``id`` binds the input to one resource, which then can be read without an id. The default
+    ``namespace`` is that of the type. To follow other targets at run time, call :meth:`Reader.aim`.
 
-    ``live_only`` hides what is being torn down: ``find`` returns ``None``, ``get`` raises
-    :class:`~cosi.errors.NotFound`, ``list`` leaves it out, and the beginning of the teardown wakes
-    the controller as the end of the resource does otherwise (:attr:`Reason.DESTROYED`). What comes
-    after it (finalizers that are lifted, the end itself) wakes the controller no more.
+    ``live_only`` hides resources that are being torn down: ``find`` returns ``None``, ``get``
+    raises :class:`~cosi.errors.NotFound`, ``list`` leaves them out. The start of the teardown wakes
+    the controller with :attr:`Reason.DESTROYED`, as otherwise the destruction does; later changes
+    (finalizers removed, the destruction itself) no longer wake it.
     """
 
     def __init__(
@@ -85,9 +86,9 @@ class Input(_Declaration[S]):
 
 
 class StrongInput(Input[S]):
-    """An input whose resources the controller may also hold: it cleans up before they go.
+    """An input whose resources the controller may also hold, to clean up before they are destroyed.
 
-    It sees them in every phase: who holds a resource has to see that it is torn down.
+    It shows resources in every phase: a holder must see that its resource is being torn down.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Everything:
 
 
 EVERY: Final = Everything()
-"""``Mapped(X, to=EVERY)``: each change of X concerns every primary."""
+"""``Mapped(X, to=EVERY)``: each change of an X queues every primary."""
 
 
 def same_id(resource: Resource[Any]) -> str:
@@ -129,24 +130,24 @@ def same_id(resource: Resource[Any]) -> str:
 
 
 class Mapped(StrongInput[S]):
-    """A secondary input of a keyed controller: a change of it is work for some of the keys.
+    """A secondary input of a keyed controller: a change of it queues some of the keys.
 
-    ``to`` says which: a function from the resource to the id, or the ids, of the primary, or
-    :data:`EVERY`; the same id if not given. It gets the last state of a resource that was
-    destroyed, labels and payload included, and both the old and the new state of one that was
-    updated, so that moving a label from one key to another wakes both. It must be quick: it is
-    called while the change is committed. If it raises, that is reported, and every key is looked
-    at again, so that nothing is lost.
+    ``to`` selects them: a function from the resource to the id, or the ids, of the primaries, or
+    :data:`EVERY`; by default the same id. The function gets the last state of a destroyed resource,
+    labels and payload included, and both the old and the new state of an updated one, so that a
+    label that moves from one key to another wakes both. It must be fast: it is called while the
+    change is committed. If it raises, the failure is reported, and every key is queued, so that no
+    change is lost.
 
     ``by`` instead of ``to`` is a method, written above the declaration, for a mapping that the
-    controller keeps itself (say, an index of who depends on whom, brought up to date at the start
-    of each ``reconcile``)::
+    controller maintains itself (say, an index of dependents, updated at the start of each
+    ``reconcile``)::
 
         def _dependents(self, state: Resource[ServiceState]) -> Iterable[str]: ...
 
         states = Mapped(ServiceState, by=_dependents)
 
-    ``live_only`` as for :class:`Input`; what is read so cannot be held (``TypeError``).
+    ``live_only`` as for :class:`Input`; its resources cannot be held (``TypeError``).
     """
 
     def __init__(
@@ -166,19 +167,18 @@ class Mapped(StrongInput[S]):
 
 
 class Output(_Declaration[S]):
-    """Something that the controller writes, and owns.
+    """A kind that the controller writes, and owns.
 
-    One controller owns a type, unless all of its owners say ``shared``.
+    One controller owns a type, unless all of its owners declare it ``shared``.
 
-    ``defer`` lets the resources of other owners (of a fixture, of a person, of the program around)
-    prevail over what this controller would write. It leaves them alone, which is logged once for
-    each (``<resource> is owned by <owner>; left alone``): ``apply`` and ``modify`` return the
-    resource as it is, whose ``owner`` is not the controller's name; for ``remove`` and ``prune`` it
-    is not there. When a resource that ``apply`` or ``modify`` has left alone is gone, the
-    controller is woken, to write its own: a keyed one for the keys whose passes have left it alone,
-    and for the key of the same id. No input of the type is needed for that, and what the controller
-    writes itself does not wake it. Without ``defer`` such a write is an
-    :class:`~cosi.errors.OwnerConflict`.
+    ``defer`` lets the resources of other owners (a fixture, a user, the embedding program) prevail
+    over those of this controller. It leaves them alone, and logs that once for each (``<resource>
+    is owned by <owner>; left alone``): ``apply`` and ``modify`` return the resource unchanged, and
+    its ``owner`` is not the controller's name; ``remove`` and ``prune`` treat it as missing. When a
+    resource that ``apply`` or ``modify`` left alone is gone, the controller is woken, to write its
+    own: a keyed controller for the keys whose passes left it alone, and for the key of the same id.
+    That needs no input of the type, and the controller's own writes do not wake it. Without
+    ``defer`` such a write raises :class:`~cosi.errors.OwnerConflict`.
     """
 
     def __init__(
@@ -214,7 +214,7 @@ def declarations(controller: type) -> dict[str, Input[Any] | Output[Any]]:
     """The declared inputs and outputs of a class, bases first, in the order of the source.
 
     Raises :class:`~cosi.errors.RegistrationError` if one declaration object has two names: a handle
-    belongs to one.
+    has one name.
     """
     found: dict[str, Input[Any] | Output[Any]] = {}
     for base in reversed(controller.__mro__):
@@ -226,8 +226,8 @@ def declarations(controller: type) -> dict[str, Input[Any] | Output[Any]]:
     for name, declaration in found.items():
         if declaration.name != name:
             raise RegistrationError(
-                f"{controller.__name__}.{name} and .{declaration.name} are one declaration; "
-                "write it twice"
+                f"{controller.__name__}.{name} and .{declaration.name} are the same declaration; "
+                "declare each separately"
             )
     return found
 
@@ -236,13 +236,13 @@ def handles_of(controller: object) -> dict[str, Reader[Any]]:
     """The handles of one controller, by the names of their declarations.
 
     Raises :class:`~cosi.errors.RegistrationError` as :func:`declarations` does, and for a
-    declaration that was made in ``__init__``: it would be nobody's input.
+    declaration that was made in ``__init__``: the runtime would not see it.
     """
     for name, value in vars(controller).items():
         if isinstance(value, Input | Output):
             where = type(controller).__name__
             raise RegistrationError(
-                f"{where}.{name} is declared on the instance; write it in the body of {where}"
+                f"{where}.{name} is declared on the instance; declare it in the body of {where}"
             )
     declared = declarations(type(controller))
     return {name: declaration.handle(controller) for name, declaration in declared.items()}

@@ -1,4 +1,4 @@
-"""Ends what people tear down: the last step of a resource that no controller owns."""
+"""The destroyer: a controller that destroys unowned resources once they are torn down."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cosi.resource._envelope import KindLike, Resource, S, kind_of
 def destroyer(kind: KindLike[S]) -> QController[Any]:
     """A controller that destroys resources of ``kind`` that are torn down, unowned and not held.
 
-    So that people need only tear down: what they made vanishes once everyone has let go. It is
-    called ``Destroy[<type>]``, as in COSI.
+    With it a user only tears down a resource; it is destroyed once its holders have released it.
+    The controller's name is ``Destroy[<type>]``, as in COSI.
     """
     return _destroyer(kind_of(kind))
 
@@ -25,7 +25,7 @@ def _destroyer(kind: Any) -> QController[Any]:
     class Destroyer(QController[Any]):
         name = f"Destroy[{kind.type}]"
         primary = Input(kind)
-        # It writes, so the graph says so; what it ends is not its own, so not through the handle.
+        # For the graph. It destroys resources that it does not own, so not through the handle.
         ended = Output(kind, shared=True)
 
         async def reconcile(self, resource: Resource[Any], /) -> Requeue | None:
@@ -33,7 +33,8 @@ def _destroyer(kind: Any) -> QController[Any]:
                 return None
             side = self._side
             await side.before_write()
-            # Somebody may be faster; if it is still there then, its change wakes us again.
+            # Another client may destroy or hold it first; if it is still there then, that client's
+            # change wakes us again.
             with suppress(NotFound, FinalizerConflict):
                 await side.state.destroy(kind, resource.id)
             return None

@@ -1,9 +1,9 @@
-"""What is in progress: counted, so that "settled" is a fact and not a guess.
+"""Counts the work in progress of a runtime, so that "settled" is a fact and not a guess.
 
-Everything that works on behalf of a runtime holds a :class:`WorkToken`, and the token is *busy*
-from the moment that work is due (a change was committed, an item was posted) until whoever does it
-asks for more. The store and the senders mark it, synchronously, before they return: so there is no
-moment in which work is due and nobody counts it.
+Every worker of a runtime holds a :class:`WorkToken`. The token is *busy* from the moment that work
+is due (a change was committed, an item was posted) until its worker asks for more. The store and
+the senders mark it synchronously, before they return: so work that is due is counted at every
+moment.
 
 Refused: ``anyio.wait_all_tasks_blocked`` (100 ms on asyncio, and a task that waits for a thread
 looks blocked) and looking into stream buffers (an item handed to a waiting receiver is in none).
@@ -18,13 +18,13 @@ from contextvars import ContextVar
 import anyio
 from anyio.lowlevel import checkpoint
 
-# A task that the outside has just woken (an event set, a future resolved) needs a few turns of the
-# event loop to get to its feet and be counted. Our own hand-overs need none.
+# A task woken by an external event (an event set, a future resolved) needs a few loop iterations
+# before it runs and is counted. Hand-overs through tokens need none.
 _TURNS = 8
 
 
 class InFlight:
-    """How many pieces of work are in progress in one runtime."""
+    """The number of pieces of work in progress in one runtime."""
 
     __slots__ = ("_quiet", "busy", "epoch")
 
@@ -46,7 +46,7 @@ class InFlight:
             self._quiet = None
 
     async def quiet(self) -> None:
-        """Return once nothing is in progress, and a few turns of the event loop bring nothing."""
+        """Return once no work is in progress, and a few loop iterations begin none."""
         while True:
             epoch = self.epoch
             for _ in range(_TURNS):
@@ -60,7 +60,7 @@ class InFlight:
 
 
 class WorkToken:
-    """One worker's say in whether its runtime is settled: busy, or parked."""
+    """The state of one worker, counted in whether its runtime is settled: busy, or parked."""
 
     __slots__ = ("busy", "in_flight", "task")
 
@@ -70,7 +70,7 @@ class WorkToken:
         self.task: int | None = None  # the task that may park it
 
     def resume(self) -> None:
-        """Become busy; does nothing if it is."""
+        """Become busy; no effect if it already is."""
         if not self.busy:
             self.busy = True
             self.in_flight.begin()
@@ -93,10 +93,10 @@ _current: ContextVar[WorkToken | None] = ContextVar("cosi_work_token", default=N
 
 
 def current_token() -> WorkToken | None:
-    """The token of the task that asks; ``None`` if it has none of its own.
+    """The token of the calling task; ``None`` if it has none of its own.
 
-    A plain child task inherits its parent's context, but not its say: the parent still waits for
-    it, and counts.
+    A plain child task inherits its parent's context, but not its token: the parent, which waits for
+    it, is counted.
     """
     token = _current.get()
     if token is None or token.task != anyio.get_current_task().id:
@@ -106,16 +106,17 @@ def current_token() -> WorkToken | None:
 
 @contextmanager
 def idle() -> Generator[None, None, None]:
-    """Say that this task waits for time or for the outside, not for work in progress.
+    """Mark this task as waiting for time or for the outside world, not for work in progress.
 
     ::
 
         with idle():
             exit = await process.wait()
 
-    ``Runtime.settled()`` does not wait for a task inside. Use it in ``reconcile``, in ``run`` and
-    in the tasks of a :class:`~cosi.TaskSet`; it may be nested, and has no effect anywhere
-    else. A controller that is woken meanwhile counts as busy at once: it has not seen that change.
+    ``Runtime.settled()`` does not wait for a task inside this block. Use it in ``reconcile``, in
+    ``run`` and in the tasks of a :class:`~cosi.TaskSet`; it may be nested, and has no effect
+    elsewhere. A controller that is woken inside the block counts as busy at once: it has not seen
+    that change.
     """
     token = current_token()
     parked = token is not None and token.park()

@@ -1,4 +1,4 @@
-"""Hand things to a supervised task without a gap in which nobody seems to be busy."""
+"""The inbox: hands items to a supervised task that counts as busy from the moment of posting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CAPACITY = 1024
 
 
 class Inbox(Generic[T]):
-    """A bounded queue with one reader, whose waiting counts as idle; ``capacity`` is in items.
+    """A bounded queue with one reader, who is idle while it waits; ``capacity`` is in items.
 
     ::
 
@@ -23,8 +23,8 @@ class Inbox(Generic[T]):
             async for command in inbox: ...
 
     *Guarantee*: the reader counts as busy from the moment of :meth:`post`, not only from when the
-    event loop gets round to it. So ``post(...)`` followed by ``await runtime.settled()`` waits for
-    what the reader does with the item. ``with idle(): await event.wait()`` cannot promise that.
+    event loop runs it. So ``post(...)`` followed by ``await runtime.settled()`` waits until the
+    reader has handled the item. ``with idle(): await event.wait()`` cannot promise that.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -39,7 +39,7 @@ class Inbox(Generic[T]):
     def post(self, item: T) -> None:
         """Add an item; from the event loop's thread.
 
-        Raises :class:`~cosi.errors.CosiError` if ``capacity`` items wait already.
+        Raises :class:`~cosi.errors.CosiError` if ``capacity`` items are waiting already.
         """
         if len(self._items) >= self._capacity:
             raise CosiError(f"the inbox is full: {self._capacity} items wait for their reader")
@@ -49,7 +49,7 @@ class Inbox(Generic[T]):
         self._waker.wake()
 
     async def take(self) -> T:
-        """Wait for, and return, the next item; idle meanwhile."""
+        """Wait for the next item, idle meanwhile, and return it."""
         while not self._items:
             await self._park()
         return self._items.popleft()

@@ -1,8 +1,8 @@
-"""A controller that looks at one resource at a time: a queue of keys, and an end for each.
+"""The keyed controller: reconciles one resource at a time, from a queue of keys.
 
-Unlike a :class:`~cosi.Controller`, which is woken for everything at once and lists its
-inputs, this one is given the resource that changed: a change costs the same whether there are ten
-services or ten thousand, and a failing one does not hold up the others.
+A :class:`~cosi.Controller` is woken for everything at once and lists its inputs; this one gets the
+resource that changed. So a change costs the same with ten services or ten thousand, and a failing
+one does not delay the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cosi.resource._envelope import Resource, S
 
 
 class QController(AnyController[KeyedSide], Generic[S]):
-    """Reconciles each resource of its ``primary`` input by itself.
+    """Reconciles each resource of its ``primary`` input separately.
 
     ::
 
@@ -30,31 +30,33 @@ class QController(AnyController[KeyedSide], Generic[S]):
             async def reconcile(self, config): ...
             async def finalize(self, config): ...
 
-    *Flow.* Every primary is queued at the start, and whenever it changes, a :class:`Mapped` input
-    concerns it, an output of the same id was waited for and is free, or ``wake(id)`` asks for it.
+    *Flow.* Every primary is queued at the start, and again when it changes, when a :class:`Mapped`
+    input selects it, when an output of the same id that it waits for becomes free, or when
+    ``wake(id)`` requests it.
 
     *Guarantees.* Once ``reconcile`` was started for a resource, that resource is not destroyed
-    before ``finalize`` has succeeded: the finalizer (the controller's name) is placed before the
-    first ``reconcile`` and lifted after ``finalize``, also by a later life of the program. It is
-    not lifted while an output whose ``remove`` in that ``finalize`` was not complete is still
-    there; ``finalize`` is called again when it is free, so it must be idempotent. Two passes for
-    one key never overlap; a change during one is another pass after it.
+    before ``finalize`` has succeeded: the finalizer (the controller's name) is added before the
+    first ``reconcile`` and removed after ``finalize``, also by a later run of the program. It is
+    not removed while an output whose ``remove`` in that ``finalize`` was incomplete still exists;
+    ``finalize`` is called again when that output is free, so it must be idempotent. Two passes for
+    one key never overlap; a change during a pass causes another one after it.
 
     *Errors.* A pass that raises is logged and repeated with a growing delay, for this key only; a
-    change of the key pre-empts the delay. ``return Requeue(after=...)`` looks again;
+    change of the key pre-empts the delay. ``return Requeue(after=...)`` requests another pass;
     ``raise Skip(reason)`` does not.
 
-    Defining a class whose ``primary`` is of another payload is a ``TypeError``.
+    Defining a class whose ``primary`` has another payload raises ``TypeError``.
 
-    With ``primary = Input(...)`` nothing is held: ``reconcile`` then sees resources in every phase
-    and ``finalize`` is never called. Left out, with what to write instead: *ignore teardown while*
-    or *until* others hold the primary (look at ``resource.finalizers`` in ``finalize`` and raise
-    :class:`Skip`); an *unmap* function for outputs (the framework remembers who waits for which);
-    asynchronous mapping (``Mapped(by=...)`` with an index, or ``self.wake(id)``).
+    With ``primary = Input(...)`` no finalizer is added: ``reconcile`` then sees resources in every
+    phase, and ``finalize`` is never called. COSI features left out, and what replaces them: *ignore
+    teardown while* or *until* others hold the primary (check ``resource.finalizers`` in
+    ``finalize`` and raise :class:`Skip`); an *unmap* function for outputs (the framework records
+    which key waits for which output); asynchronous mapping (``Mapped(by=...)`` with an index, or
+    ``self.wake(id)``).
     """
 
     concurrency: ClassVar[int] = 1
-    """How many keys may be in work at once."""
+    """How many keys may be in progress at once."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -65,41 +67,40 @@ class QController(AnyController[KeyedSide], Generic[S]):
         if primary.kind.payload is not payload:
             raise TypeError(
                 f"{cls.__name__}.primary reads {primary.kind.payload.__name__}, "
-                f"but the class is of {payload.__name__}"
+                f"but the class is declared for {payload.__name__}"
             )
 
     async def reconcile(self, resource: Resource[S], /) -> Requeue | None:
-        """Make it so, for this resource; it is running (of a weak primary: in any phase).
+        """Write the outputs of this resource, whose phase is running (weak primary: any phase).
 
-        What it raises is a failure of this key, except :class:`~cosi.Skip`. The default
-        raises ``TypeError``.
+        An exception is a failure of this key, except :class:`~cosi.Skip`. The default raises
+        ``TypeError``.
         """
         raise TypeError(f"{type(self).__name__} does not override reconcile")
 
     async def finalize(self, resource: Resource[S], /) -> Requeue | None:
-        """Undo it: the resource is being torn down and waits for this. The default has nothing to
-        undo.
+        """Undo ``reconcile``: the resource is being torn down and waits for this.
 
-        A ``Requeue`` means *not yet*: the resource stays. It stays also after a failure, which is
-        whatever this raises, and after a :class:`~cosi.Skip`.
+        A returned ``Requeue`` means *not yet*: the resource stays. It also stays after an
+        exception, which is a failure unless it is :class:`~cosi.Skip`. The default does nothing.
         """
         return None
 
     async def background(self) -> None:
         """Run beside the passes, from start to end; restarted with a growing delay if it raises.
 
-        A life of more than 60 seconds begins the delays anew. COSI: *run hook*. The default has
-        nothing to run.
+        After a run of more than 60 seconds the delays start over. COSI: *run hook*. The default
+        does nothing.
         """
 
     async def shutdown(self) -> None:
         """Called once after everything else has ended; cancelled after ten seconds.
 
-        What it raises is among the failures, and is not retried. COSI: *shutdown hook*.
+        An exception is recorded as a failure, and not retried. COSI: *shutdown hook*.
         """
 
     def wake(self, id: str) -> None:
-        """Ask for a pass for this key; from any thread, for those who watch the outside.
+        """Request a pass for this key; from any thread, for watchers of the outside world.
 
         Raises :class:`~cosi.errors.RegistrationError` if this controller is not registered.
         """
@@ -107,6 +108,6 @@ class QController(AnyController[KeyedSide], Generic[S]):
 
 
 def is_overridden(controller: QController[Any], name: str) -> bool:
-    """Whether a hook is more than the default."""
+    """Whether a controller overrides the default of a hook."""
     default: Callable[..., Any] = getattr(QController, name)
     return getattr(type(controller), name) is not default

@@ -1,4 +1,4 @@
-"""The only way from a controller to what it reads: what a declared input becomes when bound.
+"""The handles of inputs: the only way in which a controller reads resources.
 
 A :class:`Reader` reads, a :class:`StrongReader` may also hold what it reads; a
 :class:`~cosi.Writer` is in ``_writer.py``. There is no cache between them and the state: every read
@@ -21,11 +21,11 @@ from cosi.state._query import EVERYTHING, Query
 
 
 class Reader(Generic[S]):
-    """Reads one kind; bound to the ids of its declaration, if that names any.
+    """Reads one kind; only the ids of its declaration, if that names any.
 
     *Errors.* Before its controller is registered, reading and writing raise
-    :class:`~cosi.errors.RegistrationError`; what takes an ``id`` raises ``TypeError`` if none is
-    said and none is known. Beside that they raise what the state does.
+    :class:`~cosi.errors.RegistrationError`. A method that takes an ``id`` raises ``TypeError`` if
+    neither the caller nor the declaration names one. Errors of the state pass through.
     """
 
     writes = False
@@ -44,25 +44,25 @@ class Reader(Generic[S]):
         payload = kind.payload
         default = issubclass(payload, Spec) and kind_of(payload) == kind
         self.key: KindLike[S] = payload if default else kind
-        """The same for a state, which finds a class faster than the hash of a Kind."""
+        """The kind as passed to the state, which finds a class faster than it hashes a Kind."""
 
     @property
     def name(self) -> str:
-        """What messages call it: ``<class of the controller>.<attribute>``."""
+        """The name in messages: ``<class of the controller>.<attribute>``."""
         return self._name
 
     @property
     def ids(self) -> frozenset[str] | None:
-        """The ids it is bound to; ``None`` is all of the kind."""
+        """The ids that it may read; ``None`` means all of the kind."""
         return self._ids
 
     @property
     def live_only(self) -> bool:
-        """Whether a resource that is being torn down does not exist for it."""
+        """Whether it hides resources that are being torn down."""
         return self._live_only
 
     def bind(self, side: RuntimeSide | None) -> None:
-        """Belong to a controller in a runtime; the runtime does this at registration."""
+        """Bind the handle to a controller in a runtime; the runtime calls this at registration."""
         self._side = side
 
     def _bound(self) -> RuntimeSide:
@@ -75,22 +75,22 @@ class Reader(Generic[S]):
     def _one(self, id: str | None) -> str:
         if self._ids is None:
             if id is None:
-                raise TypeError(f"{self._name} reads all of {self.kind}: say which id")
+                raise TypeError(f"{self._name} reads all of {self.kind}: pass an id")
             return id
         if id is None and len(self._ids) == 1:
             return next(iter(self._ids))
         if id is None or id not in self._ids:
             raise AccessDenied(
-                f'{self._name} may read {sorted(self._ids)} of {self.kind} only, not "{id}"',
+                f'{self._name} may read only {sorted(self._ids)} of {self.kind}, not "{id}"',
                 self.kind.pointer(id or ""),
             )
         return id
 
     async def get(self, id: str | None = None) -> Resource[S]:
-        """Return the resource; ``id`` may be left out where the input names one.
+        """Return the resource; ``id`` may be omitted if the input names one.
 
-        Raises :class:`~cosi.errors.NotFound`; :class:`~cosi.errors.AccessDenied` for an id outside
-        of the declaration.
+        Raises :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.AccessDenied` for an id
+        outside of the declaration.
         """
         side = self._bound()
         side.statistics.reads += 1
@@ -107,7 +107,7 @@ class Reader(Generic[S]):
         return None if found is None or self._is_hidden(found) else found
 
     async def list(self, where: Query = EVERYTHING) -> tuple[Resource[S], ...]:
-        """Return all that match, sorted by id; only the bound ones where the input names ids."""
+        """Return the matching resources, sorted by id; only those bound if the input names ids."""
         side = self._bound()
         side.statistics.reads += 1
         found = await side.state.list(self.key, where)
@@ -120,16 +120,22 @@ class Reader(Generic[S]):
         return self._live_only and resource.tearing_down
 
     def until_teardown(self, id: str) -> AbstractAsyncContextManager[anyio.CancelScope]:
-        """A cancel scope that ends with the resource: ``async with jobs.until_teardown(id)``."""
+        """A scope that is cancelled as soon as the resource is torn down, destroyed, or missing.
+
+        ::
+
+            async with jobs.until_teardown(id): ...
+        """
         return self._bound().state.until_teardown(self.key, self._one(id))
 
     def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
-        """Point the input at other ids (``None``: all), and, or, at another namespace.
+        """Point the input at other ids (``None``: all), at another namespace, or both.
 
-        It may be called before registration (in ``__init__``) and at any time later; then the
-        controller is woken once the new target is followed, and what it left wakes it no more.
-        This is COSI's ``UpdateInputs``, one input at a time and never half done; the *types* are
-        fixed by the class. Raises :class:`~cosi.errors.RegistrationError` on a queue's primary.
+        May be called before registration (in ``__init__``) and at any time later. In the latter
+        case the controller is woken once the new target is followed, and the old target wakes it no
+        more. This is COSI's ``UpdateInputs``, one input at a time, and atomic; the *types* are
+        fixed by the class. Raises :class:`~cosi.errors.RegistrationError` for the primary of a
+        registered keyed controller.
         """
         if self._side is not None:
             self._side.check_retarget(self)
@@ -141,18 +147,18 @@ class Reader(Generic[S]):
 
 
 class StrongReader(Reader[S]):
-    """Reads, and may keep what it reads from being destroyed."""
+    """Reads one kind, and may keep its resources from being destroyed."""
 
     async def hold(self, id: str | None = None) -> Resource[S]:
         """Put this controller's finalizer on the resource: it cannot be destroyed until released.
 
         Raises :class:`~cosi.errors.NotFound`, and :class:`~cosi.errors.PhaseConflict` if the
-        resource is being torn down already: whoever does that has seen who holds it. On a
-        ``live_only`` input it is a ``TypeError``.
+        resource is being torn down already: the caller of the teardown has already seen its
+        holders. Raises ``TypeError`` on a ``live_only`` input.
         """
         if self._live_only:
             raise TypeError(
-                f"{self._name} is live_only and would not see when to release what it holds; "
+                f"{self._name} is live_only and would not see the teardown of a held resource; "
                 "declare it without live_only"
             )
         side = self._bound()
@@ -160,7 +166,7 @@ class StrongReader(Reader[S]):
         return await side.state.add_finalizer(self.key, self._one(id), side.name)
 
     async def release(self, id: str | None = None) -> None:
-        """Take the finalizer away again; a resource that is gone is released."""
+        """Remove this controller's finalizer; no error if it, or the resource, is gone."""
         side = self._bound()
         await side.before_write()
         try:

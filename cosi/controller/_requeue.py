@@ -1,4 +1,4 @@
-"""What a keyed pass may say besides "done": look again later, or nothing to do."""
+"""``Requeue`` and ``Skip``: how a keyed pass asks for another one later, or ends without work."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cosi.errors import CosiError
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Look at this key again ``after`` so many seconds; return it from ``reconcile``.
+    """Return it from ``reconcile`` to get another pass for this key ``after`` some seconds.
 
     With ``error`` the pass is counted and logged as failed, and the delay is ``after`` instead of
-    the growing one. A change of the key before that is not delayed. 0 or less is not at all. Making
-    one is a ``ValueError`` for not a number, a ``TypeError`` for what is no number of seconds.
+    the growing one. A change of the key before that is not delayed. 0 or less requests no pass. The
+    constructor raises ``ValueError`` for NaN, ``TypeError`` if ``after`` is not a number.
     """
 
     after: float
@@ -22,8 +22,8 @@ class Requeue:
 
     def __post_init__(self) -> None:
         if isnan(self.after):
-            raise ValueError(f"a key cannot be looked at again after {self.after} seconds")
+            raise ValueError(f"cannot requeue a key after {self.after} seconds: pass a number")
 
 
 class Skip(CosiError):
-    """Raise it where there is nothing to do *now*, saying why: no failure, nothing is retried."""
+    """Raise it, with the reason, if there is nothing to do *now*: no failure, and no retry."""

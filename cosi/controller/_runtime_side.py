@@ -1,7 +1,7 @@
-"""What a controller and its handles ask of the runtime that they are registered with.
+"""Protocols: the methods of a runtime that a registered controller and its handles call.
 
-Controllers know these protocols and no runtime: :mod:`cosi.runtime` implements them, one adapter
-for each registered controller.
+Controllers depend on these protocols and not on a runtime: :mod:`cosi.runtime` implements them,
+with one adapter for each registered controller.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cosi.state._state import State
 
 
 class Handle(Protocol):
-    """What an adapter needs to know of a handle: what it points at, and what messages call it."""
+    """The properties of a handle that an adapter reads: its target, and its name in messages."""
 
     @property
     def name(self) -> str:
@@ -33,22 +33,22 @@ class Handle(Protocol):
 
     @property
     def kind(self) -> Kind[Any]:
-        """The kind that it reads or writes."""
+        """The kind that the handle reads or writes."""
         ...
 
     @property
     def ids(self) -> frozenset[str] | None:
-        """The ids it is bound to; ``None`` is all of the kind."""
+        """The ids that it may read; ``None`` means all of the kind."""
         ...
 
     @property
     def live_only(self) -> bool:
-        """Whether a resource that is being torn down does not exist for it."""
+        """Whether it hides resources that are being torn down."""
         ...
 
 
 class RuntimeSide(Protocol):
-    """The place of one controller in a runtime."""
+    """One controller's side of a runtime."""
 
     name: str
     state: State
@@ -56,76 +56,76 @@ class RuntimeSide(Protocol):
 
     @property
     def in_flight(self) -> InFlight:
-        """The work in progress of the whole runtime."""
+        """The counter of work in progress of the whole runtime."""
         ...
 
     @property
     def woken_by(self) -> tuple[Cause, ...]:
-        """Why the current pass runs."""
+        """The causes of the current pass."""
         ...
 
     def wake_all(self) -> None:
-        """Ask for a pass over everything; from any thread."""
+        """Request a pass over everything; from any thread."""
         ...
 
     async def before_write(self) -> None:
-        """Count a write, and wait for its turn if writes are limited."""
+        """Count a write, and wait for its turn if writes are rate-limited."""
         ...
 
     def destroying(self, kind: Kind[Any], id: str) -> AbstractContextManager[None]:
-        """Inside, our own teardown and destroy events for this output wake nobody."""
+        """Inside, our own teardown and destroy events of this output do not wake the controller."""
         ...
 
     def follow_output(self, handle: Handle, /) -> None:
-        """Follow outputs in the handle's namespace until they are ready to be destroyed."""
+        """Follow the outputs in the handle's namespace, to learn when they are destroy-ready."""
         ...
 
     def check_retarget(self, handle: Handle, /) -> None:
-        """Raise if ``handle`` may not point elsewhere now."""
+        """Raise :class:`~cosi.errors.RegistrationError` if ``handle`` may not be retargeted."""
         ...
 
     def retarget(self, handle: Handle, /) -> None:
-        """Follow what ``handle`` points at now, and wake the controller."""
+        """Follow the new target of ``handle``, and wake the controller."""
         ...
 
     def wait_destroy_ready(self, pointer: Pointer, /) -> None:
-        """Wake the current pass's key again when this output can be destroyed."""
+        """Wake the current pass's key again when this output is destroy-ready."""
         ...
 
     def left_alone(self, theirs: Resource[Any], /) -> None:
-        """Log that an output is another owner's; wake the current pass's key when that is gone."""
+        """Log that another owner has an output; wake the current pass's key when it is gone."""
         ...
 
     def failed(
         self, error: BaseException, attempt: int, delay: float, pointer: Pointer | None = None
     ) -> None:
-        """Count and keep a failure; ``delay`` is in seconds, until the next try."""
+        """Count and record a failure; ``delay`` is in seconds, until the next attempt."""
         ...
 
 
 class LoopSide(RuntimeSide, Protocol):
-    """The place of a :class:`~cosi.Controller`."""
+    """The side of a :class:`~cosi.Controller`."""
 
     def wake(self) -> None:
-        """Ask for a pass; from any thread."""
+        """Request a pass; from any thread."""
         ...
 
     def wake_after(self, seconds: float) -> None:
-        """Ask for a pass in ``seconds``; the earliest deadline wins."""
+        """Request a pass in ``seconds``; the earliest deadline wins."""
         ...
 
     async def next_pass(self) -> None:
-        """End the current pass, as a success, and wait for a reason to make the next one."""
+        """End the current pass as a success, and wait for the next wake-up."""
         ...
 
 
 class KeyedSide(RuntimeSide, Protocol):
-    """The place of a :class:`~cosi.QController`."""
+    """The side of a :class:`~cosi.QController`."""
 
     def wake(self, id: str) -> None:
-        """Ask for a pass for this key; from any thread."""
+        """Request a pass for this key; from any thread."""
         ...
 
 
 current_side: ContextVar[RuntimeSide | None] = ContextVar("cosi_runtime_side", default=None)
-"""The side of the controller whose task runs; ``None`` outside of any."""
+"""The side of the controller whose task runs; ``None`` outside of a controller."""

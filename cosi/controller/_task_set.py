@@ -21,7 +21,7 @@ _log = logging.getLogger("cosi.task_set")
 
 
 class _Task(Generic[T]):
-    """One key: what it should run, what it runs, and the scope by which that is ended."""
+    """One task: its spec, its state, and the scope that cancels its current run."""
 
     __slots__ = ("ended", "finished", "scope", "spec", "wanted")
 
@@ -42,22 +42,21 @@ class TaskSet(Generic[T]):
             async for _ in wakeups:
                 await tasks.reconcile(wanted)
 
-    *Flow.* :meth:`aim` says which tasks there should be. A missing one is started; one that is not
-    wanted is cancelled; one whose spec changed is cancelled, and started anew when it has ended
-    (two of one id never overlap). A task that raises is started again after a growing delay. One
-    that returns has finished: it stays in the set, and is not started again until its spec
-    changes.
+    *Flow.* :meth:`aim` sets which tasks are wanted. A missing task is started; an unwanted one is
+    cancelled; one whose spec changed is cancelled, and started anew when it has ended (two tasks of
+    one id never overlap). A task that raises is started again after a growing delay. A task that
+    returns has finished: it stays in the set, and is not started again until its spec changes.
 
     *Guarantees.* Leaving the block cancels and awaits every task, also when a controller crashes.
-    ``ended(id)`` is called whenever a task's run is over for good: finished, or not wanted any
-    more.
+    ``ended(id)`` is called whenever a task has ended and is not restarted: it finished, or is no
+    longer wanted.
 
-    *Errors.* Outside of the block starting one raises ``RuntimeError``. What a task raises is among
-    the runtime's failures, also what it raises while it is cancelled. ``backoff`` makes the
+    *Errors.* Outside of the block :meth:`start` raises ``RuntimeError``. An exception of a task is
+    recorded as a failure of the runtime, also one during its cancellation. ``backoff`` returns the
     delays, in seconds: :mod:`cosi.controller._backoff`.
 
-    *Settled.* A task counts as busy for ``Runtime.settled()`` until it finishes, fails, or says
-    that it waits: ``with idle(): ...``, or for an :class:`~cosi.Inbox`.
+    *Settled.* A task counts as busy for ``Runtime.settled()`` until it finishes, fails, or marks
+    itself as waiting: inside ``with idle(): ...``, or while it reads an :class:`~cosi.Inbox`.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class TaskSet(Generic[T]):
         self._ended = ended
         self._backoff = backoff
         self._tasks: dict[str, _Task[T]] = {}
-        # Made when it is entered: a controller is often constructed before there is a loop.
+        # Made on entry: a controller is often constructed before there is an event loop.
         self._entered: anyio.abc.TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,7 +98,7 @@ class TaskSet(Generic[T]):
         return self._entered
 
     def __contains__(self, id: object) -> bool:
-        """Whether a task of this id is wanted, whether it runs or has finished."""
+        """Whether a task of this id is wanted, be it running or finished."""
         task = self._tasks.get(id) if isinstance(id, str) else None
         return task is not None and task.wanted
 
@@ -110,12 +109,12 @@ class TaskSet(Generic[T]):
         return sum(task.wanted for task in self._tasks.values())
 
     def running(self, id: str) -> bool:
-        """Whether a task of this id has not ended yet, whether it is still wanted or not."""
+        """Whether a task of this id has not ended yet, be it still wanted or not."""
         task = self._tasks.get(id)
         return task is not None and not task.finished
 
     def aim(self, wanted: Mapping[str, T]) -> None:
-        """Want exactly these; does not wait. One that is slow to end holds up no other."""
+        """Want exactly these tasks, without waiting. A task that is slow to end delays no other."""
         for id in tuple(self._tasks):
             if id not in wanted:
                 self.drop(id)
@@ -123,13 +122,13 @@ class TaskSet(Generic[T]):
             self.start(id, spec)
 
     async def reconcile(self, wanted: Mapping[str, T]) -> None:
-        """:meth:`aim`, and wait until those that are not wanted have ended."""
+        """Call :meth:`aim`, and wait until the unwanted tasks have ended."""
         self.aim(wanted)
         for task in [task for task in self._tasks.values() if not task.wanted]:
             await task.ended.wait()
 
     def start(self, id: str, spec: T) -> None:
-        """Want this one: start it, replace it if its spec differs, or leave it alone.
+        """Want this task: start it, replace it if its spec differs, or leave it alone.
 
         Raises ``RuntimeError`` outside of the block, and from the moment in which it is left.
         """
@@ -137,7 +136,7 @@ class TaskSet(Generic[T]):
         if task is None or task.finished:
             if task is not None and task.spec == spec:
                 return
-            group = self._group  # before anything is counted or noted: it may be closed
+            group = self._group  # before the task is counted or recorded: this may raise
             task = self._tasks[id] = _Task(spec)
             group.start_soon(self._keep, id, task, self._token(), name=f"task {id}")
             return
@@ -146,7 +145,7 @@ class TaskSet(Generic[T]):
             self._cancel(task)
 
     def drop(self, id: str) -> None:
-        """Do not want this one; does not wait for its end."""
+        """No longer want this task; does not wait for its end."""
         task = self._tasks.get(id)
         if task is None:
             return
@@ -157,7 +156,7 @@ class TaskSet(Generic[T]):
             self._cancel(task)
 
     async def stop(self, id: str) -> None:
-        """:meth:`drop`, and wait until it has ended."""
+        """Call :meth:`drop`, and wait until the task has ended."""
         task = self._tasks.get(id)
         self.drop(id)
         if task is not None:
@@ -168,7 +167,7 @@ class TaskSet(Generic[T]):
             task.scope.cancel()
 
     def _token(self) -> WorkToken | None:
-        """Counted from now on, not only from when the event loop gets round to it."""
+        """A token that is busy from now on, not only from when the event loop runs the task."""
         side = current_side.get()
         if side is None:
             return None
@@ -177,7 +176,7 @@ class TaskSet(Generic[T]):
         return token
 
     async def _keep(self, id: str, task: _Task[T], token: WorkToken | None) -> None:
-        """Run the task as its spec says, for as long as it is wanted."""
+        """Run the task with its current spec, for as long as it is wanted."""
         if token is not None:
             token.adopt()
         try:
@@ -194,7 +193,7 @@ class TaskSet(Generic[T]):
                 token.park()
 
     async def _once(self, id: str, task: _Task[T], token: WorkToken | None) -> bool:
-        """One life with one spec; returns whether there should be another one."""
+        """Run with one spec until finished or cancelled; return whether to run again."""
         spec = task.spec
         delays = Delays(self._backoff)
         with anyio.CancelScope() as task.scope:
@@ -203,7 +202,7 @@ class TaskSet(Generic[T]):
                     token.resume()
                 error = await outcome_of_life(self._run(id, spec), partial(_failed_at_end, id))
                 if error is None:
-                    # It may have swallowed the cancellation by which it is replaced.
+                    # It may have swallowed the cancellation that replaces it.
                     return task.scope.cancel_called or task.spec is not spec
                 await self._pause(id, error, delays.next(), token)
         return True
@@ -223,7 +222,7 @@ class TaskSet(Generic[T]):
 
 
 def _failed_at_end(id: str, error: BaseException) -> None:
-    """Keep what a task raised while it was cancelled, which nothing is tried again for."""
+    """Record an exception that a task raised while it was cancelled; nothing is retried."""
     side = current_side.get()
     about: dict[str, object] = {} if side is None else {"controller": side.name}
     about |= {"id": id, "error": repr(error)}

@@ -1,4 +1,4 @@
-"""One thing in, one thing out: a controller that is a function."""
+"""The ``@transform`` decorator: a controller from a function, one resource in, one out."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ B = TypeVar("B", bound=Spec)
 
 @dataclass(frozen=True)
 class Transform(Generic[A, B]):
-    """What ``@transform`` makes of a function: still a function, and a *description* of a
-    controller.
+    """The result of ``@transform``: still a function, and a *description* of a controller.
 
-    The runtime makes a fresh controller from it at each registration. (A decorator that returned a
-    live controller would carry, as a module's object, the first runtime's state into the second.)
+    The runtime makes a new controller from it at each registration. (A live controller at module
+    level would carry the first runtime's state into the second.)
     """
 
     function: Callable[[Resource[A]], B | None]
@@ -37,7 +36,7 @@ class Transform(Generic[A, B]):
         return self.function(resource)
 
     def controller(self) -> QController[Any]:
-        """A new controller that keeps one output for each input for which there should be one."""
+        """A new controller, which writes one output for each input that yields a payload."""
         return _controller(self)
 
 
@@ -59,7 +58,7 @@ def _controller(description: Transform[Any, Any]) -> QController[Any]:
             await self.output.remove(resource.id)
             return None
 
-    # What messages call it: ``spell.output``.
+    # The name in messages: ``render_container.output``.
     TransformController.__name__ = TransformController.__qualname__ = description.name
     return TransformController()
 
@@ -67,28 +66,28 @@ def _controller(description: Transform[Any, Any]) -> QController[Any]:
 def transform(
     source: KindLike[A], *, to: KindLike[B], shared: bool = False
 ) -> Callable[[Callable[[Resource[A]], B | None]], Transform[A, B]]:
-    """Make a controller of a function from a resource to the payload of another.
+    """Make a controller from a function that maps a resource to the payload of another.
 
     ::
 
         @transform(ExtensionServiceSpec, to=ContainerSpec)
         def render_container(service: Resource[ExtensionServiceSpec]) -> ContainerSpec: ...
 
-    The output has the id of the input, and is owned by the function's name. Returning ``None``
-    means that there should be none. An input is not destroyed before its output is: ownership,
-    teardown and finalizers are the framework's. One that raises is retried with a growing delay
-    and holds up no other; ``raise Skip(reason)`` leaves the output as it is.
+    The output has the id of the input; its owner is the function's name. ``None`` means no output.
+    An input is not destroyed before its output is: the framework handles ownership, teardown and
+    finalizers. An input for which the function raises is retried with a growing delay and does not
+    delay the others; ``raise Skip(reason)`` leaves the output as it is.
 
-    Left out of COSI's *transform* and *qtransform*: extra inputs and outputs, another id out than
-    in, labels on the output, hooks. Whoever needs one writes a ``QController``; it is ten lines.
-    An ``async`` function is a ``TypeError``.
+    Features of COSI's *transform* and *qtransform* left out: extra inputs and outputs, an output id
+    other than the input's, labels on the output, hooks. A ``QController`` of ten lines has them.
+    Raises ``TypeError`` for an ``async`` function.
     """
 
     def decorate(function: Callable[[Resource[A]], B | None]) -> Transform[A, B]:
         if inspect.iscoroutinefunction(function):
             raise TypeError(
-                f"{function.__name__} is async, and a transform is a plain function; "
-                "write a QController for what waits"
+                f"{function.__name__} is async, but a transform is a plain function; "
+                "write a QController to await something"
             )
         return Transform(function, source, to, shared, function.__name__)
 
@@ -96,7 +95,7 @@ def transform(
 
 
 def as_controller(controller: Any) -> Any:
-    """The controller that a runtime can run: a fresh one for a description."""
+    """The controller to run: ``controller`` itself, or a new one from a :class:`Transform`."""
     if isinstance(controller, Transform):
         description = cast("Transform[Any, Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
         return description.controller()

@@ -1,4 +1,4 @@
-"""Why a controller was woken."""
+"""Wake-up causes: the reason, and the resource that changed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Reason(StrEnum):
     """What happened."""
 
     STARTED = "started"
-    """The controller begins: look at everything."""
+    """The controller starts: everything is new to it."""
     RESTARTED = "restarted"
-    """The last pass failed; what had woken it is told again."""
+    """The last pass failed; its causes are delivered again."""
     CREATED = "created"
     UPDATED = "updated"
     DESTROYED = "destroyed"
     RETARGETED = "retargeted"
-    """An input was pointed at something else."""
+    """An input was pointed at another target."""
     TIMER = "timer"
     """``wake_after``, a requeue, or a retry is due."""
     CALLED = "called"
@@ -37,7 +37,7 @@ _OF_EVENT = {
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason: what happened, and to which version of which resource, if to any.
+    """One cause of a pass: the reason, and the version of the resource that changed, if any.
 
     Several changes of one resource between two passes are one cause, with the last version.
     """
@@ -50,5 +50,5 @@ class Cause:
 
 
 def cause_of(event: Event[Any]) -> Cause:
-    """The cause that a change is."""
+    """The cause that stands for an event of a watch."""
     return Cause(_OF_EVENT[event.type], event.resource)

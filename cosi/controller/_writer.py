@@ -1,4 +1,4 @@
-"""The only way from a controller to what it writes: what a declared output becomes when bound."""
+"""The handles of outputs: the only way in which a controller writes resources."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ _BEATEN_OR_OWNED: Final = (*_BEATEN, OwnerConflict)
 
 
 class Writer(Reader[S]):
-    """Owns resources of one type, and wakes its controller when those that it removes have drained.
+    """Writes resources of one type that its controller owns.
 
-    A *deferring* one leaves alone what another owner has: see :class:`~cosi.Output`.
+    It wakes the controller when a resource that it removes is destroy-ready. A *deferring* writer
+    leaves the resources of other owners alone: see :class:`~cosi.Output`.
     """
 
     writes = True
@@ -50,22 +51,24 @@ class Writer(Reader[S]):
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> Resource[S]:
-        """Make it so: create, update, or leave alone what equals it; return what is stored.
+        """Create or update the resource, or leave an equal one alone; return the stored resource.
 
         ``labels`` and ``annotations`` of ``None`` stay as they are; a mapping replaces them.
 
-        An output that is being torn down has to go before it can come back. If a finalizer still
-        holds it, it is left alone and returned (``.tearing_down``), and the controller is woken
-        when it is free; then the same ``apply`` replaces it. A deferring output returns the
-        resource of another owner as it is: ``.owner`` is not the controller's name.
+        An output that is being torn down must be destroyed before it can be created again. If a
+        finalizer still holds it, it is left alone and returned (``.tearing_down``), and the
+        controller is woken when it is free; then the same ``apply`` replaces it. A deferring output
+        returns the resource of another owner unchanged: its ``.owner`` is not the controller's
+        name.
 
         Raises :class:`~cosi.errors.OwnerConflict` for a resource of another owner if the output
-        does not defer, :class:`~cosi.errors.InvalidResource` for a payload of another class, and
-        what the last of 50 attempts met, a :class:`~cosi.errors.Conflict` as a rule, if a writer
-        was faster in all of them; as :meth:`State.apply <cosi.State.apply>`, with the same pauses.
+        does not defer, and :class:`~cosi.errors.InvalidResource` for a payload of another class. If
+        another writer was faster in all of 50 attempts, raises the error of the last one, as a rule
+        a :class:`~cosi.errors.Conflict`; as :meth:`State.apply <cosi.State.apply>`, with the same
+        pauses.
         """
         side = self._bound()
-        if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        if not isinstance(spec, self.kind.payload):  # pyright: ignore[reportUnnecessaryIsInstance]  # not all users run a type checker
             raise InvalidResource(
                 f"{self._name} takes {self.kind.payload.__name__}, not {type(spec).__name__}",
                 self.kind.pointer(id),
@@ -103,9 +106,9 @@ class Writer(Reader[S]):
         return await side.state.update(updated, owner=side.name)
 
     async def _look(self, side: RuntimeSide, id: str) -> Resource[S] | None:
-        """What is stored; if that is of another owner, this output defers, and has reported it.
+        """The stored resource; if another owner has it, this output defers, and has reported that.
 
-        Raises :class:`~cosi.errors.OwnerConflict` if it does not defer.
+        Raises :class:`~cosi.errors.OwnerConflict` for such a resource if the output does not defer.
         """
         side.statistics.reads += 1
         current = await side.state.find(self.key, id)
@@ -113,7 +116,7 @@ class Writer(Reader[S]):
             return current
         if not self._defers:
             raise _owner_conflict(current, side.name)
-        # Report, then look again: an end of it that was announced before the report wakes nothing.
+        # Report, then read again: a destruction published before the report would wake nothing.
         side.left_alone(current)
         side.statistics.reads += 1
         return await side.state.find(self.key, id)
@@ -125,7 +128,7 @@ class Writer(Reader[S]):
         labels: Mapping[str, str] | None,
         annotations: Mapping[str, str] | None,
     ) -> Resource[S]:
-        # Not Resource.new: the kind is known here, and the state looks at the name.
+        # Not Resource.new: the kind is known here, and the state checks the name.
         metadata = Metadata(
             self.kind.namespace,
             self.kind.type,
@@ -142,12 +145,12 @@ class Writer(Reader[S]):
         *,
         default: S | None = None,
     ) -> Resource[S]:
-        """Read, ``change``, write, again if another writer was faster; return what is stored.
+        """Read, ``change``, write; again if another writer was faster; return the stored resource.
 
-        For the rare output part of which must survive; otherwise :meth:`apply`. Without a
-        ``default`` payload a missing resource is :class:`~cosi.errors.NotFound`. Raises as
+        For the rare output of which a part must survive; otherwise use :meth:`apply`. Without a
+        ``default`` payload a missing resource raises :class:`~cosi.errors.NotFound`. Raises as
         :meth:`State.modify <cosi.State.modify>`; a deferring output returns the resource of another
-        owner as it is.
+        owner unchanged.
         """
         side = self._bound()
         beaten: tuple[type[OwnerConflict], ...] = (OwnerConflict,) if self._defers else ()
@@ -163,7 +166,7 @@ class Writer(Reader[S]):
         change: Callable[[Resource[S]], Resource[S]],
         default: S | None,
     ) -> Resource[S]:
-        """One attempt, as far as other owners are concerned."""
+        """One attempt with regard to other owners; the state retries on other conflicts."""
         if self._defers:
             current = await self._look(side, id)
             if current is not None and current.owner != side.name:
@@ -172,16 +175,17 @@ class Writer(Reader[S]):
         await side.before_write()
         stored = await side.state.modify(self.key, id, change, default=default, owner=side.name)
         if self._defers and stored.owner != side.name:
-            # What another owner has made meanwhile is returned as it is, if ``change`` keeps it.
+            # Another owner has created it meanwhile, and ``change`` left it unchanged.
             raise _owner_conflict(stored, side.name)
         return stored
 
     async def remove(self, id: str) -> bool:
-        """Take it away; return whether it is gone.
+        """Tear down and destroy the resource; return whether it is gone.
 
         If a finalizer still holds it, it stays, torn down, and the controller is woken when it is
-        free; then the same ``remove`` ends it. A missing one is gone. So is, to a deferring output,
-        the resource of another owner; others raise :class:`~cosi.errors.OwnerConflict`.
+        free; then the same ``remove`` destroys it. A missing resource counts as gone. For a
+        resource of another owner a deferring output returns true, and any other raises
+        :class:`~cosi.errors.OwnerConflict`.
         """
         side = self._bound()
         side.statistics.reads += 1
@@ -197,7 +201,7 @@ class Writer(Reader[S]):
     async def prune(self, *, keep: Container[str]) -> None:
         """Remove every output of this controller whose id is not in ``keep``.
 
-        What others own is left alone, also of a shared type.
+        Resources of other owners are left alone, also those of a shared type.
         """
         side = self._bound()
         for resource in await self.list():
@@ -205,17 +209,18 @@ class Writer(Reader[S]):
                 await self._destroy(side, resource)
 
     def track(self) -> AbstractAsyncContextManager[Tracked[S]]:
-        """Make what is applied inside, through the view that it yields, all that there is.
+        """Remove, at the end of the block, all outputs that were not applied in it.
 
         ::
 
             async with self.gates.track() as gates:
                 await gates.apply(...)
 
-        What is not applied inside is removed at the end: torn down, and destroyed as soon as nobody
-        holds it (COSI destroys directly, and fails on finalizers; differences: COSI 12). If the
-        block raises, nothing is removed. It is a *view*: tasks of the same controller may write
-        through the output meanwhile.
+        The block applies through the view that it gets. Outputs that it does not apply are removed
+        at the end: torn down, and destroyed as soon as no finalizer holds them (COSI destroys
+        directly, and fails on finalizers; differences: COSI 12). If the block raises, nothing is
+        removed. Since it is a *view*, other tasks of the controller may write through the output
+        meanwhile.
         """
         return self._track()
 
@@ -226,7 +231,7 @@ class Writer(Reader[S]):
         await self.prune(keep=view.touched)
 
     def within(self, namespace: str) -> Writer[S]:
-        """The same output in another namespace; an output grants writes in every one."""
+        """The same output in another namespace; an output may write in every namespace."""
         side = self._bound()
         kind = kind_of(self.kind, namespace)
         view: Writer[S] = Writer(self._name, kind, None, defers=self._defers)
@@ -235,16 +240,16 @@ class Writer(Reader[S]):
         return view
 
     def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
-        """Write to another namespace from now on; what is in the old one stays, and stays ours.
+        """Write to another namespace from now on; outputs in the old one stay, with their owner.
 
-        Raises ``TypeError`` for ``ids``: an output has none.
+        Raises ``TypeError`` for ``ids``: an output is not bound to ids.
         """
         if ids is not None:
             raise TypeError(f"{self._name} is an output: it may write any id")
         super().aim(namespace=namespace)
 
     async def _destroy(self, side: RuntimeSide, resource: Resource[S]) -> bool:
-        """Tear down and destroy; ``False`` while it is held: its release wakes the controller."""
+        """Tear down and destroy; ``False`` while held: the release then wakes the controller."""
         try:
             ready = not resource.finalizers
             with side.destroying(self.kind, resource.id):
@@ -268,7 +273,7 @@ class Writer(Reader[S]):
 
 
 class Tracked(Writer[S]):
-    """A view of an output that remembers what was applied through it."""
+    """A view of an output that records the ids applied through it."""
 
     def __init__(self, output: Writer[S]) -> None:
         super().__init__(output._name, output.kind, output.ids, defers=output._defers)
@@ -284,7 +289,7 @@ class Tracked(Writer[S]):
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> Resource[S]:
-        # Also if it fails: what could not be written is still wanted.
+        # Recorded even if the write fails: the output is still wanted.
         self.touched.add(id)
         return await super().apply(id, spec, labels=labels, annotations=annotations)
 
@@ -312,7 +317,7 @@ def _evolved(
     labels: Mapping[str, str] | None,
     annotations: Mapping[str, str] | None,
 ) -> Resource[S]:
-    """What is to be stored; ``current`` itself if that says the same."""
+    """The resource to store; ``current`` itself if nothing changes."""
     changes: dict[str, Any] = {}
     if labels is not None and labels != current.metadata.labels:
         changes["labels"] = texts(labels)

@@ -588,7 +588,9 @@ async def test_listing_the_primaries_is_tried_until_it_works() -> None:
 
 
 def test_a_primary_of_another_payload_is_refused_at_the_class() -> None:
-    with pytest.raises(TypeError, match=r"Wrong\.primary reads Text, but the class is of Number"):
+    with pytest.raises(
+        TypeError, match=r"Wrong\.primary reads Text, but the class is declared for Number"
+    ):
 
         class Wrong(QController[Number]):
             primary = StrongInput(Text)

@@ -38,7 +38,7 @@ def test_an_async_function_is_refused_where_it_is_written() -> None:
     async def whisper(number: Resource[Number]) -> Text:
         return Text(text=str(number.spec.value))
 
-    with pytest.raises(TypeError, match="whisper is async, and a transform is a plain function"):
+    with pytest.raises(TypeError, match="whisper is async, but a transform is a plain function"):
         transform(Number, to=Text)(whisper)  # type: ignore[arg-type]  # this is the mistake
 
 

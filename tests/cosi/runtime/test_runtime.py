@@ -75,7 +75,7 @@ async def test_a_declaration_has_one_name(cosi: Harness) -> None:
         async def reconcile(self) -> None:
             pass
 
-    with pytest.raises(RegistrationError, match="one declaration"):
+    with pytest.raises(RegistrationError, match="are the same declaration"):
         cosi.start(Twice())
 
 
@@ -110,7 +110,7 @@ async def test_an_attribute_that_hides_a_declaration_is_named(cosi: Harness) -> 
         def __init__(self, texts: object) -> None:
             self.texts = texts  # type: ignore[assignment]  # this is the mistake
 
-    text = r"Hidden\.texts is declared as StrongInput, and set to a list on the instance"
+    text = r"Hidden\.texts is declared as StrongInput, but the instance sets it to a list"
     with pytest.raises(RegistrationError, match=text):
         cosi.start(Hidden(["a", "b"]))
 
