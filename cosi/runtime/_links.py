@@ -117,7 +117,9 @@ class Links:
     def follow_output(self, handle: Handle) -> None:
         """Follow the outputs where ``handle`` points, besides those where it pointed before."""
         if handle.kind not in self._outputs:
-            link = self._outputs[handle.kind] = InformerLink(handle, None, self._host.own_outputs.changed)
+            link = self._outputs[handle.kind] = InformerLink(
+                handle, None, self._host.own_outputs.changed
+            )
             self._follow(link)
             link.relisted = partial(self._host.own_outputs.relisted, link.kind)
             if link.informer is not None:
