@@ -128,7 +128,7 @@ class Reader(Generic[S]):
         """
         return self._bound().state.until_teardown(self.key, self._one(id))
 
-    def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
+    def retarget(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
         """Point the input at other ids (``None``: all), at another namespace, or both.
 
         May be called before registration (in ``__init__``) and at any time later. In the latter

@@ -239,14 +239,14 @@ class Writer(Reader[S]):
         side.follow_output(view)
         return view
 
-    def aim(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
+    def retarget(self, *, ids: Collection[str] | None = None, namespace: str | None = None) -> None:
         """Write to another namespace from now on; outputs in the old one stay, with their owner.
 
         Raises ``TypeError`` for ``ids``: an output is not bound to ids.
         """
         if ids is not None:
             raise TypeError(f"{self._name} is an output: it may write any id")
-        super().aim(namespace=namespace)
+        super().retarget(namespace=namespace)
 
     async def _destroy(self, side: RuntimeSide, resource: Resource[S]) -> bool:
         """Tear down and destroy; ``False`` while held: the release then wakes the controller."""

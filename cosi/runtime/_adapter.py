@@ -100,7 +100,7 @@ class Adapter(ABC):
         """Ask for a pass over everything; from any thread."""
 
     def check_retarget(self, handle: Handle) -> None:
-        """Whether ``handle`` may be aimed now; raises if not."""
+        """Whether ``handle`` may be retargeted now; raises if not."""
         return
 
     @abstractmethod

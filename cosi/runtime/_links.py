@@ -74,7 +74,7 @@ class InformerLink:
         unsupported = isinstance(error, Unsupported)
         way_out = "use a state that offers it" if unsupported else "allow this runtime to watch it"
         refusal = (Unsupported if unsupported else AccessDenied)(
-            f"{self.name} cannot follow {self.kind}: {error}; {way_out}, or aim it elsewhere",
+            f"{self.name} cannot follow {self.kind}: {error}; {way_out}, or retarget it",
             error.pointer or self.kind.pointer(""),
         )
         refusal.__cause__ = error

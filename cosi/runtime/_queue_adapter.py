@@ -135,7 +135,7 @@ class QueueAdapter(Adapter):
         if handle is self.primary:
             raise RegistrationError(
                 f'the primary of "{self.name}" is fixed once it is registered; '
-                "aim it before, or register another controller"
+                "retarget it before, or register another controller"
             )
 
     def wake(self, id: str) -> None:

@@ -58,7 +58,7 @@ class StrToSentence(Controller):
     sentences = Output(Sentence)
 
     async def run(self, wakeups: Wakeups, /) -> None:
-        self.strs.aim(namespace="default")
+        self.strs.retarget(namespace="default")
         async for _ in wakeups:
             for text in await self.strs.list():
                 await self._follow(text)
@@ -81,8 +81,8 @@ class Sum(Controller):
     def __init__(self, name: str, source: str, target: str, where: Query = EVERYTHING) -> None:
         self.name = name
         self.where = where
-        self.ints.aim(namespace=source)
-        self.sums.aim(namespace=target)
+        self.ints.retarget(namespace=source)
+        self.sums.retarget(namespace=target)
 
     async def reconcile(self) -> None:
         numbers = await self.ints.list(self.where)

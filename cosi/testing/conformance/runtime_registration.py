@@ -70,12 +70,12 @@ class RegistrationCases(RuntimeCases):
         await world.given("one", Int(value=1), namespace="here")
         await world.given("two", Int(value=2), namespace="there")
         assert await number(world, "sum", "target") == 1
-        controller.ints.aim(namespace="there")
+        controller.ints.retarget(namespace="there")
         assert await number(world, "sum", "target") == 2
         wakeups = world.runtime.statistics()["sum"].wakeups
         await world.given("one", Int(value=5), namespace="here")
         assert world.runtime.statistics()["sum"].wakeups == wakeups
-        controller.ints.aim(ids=["three"], namespace="there")
+        controller.ints.retarget(ids=["three"], namespace="there")
         await world.settled()
         wakeups = world.runtime.statistics()["sum"].wakeups
         await world.given("two", Int(value=3), namespace="there")

@@ -133,7 +133,7 @@ async def test_a_watch_is_opened_when_somebody_listens_and_closed_with_the_last(
     cosi.start(one, two)
     await cosi.settled()
     assert far.open == 1
-    two.numbers.aim(namespace="elsewhere")
+    two.numbers.retarget(namespace="elsewhere")
     await cosi.settled()
     assert far.open == 2
     await cosi.runtime.unregister(two)

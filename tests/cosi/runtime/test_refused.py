@@ -34,7 +34,7 @@ from tests.cosi.runtime.things import Number, Sentence, Text
 
 SAID = (
     "input Copier.numbers cannot follow Numbers.test.dev(test): no watch; "
-    "allow this runtime to watch it, or aim it elsewhere"
+    "allow this runtime to watch it, or retarget it"
 )
 
 
@@ -190,10 +190,10 @@ async def test_an_input_that_is_aimed_at_what_it_may_not_see(cosi: Harness, guar
     await cosi.given("a", Number(value=1))
     guard.hidden.add("elsewhere")
     with cosi.failing() as failures:
-        copier.numbers.aim(namespace="elsewhere")
+        copier.numbers.retarget(namespace="elsewhere")
         await cosi.settled()
     assert "cannot follow Numbers.test.dev(elsewhere)" in str(failures[0])
-    copier.numbers.aim(namespace="test")
+    copier.numbers.retarget(namespace="test")
     await cosi.given("b", Number(value=2))
     assert set(await cosi.list(Text)) == {"a", "b"}
 
@@ -203,11 +203,11 @@ async def test_aiming_it_elsewhere_is_a_way_out_before_it_has_begun(
 ) -> None:
     guard.hidden.add("elsewhere")
     copier = Copier()
-    copier.numbers.aim(namespace="elsewhere")
+    copier.numbers.retarget(namespace="elsewhere")
     with cosi.failing():
         cosi.start(copier)
         await cosi.settled()
-    copier.numbers.aim(namespace="test")
+    copier.numbers.retarget(namespace="test")
     await cosi.given("a", Number(value=1))
     assert set(await cosi.list(Text)) == {"a"}
 

@@ -171,7 +171,7 @@ async def test_one_may_leave_before_its_task_has_begun(cosi: Harness) -> None:
 
 async def test_inputs_may_be_aimed_before_registration(cosi: Harness) -> None:
     reader = Reader()
-    reader.one.aim(ids=["two", "three"], namespace="elsewhere")
+    reader.one.retarget(ids=["two", "three"], namespace="elsewhere")
     cosi.start(reader)
     edges = [edge for edge in cosi.runtime.graph.edges if edge.id]
     assert [(edge.namespace, edge.id) for edge in edges] == [
