@@ -9,7 +9,7 @@ from typing import Any
 from cosi._aio.waker import running_loop
 
 
-async def to_the_end(work: Coroutine[Any, Any, None], then: Callable[[], None]) -> None:
+async def finish(work: Coroutine[Any, Any, None], then: Callable[[], None]) -> None:
     """Await ``work`` and, if it succeeds, call ``then``; inside a shielded scope.
 
     The shield stops anyio's cancellations. asyncio's own (``asyncio.wait_for``; grpc, when a client

@@ -61,22 +61,22 @@ async def gate(
 
     Each one takes a place of ``share``.
     """
-    house = _House(inner, admit, share, patience_seconds)
-    doors = [_Door(house, listening) for listening in sockets]
+    relay = _Relay(inner, admit, share, patience_seconds)
+    doors = [_Door(relay, listening) for listening in sockets]
     try:
         yield
     finally:
         for door in doors:
             door.close()
-        for guest in tuple(house.guests):
-            guest.abort()
+        for client in tuple(relay.clients):
+            client.abort()
 
 
 class _Door:
     """A listening socket, and the accepting of its connections."""
 
-    def __init__(self, house: _House, listening: socket.socket) -> None:
-        self._house = house
+    def __init__(self, relay: _Relay, listening: socket.socket) -> None:
+        self._relay = relay
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
@@ -101,14 +101,14 @@ class _Door:
             except ConnectionAbortedError:
                 continue  # the client left while waiting
             except OSError as error:
-                self._house.report.warning("accept", "cannot accept a connection: %s", error)
+                self._relay.report.warning("accept", "cannot accept a connection: %s", error)
                 self.close()
                 self._pause = self._loop.call_later(_PAUSE_SECONDS, self._open)
                 return
-            self._house.welcome(connection)
+            self._relay.receive(connection)
 
 
-class _House:
+class _Relay:
     """The state that all connections of a gate share."""
 
     def __init__(self, inner: str, admit: Admit, share: Share, patience_seconds: float) -> None:
@@ -116,10 +116,10 @@ class _House:
         self._admit = admit
         self._share = share
         self.patience_seconds = patience_seconds
-        self.guests: set[_Outside] = set()
+        self.clients: set[_ClientSide] = set()
         self.report = Rarely(_log)
 
-    def welcome(self, connection: socket.socket) -> None:
+    def receive(self, connection: socket.socket) -> None:
         """Admit a connection, or close it."""
         connection.setblocking(False)
         try:
@@ -130,27 +130,27 @@ class _House:
             self.report.warning("refused", "connection refused: %s", reason)
             connection.close()
             return
-        guest = _Outside(self, connection)
-        self.guests.add(guest)
-        self._share.take(guest)
-        guest.enter()
+        client = _ClientSide(self, connection)
+        self.clients.add(client)
+        self._share.take(client)
+        client.enter()
 
-    def leave(self, guest: _Outside) -> None:
-        """Free the place of ``guest``; idempotent."""
-        self.guests.discard(guest)
-        self._share.give_back(guest)
+    def leave(self, client: _ClientSide) -> None:
+        """Free the place of ``client``; idempotent."""
+        self.clients.discard(client)
+        self._share.release(client)
 
-    async def inside(self) -> _Half:
+    async def inside(self) -> _RelaySide:
         """Open a connection to gRPC; raises :class:`OSError`."""
         loop = asyncio.get_running_loop()
-        _, inside = await loop.create_unix_connection(_Half, self._inner)
+        _, inside = await loop.create_unix_connection(_RelaySide, self._inner)
         return inside
 
 
-class _Half(asyncio.BufferedProtocol):
+class _RelaySide(asyncio.BufferedProtocol):
     """One side of a relayed connection: its input goes to the other side, at that side's pace."""
 
-    other: _Half | None = None
+    other: _RelaySide | None = None
     transport: asyncio.Transport
 
     def __init__(self) -> None:
@@ -174,7 +174,7 @@ class _Half(asyncio.BufferedProtocol):
             self.transport.resume_reading()
             self.transport.pause_reading()
 
-    def meet(self, other: _Half) -> None:
+    def join(self, other: _RelaySide) -> None:
         """Connect both sides; data that arrived too early is sent first."""
         self.other, other.other = other, self
         if self._early:
@@ -195,12 +195,12 @@ class _Half(asyncio.BufferedProtocol):
             self.other.transport.close()
 
 
-class _Outside(_Half):
+class _ClientSide(_RelaySide):
     """The client's side; the other side is opened at the client's first byte."""
 
-    def __init__(self, house: _House, connection: socket.socket) -> None:
+    def __init__(self, relay: _Relay, connection: socket.socket) -> None:
         super().__init__()
-        self._house = house
+        self._relay = relay
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._work: asyncio.Task[Any] | None = None
@@ -216,16 +216,16 @@ class _Outside(_Half):
     def _entered(self, coming: asyncio.Task[Any]) -> None:
         if coming.cancelled() or coming.exception() is not None:
             self._connection.close()
-            self._house.leave(self)
+            self._relay.leave(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._there = True
-        self._patience = self._loop.call_later(self._house.patience_seconds, self._lose_patience)
+        self._patience = self._loop.call_later(self._relay.patience_seconds, self._lose_patience)
 
     def _lose_patience(self) -> None:
         text = "closed a connection that sent nothing for %g seconds"
-        self._house.report.warning("silent", text, self._house.patience_seconds)
+        self._relay.report.warning("silent", text, self._relay.patience_seconds)
         self.abort()
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -237,23 +237,23 @@ class _Outside(_Half):
 
     async def _open(self) -> None:
         try:
-            inside = await self._house.inside()
+            inside = await self._relay.inside()
         except OSError as error:
-            self._house.report.warning("inside", "cannot relay a connection: %s", error)
+            self._relay.report.warning("inside", "cannot relay a connection: %s", error)
             self.transport.abort()
             return
         if self.transport.is_closing() or inside.transport.is_closing():
             inside.transport.abort()
             self.transport.abort()
             return
-        self.meet(inside)
+        self.join(inside)
         self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._patience is not None:
             self._patience.cancel()
-        self._house.leave(self)
+        self._relay.leave(self)
 
     def abort(self) -> None:
         if self._work is not None:

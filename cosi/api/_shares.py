@@ -48,7 +48,7 @@ class Share:
         """Give ``holder`` a place."""
         self._holders.add(holder)
 
-    def give_back(self, holder: object) -> None:
+    def release(self, holder: object) -> None:
         """Free the place of ``holder``; idempotent."""
         self._holders.discard(holder)
 

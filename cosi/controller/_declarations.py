@@ -55,7 +55,8 @@ class Input(_Declaration[S]):
     """A kind that the controller reads; its changes wake the controller.
 
     ``id`` binds the input to one resource, which then can be read without an id. The default
-    ``namespace`` is that of the type. To follow other targets at run time, call :meth:`Reader.retarget`.
+    ``namespace`` is that of the type. To follow other targets at run time, call
+    :meth:`Reader.retarget`.
 
     ``live_only`` hides resources that are being torn down: ``find`` returns ``None``, ``get``
     raises :class:`~cosi.errors.NotFound`, ``list`` leaves them out. The start of the teardown wakes

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from typing_extensions import override
 
-from cosi._aio.shielded import to_the_end
+from cosi._aio.shielded import finish
 from cosi.resource._envelope import Kind, KindLike, Resource, S, check_name, kind_of
 from cosi.resource._payload import AnySpec
 from cosi.resource._phase import Phase
@@ -94,7 +94,7 @@ class InMemoryState(State):
             return stored
         async with self._exclusively(resource.pointer):
             stored = collection.created(resource, owner)
-            await to_the_end(self._store.put(stored), partial(collection.put, stored))
+            await finish(self._store.put(stored), partial(collection.put, stored))
             return stored
 
     @override
@@ -115,7 +115,7 @@ class InMemoryState(State):
             return stored
         async with self._exclusively(resource.pointer):
             stored = collection.updated(resource, owner, expected_phase)
-            await to_the_end(self._store.put(stored), partial(collection.put, stored))
+            await finish(self._store.put(stored), partial(collection.put, stored))
             return stored
 
     @override
@@ -130,7 +130,7 @@ class InMemoryState(State):
         pointer = collection.kind.pointer(id)
         async with self._exclusively(pointer):
             collection.destroyable(id, owner)
-            await to_the_end(self._store.destroy(pointer), partial(collection.remove, id))
+            await finish(self._store.destroy(pointer), partial(collection.remove, id))
 
     # -- following ----------------------------------------------------------------------------
 
@@ -157,14 +157,14 @@ class InMemoryState(State):
 
     # -- for watches --------------------------------------------------------------------------
 
-    async def borrow(self, kind: KindLike[Any]) -> Collection:
-        """See :class:`~cosi.store._watching.Shelf`."""
+    async def acquire(self, kind: KindLike[Any]) -> Collection:
+        """See :class:`~cosi.store._watching.CollectionOwner`."""
         if self._unloaded is not None:
             await self._load(self._unloaded)
         return self._collection(kind)
 
-    def give_back(self, collection: Collection) -> None:
-        """See :class:`~cosi.store._watching.Shelf`."""
+    def release(self, collection: Collection) -> None:
+        """See :class:`~cosi.store._watching.CollectionOwner`."""
         if not collection.unused:
             return
         # Remote clients may watch kinds that do not exist: empty collections must not pile up.

@@ -26,7 +26,7 @@ class Publisher:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self.impatient: dict[Waker, int] = {}
+        self.wants_progress: dict[Waker, int] = {}
         """Watches that want a fresh bookmark, and from which position of the history on."""
         self._subscribers: dict[object, Subscriber] = {}  # replaced, never changed
         self._everything = View(history, history)
@@ -67,7 +67,7 @@ class Publisher:
             view.log.append(event, self._history.capacity)
             if view.parked:
                 self._touched[view] = None
-        if self._touched or self._filtered or self._everything.parked or self.impatient:
+        if self._touched or self._filtered or self._everything.parked or self.wants_progress:
             self._schedule_flush()
 
     def subscribe(self, notify: Subscriber) -> Callable[[], None]:
@@ -126,6 +126,6 @@ class Publisher:
         self._everything.flush()
         for filtered in self._filtered.values():
             filtered.flush()
-        for waker, due in self.impatient.items():
+        for waker, due in self.wants_progress.items():
             if self._history.end >= due:
                 waker.wake()

@@ -29,14 +29,14 @@ class WatchStatistics:
     position: int
 
 
-class Shelf(Protocol):
-    """The owner of the collections, from which a watch borrows one."""
+class CollectionOwner(Protocol):
+    """The owner of the collections, from which a watch acquires one."""
 
-    async def borrow(self, kind: KindLike[Any]) -> Collection:
+    async def acquire(self, kind: KindLike[Any]) -> Collection:
         """The collection of ``kind``, with its contents loaded."""
         ...
 
-    def give_back(self, collection: Collection) -> None:
+    def release(self, collection: Collection) -> None:
         """Return the collection, which is dropped if it never had events and has no watchers."""
         ...
 
@@ -46,7 +46,7 @@ class MemoryWatch(Watch[S]):
 
     def __init__(
         self,
-        state: Shelf,
+        state: CollectionOwner,
         kind: KindLike[S],
         id: str | None,
         where: Query,
@@ -80,13 +80,13 @@ class MemoryWatch(Watch[S]):
     async def __aenter__(self) -> Self:
         if self._collection is not None:
             raise RuntimeError("a watch can be entered only once")
-        self._collection = await self._state.borrow(self._kind)
+        self._collection = await self._state.acquire(self._kind)
         view = self._collection.publisher.open_view(self._id, self._where)
         try:
             self._first = self._beginning(self._collection, view)
         except BaseException:
             self._collection.publisher.close_view(view)
-            self._state.give_back(self._collection)
+            self._state.release(self._collection)
             raise
         self._view = view
         self._cursor = view.log.end
@@ -102,7 +102,7 @@ class MemoryWatch(Watch[S]):
         collection, view = self._opened()
         view.parked.pop(self._waker, None)
         collection.publisher.close_view(view)
-        self._state.give_back(collection)
+        self._state.release(collection)
         self._view = None
 
     def _opened(self) -> tuple[Collection, View]:
@@ -161,12 +161,12 @@ class MemoryWatch(Watch[S]):
         while not (events := self._take(collection, view)):
             view.parked[self._waker] = None
             if self._start.progress:
-                collection.publisher.impatient[self._waker] = self._due(collection.history)
+                collection.publisher.wants_progress[self._waker] = self._due(collection.history)
             try:
                 await self._waker.wait()
             finally:
                 view.parked.pop(self._waker, None)
-                collection.publisher.impatient.pop(self._waker, None)
+                collection.publisher.wants_progress.pop(self._waker, None)
         self._delivered += len(events)
         if self._start.progress and events[-1].bookmark is not None:
             self._told = position_of(events[-1].bookmark)

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from cosi import InMemoryState, Resource
-from cosi.api._admission import _Half
+from cosi.api._admission import _RelaySide
 from cosi.api.client import connect
 from cosi.api.server import UnixListener, serve
 from cosi.api.sockets import ListenError
@@ -174,12 +174,12 @@ class Wire(asyncio.Transport):
 
 def test_what_comes_before_the_other_side_is_there_is_not_lost() -> None:
     """Python 3.11.2 (Debian 12) reads although it was told not to; 3.11.4 does not."""
-    outside, inside, wire = _Half(), _Half(), Wire()
+    outside, inside, wire = _RelaySide(), _RelaySide(), Wire()
     outside.connection_made(Wire())
     inside.connection_made(wire)
     for data in (b"early", b"late"):
         outside.get_buffer(-1)[: len(data)] = data
         outside.buffer_updated(len(data))
         if outside.other is None:
-            outside.meet(inside)
+            outside.join(inside)
     assert wire.sent == b"earlylate"

@@ -50,7 +50,7 @@ def test_one_more_than_there_are_places_is_refused_until_one_is_free() -> None:
             share.take(guest)
 
         assert share.refuses(0) == "limit of 85 connections reached, with 1024 open files allowed"
-        share.give_back(guests[0])
+        share.release(guests[0])
         assert share.refuses(0) is None
 
 
@@ -151,7 +151,7 @@ async def test_a_client_that_is_refused_for_want_of_places_hears_that_at_once(
                     await remote.get(Thing, "a")
         finally:
             for other in others:
-                LOCAL.give_back(other)
+                LOCAL.release(other)
 
 
 @pytest.mark.skipif(not SOAK, reason="takes ten seconds")
