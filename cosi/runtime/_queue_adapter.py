@@ -1,4 +1,21 @@
-"""Runs a QController: a keyed queue, some workers, and the finalizer guarantee."""
+"""Runs a QController: turns what happens into keys that are due, and makes a pass for each.
+
+The life of a key, which is the id of a primary (``_keyed_queue.py`` has the rules, and
+``_worker_pool.py`` the workers)::
+
+               a change of the primary, of what is mapped to it, of an output; wake
+               |                                    |
+               v         a worker is free           v
+    idle ---> due ----------------------------> in work  [more of them: parked, due at its end]
+     ^         ^                                    |
+     |         +---- delayed <---- again, in so many seconds: Requeue, a failure's backoff
+     |                                              |
+     +------------- nothing more to do -------------+
+
+``known`` are the ids of the primaries that exist. What is due before every input and output is
+followed waits for the workers to be started. A pass that found an output still held is not over for
+its key: ``_waiting`` wakes the key when the output can be destroyed, and its finalizer stays.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +24,10 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import anyio
-from anyio.lowlevel import checkpoint
 
 from cosi._aio.cancellation import outcome_of
-from cosi._aio.waker import Waker
 from cosi.controller._backoff import Delays
 from cosi.controller._declarations import Input, Mapped, declarations
-from cosi.controller._in_flight import WorkToken
 from cosi.controller._qcontroller import QController, is_overridden
 from cosi.controller._reader import Reader, StrongReader
 from cosi.controller._runtime_side import Handle
@@ -29,13 +43,10 @@ from cosi.runtime._hooks import run_background, run_shutdown
 from cosi.runtime._informer import REFUSALS, Listener
 from cosi.runtime._key_mapping import KeyMapping, targets_of
 from cosi.runtime._keyed_pass import KeyedPass, Outcome
-from cosi.runtime._keyed_queue import KeyedQueue
-from cosi.runtime._timers import Timer
+from cosi.runtime._worker_pool import Why, WorkerPool
 from cosi.state._watch import Event, EventType
 
 _DESTROYED: Final = EventType.DESTROYED  # looked up slowly on the enumeration (Python 3.11)
-_LATER: Final = {Reason.TIMER: Reason.TIMER}
-_FAIR_SHARE = 16  # passes that a worker makes before it lets others run
 
 _running: ContextVar[KeyedPass | None] = ContextVar("cosi_keyed_pass", default=None)
 
@@ -48,16 +59,13 @@ class QueueAdapter(Adapter):
     ) -> None:
         super().__init__(engine, controller.name, handles)
         self.controller = controller
-        self.queue: KeyedQueue[str, dict[Any, Event[Any] | Reason]] = KeyedQueue()
+        self._pool = WorkerPool(engine, self._make_pass)
+        self.queue = self._pool.queue
         self.primary = self._primary(handles)
         self.strong = isinstance(self.primary, StrongReader)
         self.holding: dict[str, Resource[Any]] = {}  # primaries on which we place our finalizer now
         self.known: dict[str, None] = {}  # primaries that exist, as far as we were told
         self._allowed = self.primary.ids
-        self._backlog = WorkToken(engine.in_flight)
-        self._working = False  # not before everything it needs is followed
-        self._sleepers: list[Waker] = []
-        self._timer: Timer | None = None
         self._latest: KeyedPass | None = None
         self._delays: dict[str, tuple[Delays, int]] = {}
         self._waiting: dict[Pointer, dict[str, None]] = {}  # output -> keys that want it gone
@@ -88,8 +96,6 @@ class QueueAdapter(Adapter):
             f'controller "{self.name}" is keyed: its input {attribute} needs a mapping; '
             f"write {attribute} = Mapped(...)"
         )
-
-    # -- being woken ------------------------------------------------------------------------------
 
     def listener(self, handle: Handle, number: int) -> Listener:
         if handle is self.primary:
@@ -158,34 +164,7 @@ class QueueAdapter(Adapter):
             self.statistics.wakeups += 1
             waiting = {}
         waiting[what] = why
-        self.queue.put(id, waiting, self._now())
-        self._call_worker()
-
-    def _now(self) -> float:
-        """What time it is, if the queue needs to know."""
-        return self.engine.clock() if self.queue.delayed else 0.0
-
-    def _call_worker(self) -> None:
-        if self.queue.due and self._working:
-            self._backlog.resume()
-            if self._sleepers:
-                self._sleepers.pop().wake()
-
-    def _time_is_up(self) -> None:
-        self._timer = None
-        self.queue.promote(self.engine.clock())
-        for _ in range(min(len(self.queue.due), len(self._sleepers) or 1)):
-            self._call_worker()
-        if self.queue.delayed:
-            self._set_timer()
-
-    def _set_timer(self) -> None:
-        release = self.queue.next_release()
-        if release is None or (self._timer is not None and self._timer.at <= release):
-            return
-        if self._timer is not None:
-            self.engine.timers.cancel(self._timer)
-        self._timer = self.engine.timers.at(release, self._time_is_up)
+        self._pool.put(id, waiting)
 
     @property
     def _current(self) -> KeyedPass | None:
@@ -202,21 +181,16 @@ class QueueAdapter(Adapter):
     def latest_causes(self) -> tuple[Cause, ...]:
         return self._latest.causes() if self._latest is not None else ()
 
-    # -- working ----------------------------------------------------------------------------------
-
     async def work(self) -> None:
-        self._working = True
-        self._call_worker()  # for what came while it waited to begin
         try:
             async with anyio.create_task_group() as tasks:
-                for number in range(self.controller.concurrency):
-                    tasks.start_soon(self._worker, name=f"{self.name} worker {number}")
+                self._pool.start(tasks, self.controller.concurrency, self.name)
                 if is_overridden(self.controller, "background"):
                     tasks.start_soon(run_background, self, name=f"{self.name} background")
                 await self._list_primaries()
                 self.token.park()
         finally:
-            self._backlog.park()
+            self._pool.close()
             if is_overridden(self.controller, "shutdown"):
                 await run_shutdown(self)
 
@@ -240,50 +214,16 @@ class QueueAdapter(Adapter):
             self.known[resource.id] = None
             self.enqueue(resource.id, Reason.STARTED, Reason.STARTED)
 
-    async def _worker(self) -> None:
-        token = WorkToken(self.engine.in_flight)
-        token.adopt()
-        waker = Waker()
-        try:
-            while True:
-                for _ in range(_FAIR_SHARE):
-                    await self._next(token, waker)
-                await checkpoint()
-        finally:
-            token.park()
-
-    async def _next(self, token: WorkToken, waker: Waker) -> None:
-        """Make the next pass; wait for one if there is none."""
-        taken = self.queue.take(self._now())
-        while taken is None:
-            self._sleepers.append(waker)
-            try:
-                await waker.wait()
-            finally:
-                if self._sleepers and waker in self._sleepers:
-                    self._sleepers.remove(waker)
-            taken = self.queue.take(self._now())
-        token.resume()
-        if not self.queue.due:
-            self._backlog.park()
-        await self._make_pass(*taken)
-        token.park()
-
-    async def _make_pass(self, id: str, why: dict[Any, Event[Any] | Reason]) -> None:
+    async def _make_pass(self, id: str, why: Why) -> float | None:
         current = KeyedPass(self, id, why)
         self._latest = current
         _running.set(current)
-        self.statistics.processed += 1
-        began = self.engine.clock()
+        statistics, clock = self.statistics, self.engine.clock
+        statistics.processed += 1
+        began = clock()
         error = await outcome_of(current.run())
-        now = self.engine.clock()
-        self.statistics.reconcile_busy += now - began
-        again = self._settle(current, error)
-        again_at = None if again is None else now + again
-        self.queue.done(id, dict(_LATER) if again_at else {}, now, again_at)
-        self._call_worker()
-        if self.queue.delayed:
-            self._set_timer()
+        statistics.reconcile_busy += clock() - began
+        return self._settle(current, error)
 
     def _settle(self, current: KeyedPass, error: BaseException | None) -> float | None:
         """Note how a pass ended; return the seconds until the next try, if any is wanted."""
