@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import anyio
 
@@ -12,7 +12,6 @@ from cosi._aio.loop_thread import LoopThread, loop_clock
 from cosi.controller._any_controller import AnyController
 from cosi.controller._backoff import Backoff, exponential
 from cosi.controller._controller import Controller
-from cosi.controller._declarations import handles_of
 from cosi.controller._qcontroller import QController
 from cosi.controller._runtime_side import current_side
 from cosi.controller._transforms import Transform, as_controller
@@ -21,14 +20,13 @@ from cosi.errors import RegistrationError
 from cosi.resource._envelope import Kind, Resource
 from cosi.resource._payload import AnySpec
 from cosi.runtime._adapter import Adapter
-from cosi.runtime._dependencies import Dependencies
 from cosi.runtime._engine import Engine
 from cosi.runtime._failure import Failure
 from cosi.runtime._graph import Graph
 from cosi.runtime._informer import Informers
-from cosi.runtime._loop_adapter import LoopAdapter
 from cosi.runtime._queue_adapter import QueueAdapter
 from cosi.runtime._rate_limit import RateLimit
+from cosi.runtime._registry import Registry
 from cosi.state._metrics import ControllerStatistics, Sample, controller_samples
 from cosi.state._state import State
 
@@ -69,8 +67,7 @@ class Runtime:
         tune_gc: bool = True,
     ) -> None:
         self._engine = Engine(state, backoff, rate_limit, Informers(state, backoff))
-        self._dependencies = Dependencies()
-        self._adapters: dict[str, tuple[Adapter, AnyController[Any]]] = {}
+        self._registry = Registry(self._engine)
         self._tune_gc = tune_gc
         self._tasks: anyio.abc.TaskGroup | None = None
         self._has_run = False
@@ -84,9 +81,7 @@ class Runtime:
     @property
     def controllers(self) -> tuple[str, ...]:
         """The names of the registered controllers, in the order of registration."""
-        return tuple(self._adapters)
-
-    # -- registration -----------------------------------------------------------------------------
+        return self._registry.names
 
     def register(self, *controllers: Registrable) -> None:
         """Take controllers in, all of them or none; those of a running runtime start at once.
@@ -99,15 +94,7 @@ class Runtime:
             raise RegistrationError(
                 "the runtime has ended: nothing that it takes in would ever run"
             )
-        entered: list[tuple[Adapter, AnyController[Any]]] = []
-        try:
-            for controller in controllers:
-                entered.append(self._enter(as_controller(controller)))  # noqa: PERF401  # what was entered before a refusal is taken out
-        except BaseException:
-            for adapter, registered in entered:
-                self._take_out(adapter, registered)
-            raise
-        for adapter, _ in entered:
+        for adapter in self._registry.add(as_controller(each) for each in controllers):
             adapter.count()
             if self._tasks is not None:
                 self._start(self._tasks, adapter)
@@ -117,57 +104,12 @@ class Runtime:
 
         Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
         """
-        adapter, registered = self._adapter_of(
-            controller if isinstance(controller, str) else controller.name
-        )
+        name = controller if isinstance(controller, str) else controller.name
+        adapter, registered = self._registry.get(name)
         if isinstance(controller, AnyController) and controller is not registered:
-            raise RegistrationError(
-                f'controller "{adapter.name}" is registered, but is another one'
-            )
+            raise RegistrationError(f'controller "{name}" is registered, but is another one')
         await adapter.stop()
-        self._take_out(adapter, registered)
-
-    def _adapter_of(self, name: str) -> tuple[Adapter, AnyController[Any]]:
-        if name not in self._adapters:
-            raise RegistrationError(f'controller "{name}" is not registered')
-        return self._adapters[name]
-
-    def _enter(self, controller: Any) -> tuple[Adapter, AnyController[Any]]:
-        if not isinstance(controller, AnyController):
-            raise RegistrationError(f"{controller!r} is not a controller; is it a class?")
-        if AnyController.is_attached(controller):
-            raise RegistrationError(
-                f'controller "{controller.name}" already registered; make another instance'
-            )
-        adapter = self._adapter(controller)
-        self._dependencies.add(adapter.name, adapter.edges())
-        for handle in adapter.handles.values():
-            handle.bind(adapter)
-        AnyController.attach(controller, adapter)
-        self._adapters[adapter.name] = (adapter, controller)
-        return adapter, controller
-
-    def _adapter(self, controller: AnyController[Any]) -> Adapter:
-        if not controller.name:
-            raise RegistrationError(f"{controller!r} has no name")
-        handles = handles_of(controller)
-        if isinstance(controller, QController):
-            if controller.concurrency < 1:
-                raise RegistrationError(
-                    f'controller "{controller.name}": invalid concurrency: {controller.concurrency}'
-                )
-            keyed = cast("QController[Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
-            return QueueAdapter(self._engine, keyed, handles)
-        if isinstance(controller, Controller):
-            return LoopAdapter(self._engine, controller, handles)
-        raise RegistrationError(f"{controller!r} is neither a Controller nor a QController")
-
-    def _take_out(self, adapter: Adapter, controller: AnyController[Any]) -> None:
-        self._dependencies.remove(adapter.name)
-        self._adapters.pop(adapter.name, None)
-        AnyController.attach(controller, None)
-        for handle in adapter.handles.values():
-            handle.bind(None)
+        self._registry.remove(adapter)
 
     def reload(self) -> None:
         """Have every controller look at the outside again, as after a change that none noticed.
@@ -176,14 +118,12 @@ class Runtime:
         default makes one pass over everything. From the event loop's thread; does not wait, see
         :meth:`settled`. What a controller raises is its failure.
         """
-        for adapter, controller in tuple(self._adapters.values()):
+        for adapter, controller in self._registry:
             try:
                 controller.reload()
             except Exception as error:  # a controller's; the others are asked all the same
                 adapter.failed(error, 1, 0.0)
                 adapter.log.exception("reload failed", extra={"controller": adapter.name})
-
-    # -- running ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Run every controller until cancelled; once in a runtime's life.
@@ -209,7 +149,7 @@ class Runtime:
     async def _run_adapters(self) -> None:
         try:
             async with anyio.create_task_group() as tasks:
-                for adapter, _ in self._adapters.values():
+                for adapter, _ in self._registry:
                     self._start(tasks, adapter)
                 self._tasks = tasks
                 await anyio.sleep_forever()
@@ -244,8 +184,6 @@ class Runtime:
             if await engine.informers.current() and epoch == engine.in_flight.epoch:
                 return
 
-    # -- being asked ------------------------------------------------------------------------------
-
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The latest failures of controllers, oldest first; the last 64."""
@@ -271,19 +209,19 @@ class Runtime:
 
         Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
         """
-        return self._adapter_of(controller)[0].latest_causes
+        return self._registry.get(controller)[0].latest_causes
 
     def statistics(self) -> dict[str, ControllerStatistics]:
         """What each controller did so far."""
-        for adapter, _ in self._adapters.values():
+        for adapter, _ in self._registry:
             if isinstance(adapter, QueueAdapter):
                 adapter.statistics.queue_length = len(adapter.queue)
-        return {name: adapter.statistics for name, (adapter, _) in self._adapters.items()}
+        return {adapter.name: adapter.statistics for adapter, _ in self._registry}
 
     def samples(self) -> Iterable[Sample]:
         """The same for an exporter; see :class:`cosi.state.Measured`."""
         for name, statistics in self.statistics().items():
-            keyed = isinstance(self._adapters[name][0], QueueAdapter)
+            keyed = isinstance(self._registry.get(name)[0], QueueAdapter)
             yield from controller_samples(name, statistics, keyed=keyed)
         text = "Watches that had to be listed again."
         yield Sample("watch_resyncs", "counter", text, self.watch_resyncs)
@@ -291,7 +229,7 @@ class Runtime:
     @property
     def graph(self) -> Graph:
         """Who reads and writes what."""
-        return Graph(edge for adapter, _ in self._adapters.values() for edge in adapter.edges())
+        return Graph(self._registry.edges)
 
     async def live_graph(self) -> Graph:
         """The same, with the resources that exist now; raises what listing them does."""
