@@ -20,23 +20,22 @@ import anyio
 from grpc.aio import EOF, AioRpcError, UnaryStreamCall
 from typing_extensions import override
 
+from cosi.api._received_events import ReceivedEvents
 from cosi.api.cancellation import reply
-from cosi.api.codec import decode, decode_tombstone, parse
-from cosi.api.failure import error_from, error_of_call
+from cosi.api.codec import parse
+from cosi.api.failure import error_of_call
 from cosi.api.proto import sealed_pb2, state_pb2
 from cosi.api.query import id_message, label_messages
 from cosi.controller._backoff import Backoff, Delays, exponential
-from cosi.errors import CosiError, Unavailable, Unsupported, WatchError
-from cosi.resource._envelope import Kind, Resource, S
+from cosi.errors import CosiError, Unavailable, Unsupported
+from cosi.resource._envelope import Kind, S
 from cosi.resource._pointer import Pointer
 from cosi.state._query import EVERYTHING, Query
-from cosi.state._watch import Event, EventType, Start, Watch
+from cosi.state._watch import Event, Start, Watch
 
 API_VERSION: Final = 1
 Stream = UnaryStreamCall[bytes, bytes]
 OpenStream = Callable[[bytes], Stream]
-
-_NOWHERE = frozenset({EventType.BOOTSTRAPPED, EventType.NOOP})
 
 _log = logging.getLogger(__name__)
 
@@ -84,9 +83,7 @@ class RemoteWatch(Watch[S]):
         self._resuming = resuming
         self._stream: Stream | None = None
         self._arriving: asyncio.Task[sealed_pb2.WatchResponse | None] | None = None
-        self._bookmark = start.bookmark
-        self._contents: list[Event[S]] | None = [] if start.contents else None
-        self._noop_due = start.bookmarked
+        self._received = ReceivedEvents(kind, kind.pointer(id or ""), start)
         self._over: CosiError | None = None
         self._delays = Delays(resuming.backoff)
         self._failing_since: float | None = None
@@ -95,12 +92,10 @@ class RemoteWatch(Watch[S]):
     def _pointer(self) -> Pointer:
         return self._kind.pointer(self._id or "")
 
-    # -- its life -----------------------------------------------------------------------------
-
     async def __aenter__(self) -> Self:
         if self._stream is not None:
             raise RuntimeError("a watch can be entered only once")
-        self._stream = await self._open(self._bookmark)
+        self._stream = await self._open(self._received.bookmark)
         self._follow()
         return self
 
@@ -157,12 +152,10 @@ class RemoteWatch(Watch[S]):
         )
         return request.SerializeToString()
 
-    # -- reading ------------------------------------------------------------------------------
-
     @property
     @override
     def bookmark(self) -> bytes | None:
-        return self._shown if self._rest else self._bookmark
+        return self._shown if self._rest else self._received.bookmark
 
     @override
     async def batch(self) -> tuple[Event[S], ...]:
@@ -174,7 +167,9 @@ class RemoteWatch(Watch[S]):
             message = await self._message()
             if message is None:
                 continue
-            if events := tuple(self._events_of(message)):
+            events = tuple(self._received.of(message))
+            self._over = self._received.error
+            if events:
                 return events
 
     async def _message(self) -> sealed_pb2.WatchResponse | None:
@@ -213,27 +208,19 @@ class RemoteWatch(Watch[S]):
             self._failing_since = None
             self._delays.reset()
             message = parse(sealed_pb2.WatchResponse, data)
-            if not self._ours_alone(message):
+            if not self._received.take_progress(message):
                 return message
-            self._bookmark = message.event[-1].bookmark
         return None
-
-    def _ours_alone(self, message: sealed_pb2.WatchResponse) -> bool:
-        if self._noop_due or self._start.progress or not message.event:
-            return False
-        return all(event.event_type == EventType.NOOP for event in message.event)
-
-    # -- coming back --------------------------------------------------------------------------
 
     async def _resume(self, failure: CosiError) -> None:
         """Open the next stream where the last one broke off; raises what makes that impossible."""
         while self._stream is not None:
-            if not isinstance(failure, Unavailable) or not self._resumable:
+            if not isinstance(failure, Unavailable) or not self._received.resume():
                 self._over = failure
                 raise failure
             await self._pause(failure)
             try:
-                self._stream = await self._open(self._bookmark)
+                self._stream = await self._open(self._received.bookmark)
             except Unavailable as error:
                 failure = error
             except CosiError as error:
@@ -242,14 +229,6 @@ class RemoteWatch(Watch[S]):
             else:
                 self._follow()
                 return
-
-    @property
-    def _resumable(self) -> bool:
-        """Contents that did not arrive completely were not shown to anyone: begin again."""
-        if self._contents is not None:
-            self._contents.clear()
-            return True
-        return self._bookmark is not None
 
     async def _pause(self, failure: Unavailable) -> None:
         now = anyio.current_time()
@@ -263,52 +242,3 @@ class RemoteWatch(Watch[S]):
         level = logging.WARNING if first else logging.DEBUG
         _log.log(level, "watch of %s retrying in %.1f s: %s", self._kind, delay, failure)
         await anyio.sleep(delay)
-
-    # -- events -------------------------------------------------------------------------------
-
-    def _events_of(self, message: sealed_pb2.WatchResponse) -> Iterator[Event[S]]:
-        for received in message.event:
-            if received.event_type == EventType.ERRORED:
-                self._over = self._error(received)
-                return
-            if received.HasField("bookmark"):
-                self._bookmark = received.bookmark
-            event = self._event(received)
-            if self._contents is not None:
-                self._contents.append(event)
-                if event.type is EventType.BOOTSTRAPPED:
-                    contents, self._contents = self._contents, None
-                    yield from contents
-            elif event.type is not EventType.NOOP or self._wanted_noop():
-                yield event
-
-    def _wanted_noop(self) -> bool:
-        """Whether our reader asked for it, or only we did."""
-        due, self._noop_due = self._noop_due, False
-        return due or self._start.progress
-
-    def _event(self, message: sealed_pb2.Event) -> Event[S]:
-        kind = EventType(message.event_type)
-        return Event(
-            kind,
-            self._resource(kind, message.resource),
-            self._decode(message.old) if message.HasField("old") else None,
-            message.bookmark if message.HasField("bookmark") else None,
-        )
-
-    def _resource(self, kind: EventType, data: bytes) -> Resource[S]:
-        if kind in _NOWHERE:
-            return decode_tombstone(data)
-        if kind is EventType.DESTROYED:
-            tombstone = decode_tombstone(data)
-            if tombstone.version is None:
-                return tombstone
-        return self._decode(data)
-
-    def _decode(self, data: bytes) -> Resource[S]:
-        return decode(data, lambda _: self._kind.payload)  # type: ignore[arg-type,return-value]
-
-    def _error(self, message: sealed_pb2.Event) -> CosiError:
-        if message.HasField("failure"):
-            return error_from(message.failure, message.error, self._pointer)
-        return WatchError(f"{self._kind}: {message.error}", self._pointer)
