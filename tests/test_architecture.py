@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("cosi", "resources", "controllers")
 FILE_LINES = 400
 FUNCTION_LINES = 50
+CLASS_LINES = 250
 DATA = {"seccomp.py"}  # one long table, which shorter files would only hide
 
 
@@ -50,6 +51,15 @@ def test_a_file_is_short_and_its_first_line_says_what_it_is(path: Path) -> None:
         body = function.body[1:] if ast.get_docstring(function) else function.body
         lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
         assert lines <= FUNCTION_LINES, f"{path.name}: {function.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_class_is_one_thing(path: Path) -> None:
+    """One that holds two things is long before it is noticed."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= CLASS_LINES, f"{path.name}: {node.name} has {lines} lines"
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -1,12 +1,25 @@
-"""What changes in one kind, told to everyone in a runtime who asked.
+"""What changes in one kind, for all controllers of a runtime that listen to it.
 
 Two ways to the same promise: every change after the informer has opened reaches every listener, or,
 if changes were missed, their sum does (*resync*). A state in this process calls us (no task, no
-stream, no copy in between); any other is watched by one task for each kind, which resumes from its
-bookmark, and lists again where that is not possible.
+stream, no copy in between); any other is watched by one task for each kind.
 
-A state that cannot be reached may come back, and is waited for. One that *refuses* has answered: it
-is asked again, at growing intervals, but everyone who listens is told, and nobody waits for it.
+A :class:`LocalInformer` is open from the start. A :class:`WatchInformer` follows the kind; what may
+come of that::
+
+    from the watch              then it                      and its listeners get
+    -------------------------   --------------------------   ------------------------------------
+    the contents, for the       is open from now on          nothing: they list what is there
+      first time
+    the contents, again         goes on                      the difference to what it knew
+    events                      goes on, bookmark in hand    the events
+    WatchError                  drops the bookmark, follows  nothing yet (a resync begins)
+                                  again at once
+    AccessDenied, Unsupported   *rests*, for a growing       the refusal at each attempt, then
+                                  delay, and follows again     ``None``; none waits for it
+    any other error             waits, for a growing delay,  nothing: a state that cannot be
+                                  and resumes                  reached may come back
+    close()                     ends                         nothing
 
 In COSI one watch that overruns stops the whole runtime (differences: COSI 1), one that is refused
 ends it before it has begun, and a watch stays open when its last reader has gone (differences:
