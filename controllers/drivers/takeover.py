@@ -103,7 +103,7 @@ class Takeover:
         A supervisor may be killed when a process is there and its state is not written yet.
         """
         self._driver.make_killable(directory)
-        # It may have run for a while. What it said is in the pipe, which ends with the last process
+        # It may have run for a while. Its output is in the pipe, which ends with the last process
         # that has it open: that must not be the one that is killed.
         output = self._driver.resumed_output(directory, state.pid if state else 0)
         try:

@@ -173,7 +173,7 @@ class Adapter(ABC):
             await self.bucket.take()
 
     def destroying(self, kind: Kind[Any], id: str) -> AbstractContextManager[None]:
-        """Inside, our own teardown and destroy events for this output wake nobody."""
+        """Inside, our own teardown and destroy events for this output cause no pass."""
         return self.own_outputs.destroying(kind, id)
 
     def left_alone(self, theirs: Resource[Any]) -> None:

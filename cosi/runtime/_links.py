@@ -47,7 +47,7 @@ class LinkHost(Protocol):
 
 
 class InformerLink:
-    """One link: what it follows, the informer that tells, and the function that is told."""
+    """One link: what it follows, its informer, and the function that is called."""
 
     __slots__ = (
         *("ids", "informer", "kind", "name", "notify"),
@@ -66,7 +66,7 @@ class InformerLink:
 
     @property
     def open(self) -> bool:
-        """Whether every change from now on is told."""
+        """Whether every change from now on reaches the controller."""
         return self.informer is None or self.informer.opened.is_set()
 
     def refusal(self, error: CosiError) -> CosiError:

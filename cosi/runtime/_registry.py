@@ -76,16 +76,17 @@ class Registry:
     def _add(self, controller: Any) -> Adapter:
         if not isinstance(controller, AnyController):
             raise RegistrationError(f"{controller!r} is not a controller; is it a class?")
-        if AnyController.is_attached(controller):
+        known = cast("AnyController[Any]", controller)  # type: ignore[redundant-cast]  # not to pyright
+        if AnyController.is_attached(known):
             raise RegistrationError(
-                f'controller "{controller.name}" already registered; make another instance'
+                f'controller "{known.name}" already registered; make another instance'
             )
-        adapter = self._new_adapter(controller)
+        adapter = self._new_adapter(known)
         self._dependencies.add(adapter.name, adapter.edges())
         for handle in adapter.handles.values():
             handle.bind(adapter)
-        AnyController.attach(controller, adapter)
-        self._registered[adapter.name] = (adapter, controller)
+        AnyController.attach(known, adapter)
+        self._registered[adapter.name] = (adapter, known)
         return adapter
 
     def _new_adapter(self, controller: AnyController[Any]) -> Adapter:

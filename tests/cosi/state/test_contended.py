@@ -1,4 +1,4 @@
-"""Writes that others are faster with: the same attempts for every one, whoever makes it."""
+"""Writes that others are faster with: the same attempts for each, by any way."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -38,7 +38,7 @@ class Hands(Controller):
 
 
 class Contested(WrappedState):
-    """Somebody else is always faster: ``faster`` is called before each of the first writes."""
+    """Another writer is always faster: ``faster`` is called before each of the first writes."""
 
     def __init__(self, inner: State, times: int) -> None:
         super().__init__(inner)
