@@ -1,4 +1,4 @@
-"""What became of one file of configuration documents, and why."""
+"""The status of one file of configuration documents: accepted or rejected, and why."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class ConfigSourceStatus(
         "rejected": 8,
     },
 ):
-    """One file of configuration documents; the resource id is its path as it was given."""
+    """One file of configuration documents; the resource id is its path as given."""
 
     present: bool = True
-    """Whether there is such a file; it may come later."""
+    """Whether the file exists; it may be created later."""
     accepted: bool
-    """Whether the file as it is now is in force; if not, what it said before goes on."""
+    """Whether the current content is in force; if not, the last accepted content stays in force."""
     documents: int = 0
-    """How many services are configured by it."""
+    """The number of services that it configures."""
     message: str = ""
     """Why it was rejected; empty if it was not."""
     problems: tuple[Problem, ...] = ()
-    """Every error and every warning, with its place."""
+    """All errors and warnings, each with its place."""
     services: tuple[str, ...] = ()
-    """The names of the services that it configures, by what it says now or said when it was last
-    good; sorted."""
+    """The names of the services that it configures, by its current or its last accepted content;
+    sorted."""
     variables: int = 0
-    """How many variables of the machine's environment come from it."""
+    """How many variables of the machine's environment it sets."""
     rejected: tuple[str, ...] = ()
-    """The names of the services for which it is not in force as it is now; sorted."""
+    """The names of the services for which the current content is not in force; sorted."""

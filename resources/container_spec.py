@@ -1,4 +1,4 @@
-"""The container that gives a service what its definition and its config ask for."""
+"""The container of a service, made from its definition and its config."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from resources.extension_service import Mount, Restart, Security
 
 
 class MountedConfigFile(Value, proto={"mountPath": 1, "fileName": 2, "sha256": 3}):
-    """One file of the service's config, as the container sees it."""
+    """One file of the service's config, mounted into the container."""
 
     mount_path: str
-    """Where in the container."""
+    """Its path in the container."""
     file_name: str
     """Its name in the service's directory of config files on the host."""
     sha256: str = ""
-    """Of the content, so that a changed content is a changed container."""
+    """The hash of its content, so that changed content changes the container."""
 
 
 class ContainerSpec(
     Spec,
     type="ContainerSpecs.runtime.talos.dev",
     columns={"Entrypoint": "{.entrypoint}", "Restart": "{.restart}"},
-    sensitive=True,  # the environment may come from an ExtensionServiceConfig, which is
+    sensitive=True,  # the environment may come from an ExtensionServiceConfig, which is sensitive
     proto={
         "name": 1,
         "entrypoint": 2,
@@ -43,50 +43,53 @@ class ContainerSpec(
         "dependsDigest": 14,
     },
 ):
-    """Everything that a driver needs, and nothing of the host: where the root filesystem and the
-    config files lie follows from ``name`` and the driver's root directory.
+    """Everything that a driver needs. The places of the root filesystem and of the config files on
+    the host follow from ``name`` and the driver's root directory.
     """
 
     name: str
-    """Of the service, as its file says it."""
+    """The name of the service, as in its file."""
     entrypoint: str
     args: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
-    """``container.environment``, then the config's, in order; an item without ``=`` removes its
-    key from what comes before: the machine's environment. The content of ``environment_file``
-    goes between the two (Talos 1.14, "Environment")."""
+    """``container.environment``, then the config's, in order. An item without ``=`` removes its
+    key from the machine's environment, which comes before. The content of ``environment_file``
+    comes between the two (Talos 1.14, "Environment")."""
     machine_environment: tuple[str, ...] = ()
-    """What of the machine's environment the container begins with: nothing whose key
-    ``environment`` sets or removes, so that a change there is none here."""
+    """The part of the machine's environment for this container: without the keys that
+    ``environment`` sets or removes, so that their changes do not change the container."""
     environment_file: str = ""
     """A file on the host, read at every start; "" if there is none."""
     mounts: tuple[Mount, ...] = ()
     config_files: tuple[MountedConfigFile, ...] = ()
-    """Bind-mounted read-only after all ``mounts``."""
+    """Config files, bind-mounted read-only after all ``mounts``."""
     security: Security = Security()
     restart: Restart = Restart.ALWAYS
     log_to_console: bool = False
     config_version: str = ""
-    """Of the ExtensionServiceConfig that is in here; "" if there is none. Its files must be
-    written (``ServiceGate.config_version``) before the container may start."""
+    """The version of the ExtensionServiceConfig that it includes; "" if there is none. Its files
+    must be written (``ServiceGate.config_version``) before the container may start."""
     needs_config: bool = False
     """Whether the service runs only with an ExtensionServiceConfig (``configuration: true``)."""
     depends_digest: str = ""
-    """Of what the service depends on (``ExtensionServiceSpec.depends_digest``): a ServiceGate with
-    another one was made from another definition, and says nothing about this container."""
+    """The digest of the service's dependencies (``ExtensionServiceSpec.depends_digest``). A
+    ServiceGate with another digest was made from another definition, and does not apply to this
+    container."""
 
     @property
     def awaits_config(self) -> bool:
-        """Whether it cannot run as it is, because the config that it needs is not there."""
+        """Whether it cannot run yet, because the config that it needs is missing."""
         return self.needs_config and not self.config_version
 
     @cached_property
     def digest(self) -> str:
-        """Equal for two specs that give the same container, in this life of the program and the
-        next: what a driver keeps with a container to know it again. ``config_version`` is left
-        out; it counts from 1 again when the machine forgets. An empty ``machine_environment`` is,
-        too: what was kept before there was one stays right. Without the config that it needs it is
-        another container than with it, also where that config is empty.
+        """A digest that is equal for two specs of the same container, also across restarts of the
+        program: a driver keeps it with a container to recognize it.
+
+        It leaves out ``config_version``, which counts from 1 again when the state is lost, and an
+        empty ``machine_environment``, so that digests from before that field existed stay valid. A
+        container without the config that it needs differs from one with it, even if that config is
+        empty.
         """
         left_out = {*_NOT_OF_THE_CONTAINER}
         if not self.machine_environment:
@@ -98,7 +101,7 @@ class ContainerSpec(
 
 
 _NOT_OF_THE_CONTAINER: Final = frozenset({"config_version", "needs_config", "depends_digest"})
-"""Fields that say when a container may run, and not what it is."""
+"""Fields that decide when a container may run, but are no part of it."""
 
 
 _TMPFS: Final = ("nosuid", "strictatime", "mode=755", "size=65536k")
@@ -124,4 +127,4 @@ DEFAULT_MOUNTS: Final = tuple(
     Mount(destination=destination, type=type, source=source, options=options)
     for destination, type, source, options in _DEFAULTS
 )
-"""What is mounted in every container, before its own mounts."""
+"""The mounts of every container, before its own."""

@@ -1,4 +1,4 @@
-"""Spans of time in Go's notation (``1m30s``), as Talos's documents and resources write them."""
+"""Durations in Go's notation (``1m30s``), as in Talos's documents and resources."""
 
 from __future__ import annotations
 

@@ -1,23 +1,23 @@
-"""The environment of the whole machine, which every service begins with."""
+"""The environment of the machine, from which every service's environment starts."""
 
 from cosi import Spec
 
 ENVIRONMENT_ID = "machined"
-"""There is one, and this is its id (Talos 1.14: ``runtime.EnvironmentController``)."""
+"""The id of the only one (Talos 1.14: ``runtime.EnvironmentController``)."""
 
 
 class Environment(
     Spec,
     type="Environments.runtime.talos.dev",
     aliases=("env",),
-    sensitive=True,  # proxies with passwords are what it is used for most; not so in Talos
+    sensitive=True,  # it is used mostly for proxies with passwords; Talos does not mark it
     proto={"variables": 1},
 ):
-    """The variables that the machine's configuration says, under all that a service says itself.
+    """The variables of the machine's configuration; a service's own variables override them.
 
-    It is there once the configuration was read, empty or not; services that start before could be
-    started with half of it.
+    It exists, even if empty, once the configuration was read. A service that started before that
+    could get only a part of it.
     """
 
     variables: tuple[str, ...] = ()
-    """``KEY=VALUE``, sorted, each key once."""
+    """``KEY=VALUE`` items, sorted, each key once."""

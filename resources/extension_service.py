@@ -1,10 +1,10 @@
-"""A service that this machine shall run, as its definition file says it.
+"""The definition of an extension service, with the rules that a definition must obey.
 
-The YAML of this payload *is* the definition file, same keys, same nesting: what ``get`` shows can
-be saved and loaded again. Rules and texts are those of Talos 1.14 ("Extension Services"), in its
-order; rules about what Talos accepts but no runtime can run come after them and name the runtime.
-A payload that breaks a rule cannot be made: nobody downstream has to look twice at a name before
-making a path of it.
+The YAML of this payload *is* the definition file, with the same keys and nesting: the output of
+``get`` can be saved and loaded again. Rules and texts are those of Talos 1.14 ("Extension
+Services"), in its order. After them come rules for definitions that Talos accepts but no runtime
+can run; these name the runtime. A payload that breaks a rule cannot be constructed, so later code
+can make a path of a name without another check.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from resources.problem import Location, Mistake
 SERVICE_PREFIX: Final = "ext-"
 
 _NAME = re.compile(r"[-_a-z0-9]+")
-# containerd 2.3, identifiers: what a container may be called, whoever runs it.
+# containerd 2.3, identifiers: the valid names of a container, with any driver.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH: Final = 76
 
 ROOTFS_PROPAGATIONS: Final = tuple(
     prefix + name for name in ("private", "slave", "shared", "unbindable") for prefix in ("", "r")
 )
-"""What runc takes as ``linux.rootfsPropagation``; Talos passes anything on."""
+"""The values that runc accepts as ``linux.rootfsPropagation``; Talos passes on any value."""
 
 
 def service_id(name: str) -> str:
-    """The id under which the service ``name`` is known to people and to other services."""
+    """The id of the service ``name``, for users and for other services."""
     return SERVICE_PREFIX + name
 
 
 class Restart(StrEnum):
-    """When a service that has exited is started again."""
+    """When a service that exited is started again."""
 
     ALWAYS = "always"
     NEVER = "never"
@@ -63,7 +63,7 @@ class NetworkCheck(StrEnum):
 class IDMapping(Value, proto={"containerid": 1, "hostid": 2, "size": 3}):
     """One range of an id-mapped mount (OCI runtime-spec 1.3, "mounts").
 
-    Talos reads these under lower-cased names; the OCI spelling is an unknown key to it.
+    Talos reads these keys in lower case; the OCI spelling is an unknown key for it.
     """
 
     container_id: Annotated[int, Field(alias="containerid", ge=0, lt=2**32)] = 0
@@ -93,11 +93,11 @@ class Mount(
 
     @property
     def is_bind(self) -> bool:
-        """Whether its source is a path of the host (mount(8): the options make it one too)."""
+        """Whether its source is a path on the host (by type or, as in mount(8), by options)."""
         return self.type in {"", "bind"} or not {"bind", "rbind"}.isdisjoint(self.options)
 
     def mistakes(self) -> Iterator[Mistake]:
-        """What no runtime can mount; Talos finds out when the container is made."""
+        """Mistakes that no runtime can mount; Talos reports them only at the container's start."""
         if not self.destination:
             yield ("destination",), "mount destination can't be empty"
         if not self.source and self.type in {"", "bind"}:
@@ -114,12 +114,12 @@ class Security(
         "rootfsPropagation": 5,
     },
 ):
-    """What the container may see and change of the host."""
+    """Which parts of the host the container may see and change."""
 
     writeable_sysfs: bool = False
     """Whether every mount of type sysfs is writable."""
     writeable_rootfs: bool = False
-    """Whether the root filesystem is writable; what is written does not outlive the machine."""
+    """Whether the root filesystem is writable; changes are lost when the machine reboots."""
     masked_paths: tuple[str, ...] | None = None
     """Paths that the container cannot see; null: the runtime's defaults, empty: none."""
     readonly_paths: tuple[str, ...] | None = None
@@ -128,7 +128,7 @@ class Security(
     """How mounts propagate between container and host; empty: not at all."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """runc refuses a propagation that it does not know (``not supported``)."""
+        """A propagation that runc refuses (``not supported``)."""
         if self.rootfs_propagation and self.rootfs_propagation not in ROOTFS_PROPAGATIONS:
             known = ", ".join(ROOTFS_PROPAGATIONS)
             text = f"rootfs propagation {quote(self.rootfs_propagation)} is not one of {known}"
@@ -146,18 +146,18 @@ class Container(
         "security": 6,
     },
 ):
-    """What runs: ``entrypoint`` and ``args`` inside the service's own root filesystem."""
+    """The container: it runs ``entrypoint`` with ``args`` in the service's root filesystem."""
 
     entrypoint: str
     """The program, relative to the service's root filesystem."""
     environment: tuple[str, ...] = ()
-    """``KEY=VALUE``; an item without ``=`` removes that key from what is there already."""
+    """``KEY=VALUE`` items; an item without ``=`` removes that key from the earlier variables."""
     environment_file: str = ""
-    """Deprecated: a file of variables on the host; the service waits for it to exist."""
+    """Deprecated: a file of variables on the host; the service waits until it exists."""
     args: tuple[str, ...] = ()
-    """What the program is given after its own name."""
+    """The arguments of the program, without its own name."""
     mounts: tuple[Mount, ...] = ()
-    """What of the host is mounted into the container, in this order."""
+    """The mounts of the container, in this order."""
     security: Security = Security()
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -176,21 +176,22 @@ class Dependency(
     Value,
     proto={"service": 1, "path": 2, "network": 3, "time": 4, "configuration": 5},
 ):
-    """One thing that must be there before the service starts; exactly one field is set."""
+    """One condition that must hold before the service starts; exactly one field is set."""
 
     service: str = ""
-    """The id of a service that must be running, and healthy if it says."""
+    """The id of a service that must be running, and healthy if its health is checked."""
     path: str = ""
     """An absolute path on the host that must exist."""
     network: tuple[NetworkCheck, ...] = ()
-    """What of the network must be ready."""
+    """The aspects of the network that must be ready."""
     time: bool = False
     """Whether the clock must be in sync."""
     configuration: bool = False
-    """Whether an ``ExtensionServiceConfig`` of the service's name must be there."""
+    """Whether an ``ExtensionServiceConfig`` with the service's name must exist."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """In Talos's order: path, then the count; an unknown network check is no value at all."""
+        """All mistakes in Talos's order: path, then the number of fields. An unknown network check
+        is refused earlier, as an invalid value."""
         if self.path and not self.path.startswith("/"):
             yield ("path",), f"path is not absolute: {quote(self.path)}"
         match sum(
@@ -217,26 +218,26 @@ class ExtensionServiceSpec(
     """One service of the machine; its resource id is ``name``."""
 
     name: str
-    """What the service is called; its id is ``ext-`` and this."""
+    """The name of the service; its id is ``ext-`` followed by the name."""
     container: Container
     depends: tuple[Dependency, ...] = ()
-    """What must be there before the service is started."""
+    """The conditions that must hold before the service starts."""
     restart: Restart
-    """When the service is started again after it has exited."""
+    """When the service is started again after it exited."""
     log_to_console: bool = False
-    """Whether its output is shown on the machine's console too."""
+    """Whether its output is also shown on the machine's console."""
 
     @property
     def service_id(self) -> str:
-        """The id under which people and other services know it: ``ext-`` and the name."""
+        """The id for users and other services: ``ext-`` and the name."""
         return service_id(self.name)
 
     @cached_property
     def depends_digest(self) -> str:
-        """Equal for two definitions that wait for the same things; "" for one that waits for none.
+        """A digest that is equal for two definitions with the same conditions; "" without any.
 
-        What two controllers make of one definition carries it, so that a third can tell whether
-        both have seen the same.
+        Two controllers copy it into their outputs for one definition, so that a third one can tell
+        whether both used the same definition.
         """
         if not self.depends and not self.container.environment_file:
             return ""
@@ -245,9 +246,9 @@ class ExtensionServiceSpec(
         return hashlib.sha256(text.encode()).hexdigest()
 
     def mistakes(self) -> Iterator[Mistake]:
-        """All that is wrong, in Talos's order: name, restart, container, dependencies.
+        """All mistakes in Talos's order: name, restart, container, dependencies.
 
-        Also of a draft, made by ``model_construct``, whose restart is ``None``.
+        It also works for a draft, made by ``model_construct``, whose restart is ``None``.
         """
         yield from _within(("name",), name_mistakes(self.name))
         if not isinstance(self.restart, Restart):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -256,8 +257,8 @@ class ExtensionServiceSpec(
         for index, dependency in enumerate(self.depends):
             yield from _within(("depends", index), dependency.mistakes())
         for where, text in _texts(self):
-            if "\0" in text:  # No system call takes one.
-                yield where, f"a text holds a NUL character: {quote(text)}"
+            if "\0" in text:  # no system call accepts it
+                yield where, f"a text has a NUL character: {quote(text)}"
 
     @model_validator(mode="after")
     def _refuse_mistakes(self) -> Self:
@@ -265,7 +266,7 @@ class ExtensionServiceSpec(
 
 
 def name_mistakes(name: str) -> Iterator[Mistake]:
-    """Why ``name`` cannot be a service's: Talos's rule, then that of every container runtime."""
+    """Why ``name`` is not a valid service name: Talos's rule, then that of container runtimes."""
     if not _NAME.fullmatch(name):
         yield (), f"name {quote(name)} is invalid"
     elif not _IDENTIFIER.fullmatch(service_id(name)):

@@ -1,4 +1,4 @@
-"""What a person adds to a service: files and environment, from the machine's configuration."""
+"""Extra files and environment of a service, from the machine's configuration."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from resources.go_format import (
 )
 
 _LONGEST: Final = 255
-"""Bytes of a file name (Linux: ``NAME_MAX``)."""
+"""The most bytes of a file name (Linux: ``NAME_MAX``)."""
 
 
 class ConfigFile(Value, proto={"content": 1, "mountPath": 2}):
-    """One file, bound read-only over ``mount_path`` in the container."""
+    """One file, bind-mounted read-only at ``mount_path`` in the container."""
 
     content: str
     mount_path: str
@@ -41,26 +41,26 @@ class ExtensionServiceConfig(
 ):
     """Extra files and environment of one service; the resource id is the service's name.
 
-    Applied whenever it is there, not only to services with ``configuration: true`` (Talos 1.14).
+    It applies whenever it exists, not only to services with ``configuration: true`` (Talos 1.14).
     """
 
     files: tuple[ConfigFile, ...] = ()
-    """In the order of the document; of two for one mount path the last one counts."""
+    """The files in the order of the document; the last one of a mount path counts."""
     environment: tuple[str, ...] = ()
-    """``KEY=VALUE``, added after the service's own."""
+    """``KEY=VALUE`` items, added after the service's own."""
 
     @cached_property
     def file_names(self) -> FrozenMap[str, str]:
-        """Under which name each mount path's file lies in the service's directory on the host."""
+        """The file name of each mount path in the service's directory on the host."""
         return FrozenMap(file_names(file.mount_path for file in self.files))
 
 
 def file_names(mount_paths: Iterable[str]) -> Mapping[str, str]:
-    """Give each mount path a file name of its own.
+    """Give each mount path its own file name.
 
-    It is Talos's: without one leading ``/``, every other one a ``-``. There, ``/a/b`` and ``/a-b``
-    are one file, and the last one wins (differences: Talos 10); here, who would share a name, or
-    has one that is too long, gets one with a part of the path's hash.
+    It is Talos's name: without a leading ``/``, and with ``-`` for every other ``/``. In Talos,
+    ``/a/b`` and ``/a-b`` are one file, and the last one wins (differences: Talos 10). Here, paths
+    that would share a name, and names that are too long, get a part of the path's hash.
     """
     flat = {path: flattened(path) for path in sorted(set(mount_paths))}
     users = Counter(flat.values())
@@ -87,6 +87,6 @@ def flattened(mount_path: str) -> str:
 
 
 def stays_inside(path: str) -> bool:
-    """Whether ``path`` names something below the directory that it is taken relative to."""
+    """Whether ``path``, relative to a directory, stays below that directory."""
     pure = PurePosixPath(path)
     return ".." not in pure.parts and pure.name != "" and "\0" not in path

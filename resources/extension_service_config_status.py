@@ -1,4 +1,4 @@
-"""Which version of a service's config is on disk."""
+"""The status of a service's config files: which version is on disk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class ExtensionServiceConfigStatus(
 ):
     """The files of one config are written; the resource id is the service's name.
 
-    ``spec_version`` is the version of the ``ExtensionServiceConfig`` resource that they hold, as
-    text (``"1"``). Files are there before this says so.
+    ``spec_version`` is the version of the written ``ExtensionServiceConfig`` resource, as text
+    (``"1"``). The files are written before this is published.
     """
 
     spec_version: str

@@ -1,4 +1,4 @@
-"""Texts and errors as Go writes them, for the messages that Talos and we share."""
+"""Formats texts and errors as Go does, for messages that are the same as Talos's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _escape(character: str) -> str:
     code = ord(character)
     if code < 0x80:
         return f"\\x{code:02x}"
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, decoded with "surrogateescape"
+    if 0xDC80 <= code <= 0xDCFF:  # an invalid UTF-8 byte, decoded with "surrogateescape"
         return f"\\x{code - 0xDC00:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
@@ -43,7 +43,7 @@ def several(errors: Sequence[str]) -> str:
 
 
 def os_error_text(error: OSError, operation: str = "") -> str:
-    """`mkdir /var/x: read-only file system`, as far as it is known."""
+    """``mkdir /var/x: read-only file system``, with the parts that are known."""
     words = " ".join(str(word) for word in (operation, error.filename) if word)
     reason = (error.strerror or str(error)).lower()
     return f"{words}: {reason}" if words else reason

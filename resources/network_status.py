@@ -1,9 +1,9 @@
-"""How far the host's network is up."""
+"""The readiness of the host's network."""
 
 from cosi import Spec
 
 NETWORK_STATUS_ID = "status"
-"""There is one network, and this is its id (Talos: ``network.StatusID``)."""
+"""The id of the only one (Talos: ``network.StatusID``)."""
 
 
 class NetworkStatus(
@@ -19,13 +19,14 @@ class NetworkStatus(
     },
     proto={"addressReady": 1, "connectivityReady": 2, "hostnameReady": 3, "etcFilesReady": 4},
 ):
-    """What of the network is ready *now*; a flag may go back to false (Talos: no hysteresis)."""
+    """The *current* readiness of the network; a flag may become false again (Talos: no
+    hysteresis)."""
 
     address_ready: bool = False
-    """An address that others can reach is on a link that is up."""
+    """Whether a link that is up has an address that other machines can reach."""
     connectivity_ready: bool = False
-    """All probes succeed, or, where there are no probes, there is a default route."""
+    """Whether all probes succeed; without probes, whether a default route exists."""
     hostname_ready: bool = False
-    """The host has a name."""
+    """Whether the host has a name."""
     etc_files_ready: bool = False
-    """``/etc/hosts`` and ``/etc/resolv.conf`` exist."""
+    """Whether ``/etc/hosts`` and ``/etc/resolv.conf`` exist."""

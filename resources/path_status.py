@@ -1,4 +1,4 @@
-"""Whether a path that some service waits for is there."""
+"""The presence of a path for which a service waits."""
 
 from cosi import Spec
 
@@ -11,10 +11,10 @@ class PathStatus(
 ):
     """Presence of one path; the id is the path as the service wrote it.
 
-    Three answers, as ``stat`` gives them: it is there, it is not there (yet), or it cannot be
-    looked at. The last one is in ``error``, in the words of Talos's condition
-    (``stat /a/b: not a directory``), and goes away when the path can be looked at again
-    (differences: Talos 4: in Talos it ends the wait for good).
+    As with ``stat`` there are three outcomes: the path exists, it does not exist (yet), or it
+    cannot be examined. In the last case ``error`` has the text of Talos's condition
+    (``stat /a/b: not a directory``) until the path can be examined again (differences: Talos 4: in
+    Talos the error ends the wait permanently).
     """
 
     present: bool = False

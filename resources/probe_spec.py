@@ -1,4 +1,4 @@
-"""What is tried, again and again, to know whether the world can be reached."""
+"""A probe: a connection or a request, repeated to test the network's connectivity."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class TCPProbe(Value, proto={"endpoint": 1, "timeout": 2}):
     """A connection that must be accepted."""
 
     endpoint: str
-    """``host:port``, ``[v6]:port``."""
+    """``host:port`` or ``[v6]:port``."""
     timeout: Duration = timedelta(seconds=10)
 
 
 class HTTPProbe(Value, proto={"url": 1, "timeout": 2}):
-    """A GET that must be answered by 200 to 399; redirects are not followed."""
+    """A GET request that must get a status of 200 to 399; redirects are not followed."""
 
     url: str
     timeout: Duration = timedelta(seconds=10)
@@ -41,16 +41,16 @@ class ProbeSpec(
 ):
     """One probe; the id is ``tcp:host:port``, or ``http:`` and the URL without credentials.
 
-    Defaults are those of Talos 1.14 (``TCPProbeConfig``, ``HTTPProbeConfig``).
+    The defaults are those of Talos 1.14 (``TCPProbeConfig``, ``HTTPProbeConfig``).
     """
 
     interval: Duration = timedelta(seconds=1)
     failure_threshold: int = Field(default=0, ge=0)
-    """So many failures in a row are one failure; 0 and 1 report the first."""
+    """How many failures in a row are reported as a failure; 0 and 1 report the first one."""
     tcp: TCPProbe | None = None
     http: HTTPProbe | None = None
     layer: str = "configuration"
-    """Where the wish comes from (Talos: ``ConfigLayer``)."""
+    """The source of the probe (Talos: ``ConfigLayer``)."""
 
     @model_validator(mode="after")
     def _one_way_to_try(self) -> Self:
@@ -62,7 +62,7 @@ class ProbeSpec(
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
-    """``host:port``, ``[v6]:port``; raises ``ValueError``."""
+    """Split ``host:port`` or ``[v6]:port``; raises ``ValueError``."""
     parts = urlsplit(f"//{endpoint}")
     if not parts.hostname or parts.port is None or parts.netloc != endpoint or "@" in endpoint:
         raise ValueError(f"address {endpoint}: not host:port")
@@ -70,6 +70,6 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
 
 
 def without_credentials(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL without user and password, so that it may be shown."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

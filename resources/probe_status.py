@@ -1,4 +1,4 @@
-"""What came of a probe."""
+"""The result of a probe."""
 
 from cosi import Spec
 
@@ -11,7 +11,7 @@ class ProbeStatus(
     columns={"Success": "{.success}"},
     proto={"success": 1, "lastError": 2},
 ):
-    """The latest verdict on the probe of the same id; absent until there is one."""
+    """The latest result of the probe with the same id; absent before the first result."""
 
     success: bool = False
     last_error: str = ""

@@ -1,4 +1,4 @@
-"""What is wrong with a text that somebody wrote, and where."""
+"""Problems in a file that a user wrote, and their places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from cosi import Value
 
 Location: TypeAlias = tuple[str | int, ...]
-"""Where in a payload: field names and list indexes, ``("depends", 2, "path")``."""
+"""A place in a payload: field names and list indexes, ``("depends", 2, "path")``."""
 
 Mistake: TypeAlias = tuple[Location, str]
 
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 class Problem(Value, proto={"line": 1, "column": 2, "severity": 3, "text": 4}):
-    """Something that is wrong with a text, and where; ``line`` and ``column`` count from 1."""
+    """A problem in a text and its place; ``line`` and ``column`` count from 1."""
 
     line: int
     column: int

@@ -1,4 +1,4 @@
-"""What became of one definition file, and why."""
+"""The status of one definition file: accepted or rejected, and why."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class ServiceFileStatus(
     """One file of the definition directory; the resource id is the file's name."""
 
     service: str = ""
-    """The name that the file defines, or defined when it was last accepted; of a file that never
-    was, the name that it would define, if it has one."""
+    """The name that the file defines, or defined when it was last accepted; for a file that never
+    was accepted, the name that it would define, if any."""
     accepted: bool
-    """Whether the file as it is now defines that service."""
+    """Whether the current content defines that service."""
     in_force: bool
-    """Whether the service is there by this file. Also true of a rejected file whose earlier text
-    goes on being used: a slip of the pen stops nothing that runs."""
+    """Whether the service exists because of this file. Also true for a rejected file whose last
+    accepted content stays in force, so that a typing error stops no running service."""
     message: str = ""
-    """Why the file was rejected, in Talos's words; empty if it was not."""
+    """Why the file was rejected, with Talos's message; empty if it was not."""
     problems: tuple[Problem, ...] = ()
-    """Every error and every warning, with its place."""
+    """All errors and warnings, each with its place."""

@@ -1,4 +1,4 @@
-"""Whether a service may start, and what it waits for if not."""
+"""The gate of a service: whether it may start, and its unmet conditions."""
 
 from cosi import Spec
 
@@ -16,26 +16,27 @@ class ServiceGate(
         "dependsDigest": 6,
     },
 ):
-    """Open when nothing is waited for any more; it holds back a start and never stops what runs.
+    """The start conditions of a service. The gate is open if none is unmet; a closed gate delays a
+    start, but never stops a running service.
 
     The texts and their order are Talos's (1.14: ``service "cri" to be "up"``, ``network``, ...).
     """
 
     conditions: tuple[str, ...] = ()
-    """All that the service depends on, met or not, as it is said before anything was looked at."""
+    """All conditions of the service, met or not, with the texts of the first event."""
     waiting_for: tuple[str, ...] = ()
-    """What of it does not hold *now*."""
+    """Conditions not met now."""
     impossible: tuple[str, ...] = ()
-    """What of ``waiting_for`` no amount of waiting brings: a cycle, a kind nobody provides here."""
+    """Unmet conditions that cannot be met here: dependency cycles, unsupported facts."""
 
     services: tuple[str, ...] = ()
-    """The ids of the services it depends on: it stops before they do."""
+    """The ids of the services on which it depends; it stops before they do."""
     config_version: str = ""
-    """Of the ExtensionServiceConfig whose files are written; a container that was made from
-    another one waits for its own."""
+    """The version of the ExtensionServiceConfig whose files are written; a container made from
+    another version waits for its own."""
     depends_digest: str = ""
-    """Of what the service depends on (``ExtensionServiceSpec.depends_digest``): it tells a gate of
-    this definition from one of the definition before it."""
+    """The digest of the service's dependencies (``ExtensionServiceSpec.depends_digest``), which
+    distinguishes a gate of the current definition from one of an earlier definition."""
 
     @property
     def open(self) -> bool:
@@ -44,5 +45,5 @@ class ServiceGate(
 
     @property
     def description(self) -> str:
-        """What is waited for, as the event says it (Talos: joined by a comma)."""
+        """The unmet conditions as shown in the event (Talos: joined by a comma)."""
         return ", ".join(self.waiting_for)

@@ -1,4 +1,4 @@
-"""What a person asked of a service: to start, to stop, or to restart."""
+"""A user's request to start, stop or restart a service."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -9,7 +9,7 @@ from cosi import Spec
 
 
 class Desired(StrEnum):
-    """What can be asked of a service."""
+    """The possible requests."""
 
     START = "start"
     STOP = "stop"
@@ -22,22 +22,23 @@ class ServiceRequest(
     columns={"Desired": "{.desired}", "Generation": "{.generation}"},
     proto={"desired": 1, "generation": 2, "withDependents": 3},
 ):
-    """The latest wish about one service. It lasts: a service that was stopped stays so.
+    """The latest request for one service. It stays in force: a stopped service stays stopped.
 
     Neither a changed config nor a rescan of the definitions undoes a stop (differences: Talos 9),
-    nor does any end of the supervisor, orderly or not: it lasts until the machine boots. A later
-    request undoes it, and so does taking this resource away. One generation is acted upon once:
-    ``ServiceState.request`` says which one was, and writing the same wish twice is writing it once.
+    nor does an end of the supervisor, orderly or not; it stays in force until the machine reboots.
+    A later request undoes it, as does the removal of this resource. Each generation is executed
+    once; ``ServiceState.request`` is the generation of the last one. Writing the same request twice
+    has no further effect.
     """
 
     desired: Desired = Desired.START
     generation: Annotated[int, Field(ge=1)] = 1
-    """Counts the wishes; see :meth:`next`."""
+    """The number of the request; see :meth:`next`."""
     with_dependents: bool = False
-    """For a stop: those that depend on the service stop before it does, in reverse order."""
+    """For a stop: whether its dependents stop before it does, in reverse order."""
 
     def next(self, desired: Desired, *, with_dependents: bool = False) -> Self:
-        """The wish that follows this one."""
+        """The request that follows this one."""
         return self.evolve(
             desired=desired, generation=self.generation + 1, with_dependents=with_dependents
         )

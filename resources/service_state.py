@@ -1,4 +1,4 @@
-"""What became of a service: its phase, its process, its health, and how it came to that."""
+"""The state of a service: its phase, its process, its health, and its latest events."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer, model_vali
 from cosi import Spec, Value
 
 EVENTS_KEPT: Final = 64
-"""Of the events of one service, the oldest are forgotten beyond these (Talos 1.14)."""
+"""How many events of a service are kept; older ones are dropped (Talos 1.14)."""
 
 
 class ServicePhase(StrEnum):
-    """Where a service is in its life (Talos: ``ServiceStateEvent.Action``)."""
+    """The phase of a service (Talos: ``ServiceStateEvent.Action``)."""
 
     INITIALIZED = "Initialized"
     """Known, never started."""
     STARTING = "Starting"
     WAITING = "Waiting"
-    """For its dependencies, or for the time of the next restart."""
+    """Waiting for its dependencies, or for its next restart."""
     PREPARING = "Preparing"
     RUNNING = "Running"
     STOPPING = "Stopping"
     FINISHED = "Finished"
-    """Over, and well."""
+    """Ended without an error."""
     FAILED = "Failed"
-    """Over, with an error."""
+    """Ended with an error."""
     SKIPPED = "Skipped"
-    """Over, because there was nothing to run."""
+    """Ended because there was nothing to run."""
 
 
 DOWN: Final = frozenset({ServicePhase.FINISHED, ServicePhase.FAILED, ServicePhase.SKIPPED})
-"""The phases that Talos calls *down*; one that never started is neither up nor down."""
+"""The phases that Talos calls *down*; a service that never started is neither up nor down."""
 
 _WIRE: Final = ("running", "healthy", "unknown")
 
 
 class ServiceEvent(Value, proto={"text": 1, "phase": 2, "timestamp": 3, "healthy": 4}):
-    """One step in the life of a service."""
+    """One change of phase or health, or message, of a service."""
 
     text: str
     phase: ServicePhase
     timestamp: datetime
     healthy: bool | None = None
-    """The health at that moment, so that a change of it is never lost (differences: race
+    """The health at that time, so that no change of it is lost (differences: race
     talos@fa6cd1c).
     """
 
@@ -67,7 +67,7 @@ class ServiceState(
         "Phase": "{.phase}",
     },
     proto={
-        # Talos's, then our own, far enough from those that Talos may still add.
+        # Talos's numbers, then ours, far from numbers that Talos may add.
         "running": (1, bool),
         "healthy": (2, bool),
         "unknown": (3, bool),
@@ -81,26 +81,26 @@ class ServiceState(
         "events": 107,
     },
 ):
-    """A service, in any phase; Talos shows only those that run (differences: Talos 13).
+    """A service, in any phase; Talos shows only running ones (differences: Talos 13).
 
-    Written and read with Talos's three fields first: ``running``, ``healthy``, ``unknown``. They
-    are computed from ``phase`` and ``healthy``, and are enough: another system, or a fixture, says
-    ``{running: true, healthy: true, unknown: false}`` of its ``cri`` and nothing else.
+    Its YAML begins with Talos's three fields: ``running``, ``healthy``, ``unknown``. They are
+    computed from ``phase`` and ``healthy``. They are also enough to read one: another system, or a
+    fixture, may write only ``{running: true, healthy: true, unknown: false}`` for its ``cri``.
     """
 
     healthy: bool | None = None
-    """``None``: not known, as for every service that nobody checks; never "failed"."""
+    """The health; ``None`` if it is unknown, as for every service without a health check."""
     checked: bool = False
-    """Whether somebody checks the health; until they know, such a service is not up."""
+    """Whether the service has a health check; it is then not up before its health is known."""
     phase: ServicePhase = ServicePhase.INITIALIZED
     pid: int | None = None
-    """The main process as the host numbers it, while there is one."""
+    """The main process, by its id on the host, while it exists."""
     exit_code: int | None = None
-    """Of the last run that is over; death by signal n is 128 + n; ``None`` is not known."""
+    """The exit code of the last ended run; 128 + n for signal n; ``None`` if unknown."""
     restarts: int = 0
-    """How often the restart policy has started the service again since it was last asked to run."""
+    """How often the restart policy restarted the service since it was last requested to run."""
     request: int = 0
-    """The generation of the last :class:`ServiceRequest` that was acted upon."""
+    """The generation of the last executed :class:`ServiceRequest`."""
     message: str = ""
     """The text of the last event."""
     events: tuple[ServiceEvent, ...] = ()
@@ -108,15 +108,15 @@ class ServiceState(
 
     @property
     def running(self) -> bool:
-        """Talos's field: whether its main process is there, and not being stopped."""
+        """Talos's field: whether its main process exists, and is not being stopped."""
         return self.phase is ServicePhase.RUNNING
 
     @property
     def up(self) -> bool:
-        """Whether those who depend on the service may start (Talos 1.14: ``StateEventUp``).
+        """Whether dependents of the service may start (Talos 1.14: ``StateEventUp``).
 
-        A service that has finished is not up; between two runs of a restart it would be, for a
-        moment, and let its dependents in (differences: race talos@b1abd9c).
+        A finished service is not up. Otherwise it would be up for a moment between two runs of a
+        restart, and its dependents would start (differences: race talos@b1abd9c).
         """
         if self.phase is ServicePhase.RUNNING:
             return self.healthy is True or (self.healthy is None and not self.checked)
@@ -124,7 +124,7 @@ class ServiceState(
 
     @property
     def down(self) -> bool:
-        """Whether it is over with it (Talos: ``StateEventDown``)."""
+        """Whether the service has ended (Talos: ``StateEventDown``)."""
         return self.phase in DOWN
 
     def happened(self, *events: ServiceEvent, **changes: object) -> Self:

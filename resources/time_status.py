@@ -1,9 +1,9 @@
-"""Whether the host's clock can be trusted."""
+"""The synchronisation of the host's clock."""
 
 from cosi import Spec
 
 TIME_STATUS_ID = "node"
-"""There is one clock, and this is its id (Talos: ``time.StatusID``)."""
+"""The id of the only one (Talos: ``time.StatusID``)."""
 
 
 class TimeStatus(
@@ -16,8 +16,8 @@ class TimeStatus(
     """State of the clock's synchronisation."""
 
     synced: bool = False
-    """The clock is right, or nobody is asked to set it (``sync_disabled``)."""
+    """Whether the clock is in sync, or need not be (``sync_disabled``)."""
     epoch: int = 0
-    """How often the clock has jumped by more than 15 minutes."""
+    """How often the clock jumped by more than 15 minutes."""
     sync_disabled: bool = False
-    """This machine does not wait for its clock to be set."""
+    """Whether services on this machine do not wait for the clock."""

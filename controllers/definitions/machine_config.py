@@ -68,7 +68,7 @@ def _mistakes(variables: Mapping[str, str], good: Callable[[str], bool]) -> Iter
         if not good(name):
             yield ("variables", name), f"invalid environment variable name: {quote(name)}"
         if "\0" in value:  # which one is not said: it may be a secret
-            yield ("variables", name), f"the value of {quote(name)} holds a NUL character"
+            yield ("variables", name), f"the value of {quote(name)} has a NUL character"
 
 
 def take_environment(document: Document, found: dict[str, Variables]) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ class ConfigDocument(Value):
             yield (), f"no config files found for extension {service}"
         for index, item in enumerate(self.environment):
             if "\0" in item:
-                text = f"environment {quote(item.partition('=')[0])} holds a NUL character"
+                text = f"environment {quote(item.partition('=')[0])} has a NUL character"
                 yield ("environment", index), text  # without the value: it may be a secret
         for index, file in enumerate(self.config_files):
             where = ("config_files", index)

@@ -51,7 +51,7 @@ def test_the_schema_describes_the_definition_file() -> None:
     assert set(schema["required"]) == {"name", "container", "restart"}
     assert schema["properties"]["logToConsole"]["type"] == "boolean"
     assert "maskedPaths" in schema["$defs"]["Security"]["properties"]
-    assert schema["properties"]["name"]["description"].startswith("What the service is called")
+    assert schema["properties"]["name"]["description"].startswith("The name of the service")
 
 
 @pytest.mark.parametrize(

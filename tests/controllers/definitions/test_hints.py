@@ -165,7 +165,7 @@ def test_the_warning_about_a_config_names_its_key_and_never_the_secret() -> None
 def test_the_error_about_a_config_names_its_key_and_never_the_secret() -> None:
     reading = read_service_configs((CONFIG + 'environment: ["TOKEN=s3cret\\0"]\n').encode())
     assert [problem.text for problem in reading.problems] == [
-        'environment "TOKEN" holds a NUL character'
+        'environment "TOKEN" has a NUL character'
     ]
 
 

@@ -53,7 +53,7 @@ def test_a_machine_config_without_environment_says_none() -> None:
         ),
         (MACHINE.format("- A=B"), "cannot construct !!seq into map[string]string"),
         (MACHINE.format("'A=B': x"), 'invalid environment variable name: "A=B"'),
-        (MACHINE.format('A: "s3cret\\0"'), 'the value of "A" holds a NUL character'),
+        (MACHINE.format('A: "s3cret\\0"'), 'the value of "A" has a NUL character'),
     ],
 )
 def test_what_is_refused(text: str, problem: str) -> None:

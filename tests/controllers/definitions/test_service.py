@@ -408,7 +408,7 @@ def test_a_bomb_of_aliases_does_not_go_off() -> None:
 def test_a_text_that_no_system_call_takes_is_refused(text: str, place: str) -> None:
     found = problems(f"name: a\nrestart: always\n{text}\n")
     assert [line.partition(": ")[0] for line in found] == [place]
-    assert "a text holds a NUL character: " in found[0]
+    assert "a text has a NUL character: " in found[0]
 
 
 def test_messages_are_short_and_harmless_to_a_terminal() -> None:
