@@ -1,7 +1,7 @@
-"""What people write, read with positions: service definitions and configuration documents.
+"""Readers of the files that users write, with positions: definitions and configuration documents.
 
-From the bottom up: ``tree`` (text → nodes), ``shapes`` (what a payload class accepts), ``decoder``
-(nodes → payload or problems), ``service`` and ``documents`` (the two kinds of files), ``source``
-(files, watched), ``validation`` (paths → problems, for people). Errors are values: nothing here
-raises because of what a file says.
+From the bottom up: ``yaml_tree`` (text → nodes), ``schema`` (what a payload class accepts),
+``decoder`` (nodes → payload or problems), ``service`` and ``documents`` (the two kinds of files),
+``bounded_read`` (file → bytes), ``scanner`` (directory → definitions), ``validation`` (paths →
+problems, for users). Errors are values: nothing here raises because of the content of a file.
 """

@@ -1,4 +1,4 @@
-"""Files → bytes, bounded: never more than a definition can have, never a wait for a pipe."""
+"""Reads files with bounds: at most the size of a definition, and without waiting for a pipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controllers.definitions.yaml_tree import MAX_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """By what a file is known to be unchanged, without reading it."""
+    """The metadata of a file; if it is unchanged, the file need not be read again."""
 
     modified_ns: int
     changed_ns: int
@@ -23,7 +23,7 @@ class Stamp:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Return the stamp of what ``path`` leads to; ``None`` if it leads nowhere."""
+    """Return the stamp of the file at ``path``, after links; ``None`` if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -32,9 +32,9 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def read_bounded(path: Path) -> bytes:
-    """Return the contents of a regular file, at most one byte more than a document may have.
+    """Return the contents of a regular file, at most one byte more than the limit of a document.
 
-    Raises ``OSError``; also for directories, pipes and devices.
+    Raises ``OSError``, also for directories, pipes and devices.
     """
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -43,12 +43,12 @@ def read_bounded(path: Path) -> bytes:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    # A pipe called x.yaml would be waited for until somebody writes into it.
+    # Without this flag, open() of a pipe called x.yaml waits for a writer.
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def failure(path: Path, error: OSError) -> str:
-    """Return the error in Go's words: ``open PATH: permission denied``."""
+    """Return the error in Go's format: ``open PATH: permission denied``."""
     reason = error.strerror or str(error)
     verb = "read" if isinstance(error, IsADirectoryError) else "open"
     return f"{verb} {path}: {reason[:1].lower()}{reason[1:]}"

@@ -1,6 +1,6 @@
-"""What is wrong between the files of one machine, each of which is good by itself.
+"""Checks the files of one machine against each other, after each was read.
 
-The words about dependencies are those of the gate, which says the same while the machine runs.
+The messages about dependencies are those of the gate, which reports the same at run time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TALOS_SERVICES: Final = frozenset(
         "udevd",
     }
 )
-"""The ids of services that no definition defines, and a machine may have (Talos 1.14)."""
+"""The ids of Talos's own services, which a machine may have without a definition (Talos 1.14)."""
 
 _NEAR: Final = 0.75
 
@@ -51,8 +51,8 @@ def crosscheck(
 ) -> Mapping[str, list[Problem]]:
     """Return the problems between the files of one machine, by the name of the file.
 
-    Of definitions with one name the first counts, in the order of ``services``. Unless they are the
-    ``whole`` machine, what none of the files defines is not reported.
+    If definitions share a name, the first one in the order of ``services`` counts. Unless they are
+    the ``whole`` machine, references to undefined services are not reported.
     """
     found: defaultdict[str, list[Problem]] = defaultdict(list)
     defined: dict[str, str] = {}  # names of services, and the files that define them
@@ -70,7 +70,7 @@ def crosscheck(
 
 
 def without_service(reading: ConfigReading, defined: Collection[str]) -> Iterator[Problem]:
-    """Warn about each config of a service that is not ``defined`` (names), if any is."""
+    """Warn about each config for a service that is not ``defined`` (names), if any is defined."""
     if not defined:
         return
     for service, node in reading.names_at.items():
@@ -101,14 +101,14 @@ def _dependencies(files: Mapping[str, Reading], *, whole: bool) -> Iterator[tupl
 
 
 def _missing(id: str, place: tuple[int, int], ids: Collection[str], names: ServiceNames) -> Problem:
-    """An error if it is clear what is meant; a machine may have services of its own."""
+    """An error if a similar id exists; else a warning: the machine may have other services."""
     if like := names.like(id):
         return _at(place, Severity.ERROR, f"waits for {to_be_registered(id, like[0])}")
     return _at(place, Severity.WARNING, f"waits for {to_be_registered(id, _meant(id, ids))}")
 
 
 def _meant(name: str, known: Collection[str]) -> str:
-    """The one of ``known`` that is meant, or is spelt nearly so; the prefix makes nothing alike."""
+    """The one of ``known`` that is meant, or spelt similarly; the common prefix does not count."""
     if like := ServiceNames(known).like(name):
         return like[0]
     by_core = {core(id): id for id in sorted(known, reverse=True)}

@@ -1,9 +1,9 @@
-"""Nodes → a payload, or everything that is wrong with them, each with its place.
+"""Decodes YAML nodes into a payload, or into all problems with their places.
 
-Follows Talos 1.14's reader (go-yaml v4) in what it takes: see ``tests/controllers/definitions``
-for every leniency. Differences, all on purpose: unknown keys are warned about instead of swallowed
-(differences: Talos 2), and the rules of a payload are applied even where some value had a wrong
-type, so that one look at the problems is enough.
+It accepts the same documents as Talos 1.14's reader (go-yaml v4): ``tests/controllers/definitions``
+has every leniency. It differs on purpose in two points: unknown keys give a warning instead of
+being swallowed (differences: Talos 2), and the rules of a payload are applied even if a value has a
+wrong type, so that all problems are reported at once.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from resources.problem import (
 )
 
 MAX_STEPS: Final = 50_000
-"""How many values one document may spell, aliases written out."""
+"""How many values a document may have, with aliases expanded."""
 
 MAX_PROBLEMS: Final = 100
-"""How many problems of one document are said; the others are counted."""
+"""How many problems of a document are reported; the others are counted."""
 
 V = TypeVar("V", bound=Value)
 
 
 class _Nothing(Enum):
-    """No value: null, or wrong and reported."""
+    """The marker for no value: null, or a wrong value that was reported."""
 
     NOTHING = 0
 
@@ -66,7 +66,7 @@ NOTHING: Final = _Nothing.NOTHING
 
 @runtime_checkable
 class Ruled(Protocol):
-    """A payload whose rules can be asked before it is made."""
+    """A payload whose rules can be checked before it is constructed."""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Every broken rule, with the place in the payload."""
@@ -75,10 +75,10 @@ class Ruled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[V]):
-    """What one document says.
+    """A decoded document.
 
-    ``value`` is there only if nothing is wrong. ``type_errors`` are the texts about values of the
-    wrong type, with lines; ``broken_rules`` those about wrong values. ``problems`` holds both, and
+    ``value`` is set only if there is no error. ``type_errors`` are the messages about values of a
+    wrong type, with lines; ``broken_rules`` those about wrong values. ``problems`` has both, and
     warnings, in the order of their places.
     """
 
@@ -89,14 +89,15 @@ class Decoded(Generic[V]):
     places: dict[Location, Node]
 
     def place(self, where: Location) -> Node:
-        """The node that says what is at ``where``, or the nearest one around it."""
+        """The node at ``where``, or the nearest one around it."""
         return place(self.places, where)
 
 
 def decode(node: Node, payload: type[V], *, strict: bool = False) -> Decoded[V]:
-    """Read ``payload`` from ``node``; ``strict`` makes errors of unknown keys.
+    """Read ``payload`` from ``node``; if ``strict``, unknown keys are errors.
 
-    Raises :class:`UnreadableYAML` if the aliases in ``node`` spell more than ``MAX_STEPS`` values.
+    Raises :class:`UnreadableYAML` if ``node``, with aliases expanded, has more than ``MAX_STEPS``
+    values.
     """
     return _Decoder(strict).run(node, payload)
 
@@ -159,7 +160,7 @@ class _Decoder:
         return _construct(shape, values)
 
     def _pairs(self, node: Mapping, where: Location) -> Iterator[tuple[str, Scalar, Node]]:
-        """The pairs of a mapping, then those that are merged in and not overridden."""
+        """The pairs of a mapping, then the merged ones that it does not override."""
         seen: dict[str, int] = {}
         merged: list[Node] = []
         for key, value in node.pairs:
@@ -201,7 +202,7 @@ class _Decoder:
         return tuple(items)
 
     def _map(self, node: Mapping, shape: MapOf, where: Location) -> FrozenMap[str, Any]:
-        """A null is the empty value, as a map of Go has it."""
+        """A null becomes the empty value, as in a map of Go."""
         found = {
             key: self._decode(value, shape.item, (*where, key))
             for key, _, value in self._pairs(node, where)
@@ -235,7 +236,7 @@ class _Decoder:
         if self.steps > MAX_STEPS:
             raise UnreadableYAML("document contains excessive aliasing", node.line, node.column)
 
-    # -- what is wrong ------------------------------------------------------------------------
+    # -- problems -----------------------------------------------------------------------------
 
     def _wrong_type(self, node: Node, shape: Shape, where: Location) -> _Nothing:
         name = f"{shape.name} (TextUnmarshaler)" if isinstance(shape, Choice) else shape.name
@@ -273,7 +274,7 @@ class _Decoder:
             self.unsaid.append(problem.severity)
 
     def _said(self) -> tuple[Problem, ...]:
-        """All problems in order; behind them, how many there are besides."""
+        """Problems sorted by place, plus a line counting those left out."""
         said = in_order(self.problems)
         if not self.unsaid:
             return said
@@ -285,7 +286,7 @@ class _Decoder:
     # -- rules --------------------------------------------------------------------------------
 
     def _judge(self, draft: V) -> tuple[V | None, list[Mistake]]:
-        """Ask the rules; mistakes that follow from a wrong type are not said twice."""
+        """Check the rules; mistakes that follow from a wrong type are not reported twice."""
         value, found = _made(draft)
         rules = [mistake for mistake in found if not self._already_wrong(mistake[0])]
         for where, text in rules:
@@ -293,7 +294,7 @@ class _Decoder:
         return value, rules
 
     def _allowed(self, where: Location) -> str:
-        """The words that may stand at ``where``, if it is an enum at the top level."""
+        """The allowed words at ``where``, if it is an enum at the top level."""
         for key, known in self.root.keys.items():
             if where == (known.attribute,) and isinstance(known.shape, Choice):
                 return f"; {key} is one of {words(known.shape)}"
@@ -304,14 +305,14 @@ class _Decoder:
 
 
 def place(places: dict[Location, Node], where: Location) -> Node:
-    """The node that says what is at ``where``, or the nearest one around it."""
+    """The node at ``where``, or the nearest one around it."""
     while where not in places:
         where = where[:-1]
     return places[where]
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort by place; what stands at one place keeps its order."""
+    """Sort by place; problems at one place keep their order."""
     return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
 
 
@@ -321,7 +322,7 @@ def _construct(shape: RecordSchema, values: dict[str, Any]) -> Value:
 
 
 def _made(draft: V) -> tuple[V | None, list[Mistake]]:
-    """The honest instance that ``draft`` describes, or what prevents it."""
+    """The validated payload for this draft, or its mistakes."""
     if isinstance(draft, Ruled) and (mistakes := list(draft.mistakes())):
         return None, mistakes
     fields = {name: getattr(draft, name) for name in type(draft).model_fields}

@@ -1,8 +1,8 @@
-"""Files of configuration documents → documents of any kind, each still to be decoded.
+"""Splits a file of configuration documents into documents by kind, not yet decoded.
 
-Such a file holds YAML documents with ``apiVersion`` and ``kind`` (Talos 1.14: machine
-configuration). Whoever knows a kind takes its documents and leaves the others alone; a document
-without ``apiVersion`` and ``kind`` is Talos's main configuration, of kind :data:`MAIN`.
+Such a file has YAML documents with ``apiVersion`` and ``kind`` (Talos 1.14: machine configuration).
+The reader of a kind takes its documents and ignores the others. A document without ``apiVersion``
+and ``kind`` is Talos's main configuration, of kind :data:`MAIN`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from resources.problem import (
 )
 
 MAIN: Final = ""
-"""The kind of the main document, which says none."""
+"""The kind of the main document, which has none."""
 
 V = TypeVar("V", bound=Value)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: what its header says, and the rest unread."""
+    """One document: its header, and the rest not yet decoded."""
 
     kind: str
     name: str
@@ -44,11 +44,11 @@ class Document:
 
     @property
     def line(self) -> int:
-        """Where it begins."""
+        """The line where it begins."""
         return self.root.line
 
     def decode(self, payload: type[V]) -> Decoded[V]:
-        """Read the fields after the header, unknown keys being errors (Talos: strict decoding)."""
+        """Decode the fields after the header; unknown keys are errors (Talos: strict decoding)."""
         try:
             return decode(self.body, payload, strict=True)
         except UnreadableYAML as error:
@@ -61,14 +61,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocuments:
-    """All documents of one file, and what is wrong with its text or with their headers."""
+    """All documents of one file, and the problems of its text and of their headers."""
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 def config_documents(data: bytes) -> ConfigDocuments:
-    """Read the documents in ``data``; never raises because of what it says."""
+    """Read the documents in ``data``; never raises because of its content."""
     found: list[Document] = []
     problems: list[Problem] = []
     seen: set[tuple[str, str]] = set()

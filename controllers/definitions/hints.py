@@ -1,4 +1,4 @@
-"""What to write instead: suggestions for wrong words and unknown keys, as ends of messages."""
+"""Suggestions for wrong words and unknown keys, as ends of error messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from resources.go_format import (
 )
 
 _SURE = 0.8
-"""How alike a key of another level must be to be suggested; near ones are too many there."""
+"""How similar a key of another level must be; a lower bound would find too many there."""
 _VARIABLE = re.compile(r"(?<!\$)\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*[^}]*\}|\([A-Za-z_]\w*\))")
 """``$NAME``, ``${NAME}``, ``${NAME:-default}`` and Kubernetes' ``$(NAME)``; not after another $."""
 
 
 def suggestion(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
-    """Return ``; did you mean "depends"?``, or nothing where nothing is near."""
+    """Return ``; did you mean "depends"?``, or an empty text if no word is similar."""
     by_fold = {k.casefold(): s for k, s in zip(known, shown or known, strict=True)}
     folded = word.casefold()
     near = difflib.get_close_matches(folded, by_fold, n=1)
@@ -38,9 +38,9 @@ def words(choice: Choice) -> str:
 
 
 def word_hint(word: str, choice: Choice) -> str:
-    """Every word that is allowed, and the one that is meant: by meaning first, then by spelling."""
+    """All allowed words, and a suggestion: by meaning first, then by spelling."""
     listed = f": {words(choice)}"
-    if "|" in word:  # the alternatives of a manual page, copied as they stand
+    if "|" in word:  # the alternatives of a manual page, copied unchanged
         return f"{listed}; choose one"
     meant = meant_word(word, choice.enum)
     if meant is not None:
@@ -49,7 +49,7 @@ def word_hint(word: str, choice: Choice) -> str:
 
 
 def key_hint(key: str, here: RecordSchema, root: RecordSchema) -> str:
-    """What an unknown key was meant for: another spelling, another level, or another word."""
+    """The suggestion for an unknown key: another spelling, another level, or another word."""
     folded = key.casefold()
     if known := next((known for known in here.keys if known.casefold() == folded), None):
         return _did_you_mean(known)
@@ -72,7 +72,7 @@ def _near_elsewhere(folded: str, here: RecordSchema, root: RecordSchema) -> str:
 
 
 def _level(key: str, here: RecordSchema, root: RecordSchema) -> str:
-    """The other level that knows ``key``, in words, the outermost first; empty if none does."""
+    """The text for the outermost other level that has ``key``; empty if none has it."""
     found = (path for path, level in _levels(root) if level is not here and key in level.keys)
     path = next(found, None)
     if path is None:
@@ -101,22 +101,22 @@ def _inner(path: str, shape: Shape) -> tuple[str, Shape]:
 
 
 def expects_expansion(text: str) -> bool:
-    """Whether ``text`` names a variable as if something replaced it by its value."""
+    """Whether ``text`` has a variable such as ``$NAME``, which a shell would expand."""
     return _VARIABLE.search(text) is not None
 
 
 def unexpanded(item: str) -> str:
-    """The warning about ``KEY=...$NAME...``; empty if the item is none.
+    """The warning for an item ``KEY=...$NAME...``; empty for other items.
 
-    It names the key and not the value, which may be a secret with a ``$`` in it.
+    It has the key but not the value, which may be a secret with a ``$`` in it.
     """
     key, equals, value = item.partition("=")
     if not equals or not expects_expansion(value):
         return ""
-    return f'"$" in the value of {quote(key)} is taken as it stands: nothing is expanded'
+    return f'"$" in the value of {quote(key)} is literal: variables are not expanded'
 
 
 def printable(text: str) -> str:
-    """What a person wrote, fit for a message: short, on one line, and harmless to a terminal."""
+    """A user's text made fit for a message: short, on one line, and harmless to a terminal."""
     cut = text if len(text) <= 60 else text[:57] + "..."
     return cut if cut.isprintable() else quote(cut)[1:-1]

@@ -1,7 +1,7 @@
-"""What a YAML file is, by what is in it: a service definition or configuration documents.
+"""Determines the kind of a YAML file by its content: service definition or configuration documents.
 
-File names do not tell (both end in ``.yaml``), so people mix them up; a reader of one kind that
-finds the other says so, instead of everything that is wrong with it as what it is not.
+The names of both end in ``.yaml``, so users mix them up. A reader that finds a file of the other
+kind reports that, instead of many errors that follow from it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from resources.go_format import (
 API_VERSION: Final = "v1alpha1"
 HEADER: Final = ("apiVersion", "kind")
 MACHINE_CONFIG_KEYS: Final = ("version", "debug", "persist", "machine", "cluster")
-"""Talos 1.14, ``v1alpha1.Config``: the one kind of document without apiVersion and kind."""
+"""Talos 1.14, ``v1alpha1.Config``: the only document without apiVersion and kind."""
 
 DEFINITION_HERE: Final = (
     "this is a service definition, not a configuration document; it belongs in a file of its own "
-    "among the definitions (usr/local/etc/containers)"
+    "in the definition directory (usr/local/etc/containers)"
 )
 _THERE: Final = "; it belongs in a configuration file (etc/cosi/config.yaml, or --config FILE)"
 
 
 def is_configuration(data: bytes) -> bool:
-    """Whether ``data`` holds configuration documents; the first document that is clear decides."""
+    """Whether ``data`` has configuration documents; the first unambiguous document decides."""
     for root in _readable(data):
         if configuration_kind(root):
             return True
@@ -39,7 +39,7 @@ def is_configuration(data: bytes) -> bool:
 
 
 def configuration_here(root: Node) -> str:
-    """The error about a configuration document among definitions; empty if ``root`` is none."""
+    """The error for a configuration document in a definition file; empty for other documents."""
     kind = configuration_kind(root)
     if not kind:
         return ""
@@ -49,7 +49,7 @@ def configuration_here(root: Node) -> str:
 
 
 def configuration_kind(root: Node) -> str:
-    """Which kind of configuration document ``root`` is, in words; empty if it is none."""
+    """The kind of the configuration document ``root``, as text; empty if it is not one."""
     said = keys(root)
     if any(key in said for key in HEADER):
         kind = said.get("kind")
@@ -59,20 +59,20 @@ def configuration_kind(root: Node) -> str:
 
 
 def is_definition(root: Node) -> bool:
-    """Whether ``root`` is meant as a service definition, however wrong it is."""
+    """Whether ``root`` is meant as a service definition, even with errors."""
     said = keys(root)
     ours, theirs = _count(said)
     return ours > theirs and not any(key in said for key in HEADER)
 
 
 def keys(root: Node) -> dict[str, Node]:
-    """The keys of a mapping that are plain texts, with their values; none of another node."""
+    """The scalar keys of a mapping, with their values; empty for other nodes."""
     pairs = root.pairs if isinstance(root, Mapping) else []
     return {key.text: value for key, value in pairs if isinstance(key, Scalar)}
 
 
 def _count(said: dict[str, Node]) -> tuple[int, int]:
-    """How many keys are those of a definition, and of a machine configuration."""
+    """The numbers of keys that belong to a definition, and to a machine configuration."""
     return (
         len(said.keys() & record(ExtensionServiceSpec).keys.keys()),
         len(said.keys() & set(MACHINE_CONFIG_KEYS)),
@@ -80,7 +80,7 @@ def _count(said: dict[str, Node]) -> tuple[int, int]:
 
 
 def _readable(data: bytes) -> Iterator[Node]:
-    """The documents as far as the text is YAML."""
+    """The documents before the first YAML error."""
     try:
         yield from documents(data)
     except UnreadableYAML:

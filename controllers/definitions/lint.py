@@ -1,4 +1,4 @@
-"""What loads, and will hardly be meant: the warnings about a good definition."""
+"""Warnings about valid definitions that are probably not meant as they are written."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SHELLS: Final = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "
 
 
 def advice(spec: ExtensionServiceSpec) -> Iterator[Mistake]:
-    """Yield what may surprise the writer of ``spec``, with the place in it."""
+    """Yield the warnings about ``spec``, each with its place."""
     container = spec.container
     has_path = any(item.startswith("PATH=") for item in container.environment)
     if "/" not in container.entrypoint and not has_path:
-        text = "without a slash the entrypoint is looked for in PATH, which the environment lacks"
+        text = "an entrypoint without a slash is looked up in PATH, which the environment lacks"
         yield ("container", "entrypoint"), text
     if container.environment_file:
         text = "environmentFile is deprecated; use an ExtensionServiceConfig document"
@@ -36,7 +36,7 @@ def advice(spec: ExtensionServiceSpec) -> Iterator[Mistake]:
 
 
 def _expansions(container: Container) -> Iterator[Mistake]:
-    """Shells, Compose and Kubernetes replace ``$NAME`` in such places; Talos does not, anywhere."""
+    """Shells, Compose and Kubernetes expand ``$NAME`` in such places; Talos never does."""
     for index, item in enumerate(container.environment):
         if text := unexpanded(item):
             yield ("environment", index), text
@@ -44,12 +44,12 @@ def _expansions(container: Container) -> Iterator[Mistake]:
         return
     for index, argument in enumerate(container.args):
         if expects_expansion(argument):
-            text = f"nothing is expanded: the argument is {quote(argument)} as it stands"
+            text = f"variables are not expanded: the argument is literally {quote(argument)}"
             yield ("args", index), text
 
 
 def _is_shell(container: Container) -> bool:
-    """Whether a shell reads the arguments, which expands what is in them itself."""
+    """Whether a shell reads the arguments; it expands variables itself."""
     called = [container.entrypoint, *container.args[:2]]  # busybox sh, env sh
     return any(PurePosixPath(word).name in _SHELLS for word in called)
 
@@ -59,10 +59,11 @@ def _mounts(container: Container) -> Iterator[Mistake]:
         at = ("mounts", index)
         for field in ("source", "destination"):
             if expects_expansion(path := getattr(mount, field)):
-                yield (*at, field), f"nothing is expanded: {field} is {quote(path)} as it stands"
+                text = f"variables are not expanded: {field} is literally {quote(path)}"
+                yield (*at, field), text
         if not mount.destination.startswith("/"):
-            # Not an error: runc takes it as if it began with a slash, and so it runs on Talos.
+            # Not an error: runc reads it as if it began with a slash, so it runs on Talos.
             yield (*at, "destination"), f"destination is not absolute: {quote(mount.destination)}"
         if not mount.source:
-            # Talos makes a directory of every source that is not there, and fails on an empty one.
-            yield (*at, "source"), "on Talos, a mount needs a source whatever its type"
+            # Talos creates a directory for every missing source, and fails on an empty one.
+            yield (*at, "source"), "on Talos, every mount needs a source"

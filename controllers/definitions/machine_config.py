@@ -1,7 +1,7 @@
-"""Configuration documents → the environment of all services.
+"""Reads the environment of all services from configuration documents.
 
-Two of them say it (Talos 1.14): the main document under ``machine.env``, and ``EnvironmentConfig``
-under ``variables``, which wins. Of the main document nothing else is read here.
+Two documents can set it (Talos 1.14): the main document under ``machine.env``, and
+``EnvironmentConfig`` under ``variables``, which wins. The rest of the main document is not read.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from resources.problem import (
 ENVIRONMENT_KIND: Final = "EnvironmentConfig"
 MACHINE_ENV: Final = "machine.env"
 ENVIRONMENT_SOURCES: Final = (MACHINE_ENV, ENVIRONMENT_KIND)
-"""What says the environment; the later one wins."""
+"""The sources of the environment; the later one wins."""
 
 _POSIX_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """What one document says of the environment, and where it says so."""
+    """The variables of one document, and their place."""
 
     at: Node
     values: Mapping[str, str]
 
 
 class MachineEnvironment(Value):
-    """``machine.env``: whatever the system takes for a variable."""
+    """``machine.env``: all names that the system accepts for a variable."""
 
     variables: FrozenMap[str, str] = FrozenMap()
 
     def mistakes(self) -> Iterator[Mistake]:
-        """What cannot be set (Go: ``os.Setenv``)."""
+        """Variables that cannot be set (Go: ``os.Setenv``)."""
         yield from _mistakes(self.variables, lambda name: name != "" and not {"=", "\0"} & {*name})
 
 
@@ -59,7 +59,7 @@ class EnvironmentDocument(Value):
     """Names and values."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """Names are those of POSIX."""
+        """Variables without a POSIX name."""
         yield from _mistakes(self.variables, lambda name: bool(_POSIX_NAME.fullmatch(name)))
 
 
@@ -67,7 +67,7 @@ def _mistakes(variables: Mapping[str, str], good: Callable[[str], bool]) -> Iter
     for name, value in variables.items():
         if not good(name):
             yield ("variables", name), f"invalid environment variable name: {quote(name)}"
-        if "\0" in value:  # which one is not said: it may be a secret
+        if "\0" in value:  # not shown, because it may be secret
             yield ("variables", name), f"the value of {quote(name)} has a NUL character"
 
 
@@ -109,7 +109,7 @@ def _decode_env(env: Node) -> Decoded[MachineEnvironment]:
 
 
 def _unknown(document: Document) -> Iterator[Problem]:
-    """Talos refuses what it does not know; another version of it may know more."""
+    """Talos refuses unknown keys; another version of it may know more."""
     pairs = ((key, value) for key, value in document.root.pairs if isinstance(key, Scalar))
     for key, _ in pairs:
         if key.text not in MACHINE_CONFIG_KEYS and key.tag != "!!merge":
@@ -119,7 +119,7 @@ def _unknown(document: Document) -> Iterator[Problem]:
 
 
 def merged(layers: Mapping[str, Variables]) -> tuple[str, ...]:
-    """``KEY=VALUE`` for each variable, sorted as Talos's resource has them."""
+    """``KEY=VALUE`` for each variable, sorted as in Talos's resource."""
     together: dict[str, str] = {}
     for source in ENVIRONMENT_SOURCES:
         if source in layers:

@@ -1,7 +1,6 @@
-"""Words that people write for ours because they mean the same: data, for suggestions only.
+"""Synonyms of our words and keys in other systems: data for suggestions only.
 
-Collected from what neighbours call these things: systemd units, Compose files, manifests of
-Kubernetes. All of theirs are in lower case.
+They are collected from systemd units, Compose files and Kubernetes manifests, in lower case.
 """
 
 from __future__ import annotations
@@ -55,17 +54,17 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "writeableSysfs": ("writablesysfs",),
     "name": ("id", "service_name"),
 }
-"""For each of our keys, what it is called elsewhere."""
+"""The names of each of our keys in other systems."""
 
 
 def meant_word(word: str, choice: type[StrEnum]) -> StrEnum | None:
-    """The word of ``choice`` that means what ``word`` says, if one is known to."""
+    """The word of ``choice`` with the meaning of ``word``, if known."""
     folded = word.casefold()
     found = (ours for ours, theirs in WORDS.get(choice, {}).items() if folded in theirs)
     return next(found, None)
 
 
 def meant_keys(key: str) -> tuple[str, ...]:
-    """Our keys that are called ``key`` elsewhere."""
+    """Our keys that are called ``key`` in other systems."""
     folded = key.casefold()
     return tuple(ours for ours, theirs in KEYS.items() if folded in theirs)

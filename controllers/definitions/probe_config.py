@@ -1,4 +1,4 @@
-"""Configuration documents → probes (kinds ``TCPProbeConfig`` and ``HTTPProbeConfig``).
+"""Reads probes from configuration documents (kinds ``TCPProbeConfig`` and ``HTTPProbeConfig``).
 
 Fields and defaults are those of Talos 1.14.
 """
@@ -32,19 +32,19 @@ from resources.problem import (
 
 
 class ProbeDocument(Value):
-    """What both kinds of probes say."""
+    """The common fields of both kinds of probes."""
 
     name: str = ""
-    """What the document is called."""
+    """The name of the document."""
     interval: Duration = timedelta(seconds=1)
-    """Between two attempts."""
+    """The time between two attempts."""
     failure_threshold: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """So many failures in a row are one failure."""
+    """How many failures in a row are reported as a failure."""
     timeout: Duration = timedelta(seconds=10)
-    """After which an attempt has failed."""
+    """The time after which an attempt has failed."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """What makes no probe."""
+        """All invalid fields."""
         if not self.name:
             yield ("name",), "name is required"
         if self.interval <= timedelta():
@@ -60,7 +60,7 @@ class TCPProbeDocument(ProbeDocument):
     """``host:port``."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """What makes no probe."""
+        """All invalid fields."""
         yield from super().mistakes()
         try:
             split_endpoint(self.endpoint)
@@ -75,13 +75,13 @@ class TCPProbeDocument(ProbeDocument):
 
 
 class HTTPProbeDocument(ProbeDocument):
-    """A request that must be answered well."""
+    """A GET request that must succeed."""
 
     url: str = ""
-    """``http://...`` or ``https://...``; may hold a user and a password."""
+    """``http://...`` or ``https://...``; it may have a user and a password."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """What makes no probe."""
+        """All invalid fields."""
         yield from super().mistakes()
         try:
             parts = urlsplit(self.url)
@@ -107,7 +107,7 @@ PROBE_KINDS: Final[Mapping[str, type[TCPProbeDocument | HTTPProbeDocument]]] = {
 
 
 def take_probe(document: Document, probes: dict[str, ProbeSpec]) -> tuple[Problem, ...]:
-    """Read one document of these kinds into ``probes``, by id; the last of one id counts."""
+    """Read one document of these kinds into ``probes``, by id; the last one with an id counts."""
     decoded = document.decode(PROBE_KINDS[document.kind])
     if decoded.value is not None:
         id, probe = decoded.value.probe()

@@ -1,7 +1,7 @@
-"""What a payload class accepts from a document, derived from its annotations.
+"""The schema of a payload class for documents, derived from its annotations.
 
-The class is the schema: a new field is readable, checked and suggested as soon as it is declared,
-and ``model_json_schema(by_alias=True)`` describes the same document to an editor.
+The class is the schema: a new field is read, checked and suggested as soon as it is declared, and
+``model_json_schema(by_alias=True)`` describes the same document to an editor.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ _GO_NAMES: Final[dict[type, str]] = {
     Mount: "specs.Mount",
     IDMapping: "specs.LinuxIDMapping",
 }
-"""How Talos's messages call our classes; others go by their own name."""
+"""The names of our classes in Talos's messages; other classes have their own names."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextSchema:
-    """Any scalar but a date, as it is spelt."""
+    """Any scalar except a date, with its spelling unchanged."""
 
     name: str = "string"
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A boolean of YAML 1.2, or a word of YAML 1.1."""
+    """A boolean of YAML 1.2, or a boolean word of YAML 1.1."""
 
     name: str = "bool"
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A whole number; ``check`` knows its range."""
+    """A whole number; ``check`` validates its range."""
 
     check: TypeAdapter[Any]
     name: str = "uint32"
@@ -73,7 +73,7 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """The name without its package, as messages about a wrong word have it."""
+        """The name without its package, for messages about a wrong word."""
         return self.name.rpartition(".")[2]
 
 
@@ -91,7 +91,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class MapOf:
-    """A mapping with keys of the writer's choice."""
+    """A mapping with arbitrary keys."""
 
     item: Shape
 
@@ -103,7 +103,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class RecordSchema:
-    """A mapping with known keys; ``keys`` are those of the document."""
+    """A mapping with known keys; ``keys`` are spelt as in the document."""
 
     payload: type[Value]
     keys: dict[str, FieldSchema]
@@ -112,7 +112,7 @@ class RecordSchema:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Anything else that is written as one scalar; pydantic reads its spelling."""
+    """Any other type that is written as one scalar; pydantic parses it."""
 
     check: TypeAdapter[Any]
     name: str
@@ -123,16 +123,16 @@ Shape: TypeAlias = TextSchema | Flag | Number | Choice | ListOf | MapOf | Record
 
 @dataclass(frozen=True, slots=True)
 class FieldSchema:
-    """One field of a record; ``blank`` is its value where the document says nothing."""
+    """One field of a record; ``blank`` is its value if the document omits it."""
 
     attribute: str
     shape: Shape
     blank: Any
 
 
-@cache  # as many as there are payload classes
+@cache  # bounded by the number of payload classes
 def record(payload: type[Value]) -> RecordSchema:
-    """The shape of a payload class; raises ``TypeError`` if it holds what no document can say."""
+    """The schema of a payload class; raises ``TypeError`` if a field has no form in YAML."""
     keys = {
         info.alias or attribute: FieldSchema(attribute, shape := _shape(info), _blank(info, shape))
         for attribute, info in payload.model_fields.items()
@@ -178,7 +178,7 @@ def _of_class(plain: type[Any]) -> Shape:
 
 
 def _blank(info: FieldInfo, shape: Shape) -> Any:
-    """The default, or Go's zero value for what a payload requires: the rules judge it."""
+    """The default, or Go's zero value for a required field, which the rules then refuse."""
     if not info.is_required():
         return info.get_default(call_default_factory=True)
     match shape:

@@ -1,6 +1,6 @@
-"""The text of a definition file → an ``ExtensionServiceSpec``, or why not.
+"""Reads a definition file as an ``ExtensionServiceSpec``, or as the problems that prevent it.
 
-The texts are Talos 1.14's, so that what people find when they search for one is the right answer.
+The messages are Talos 1.14's, so that a user who searches for one finds the right answer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PREFIX: Final = "error unmarshalling extension service config: "
 
 
 class Fault(StrEnum):
-    """Why a file defines no service; the values are the log lines of Talos 1.14."""
+    """The reasons why a file defines no service; the values are the log lines of Talos 1.14."""
 
     UNREADABLE = "error loading extension service spec"
     INVALID = "error validating extension service spec"
@@ -43,20 +43,20 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one definition file says: either ``spec``, or a ``fault`` with its ``message``."""
+    """The result of reading one definition file: ``spec``, or a ``fault`` with its ``message``."""
 
     spec: ExtensionServiceSpec | None = None
     fault: Fault | None = None
     message: str = ""
     problems: tuple[Problem, ...] = ()
     name: str = ""
-    """What the service is called, if that much can be read of a faulty file."""
+    """The name of the service, if it can be read, even from a faulty file."""
     name_at: tuple[int, int] = (1, 1)
-    """Line and column of the name, for who finds that another file has it too."""
+    """Line and column of the name, for an error if another file has it too."""
     services_at: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Line and column of each service that it depends on, by id."""
     entrypoint_at: tuple[int, int] = (1, 1)
-    """Line and column of the entrypoint, for who finds that it is not there."""
+    """Line and column of the entrypoint, for an error if it does not exist."""
 
 
 def read_service(data: bytes) -> Reading:
@@ -72,7 +72,7 @@ def read_service(data: bytes) -> Reading:
             fault=Fault.UNREADABLE, message=_PREFIX + error.message, problems=(error.problem,)
         )
     if reading.fault and (text := configuration_here(root)):
-        # Talos's message counts up what it lacks as a definition; people want to know what it is.
+        # Talos's message lists everything that a definition would need; this names the mistake.
         return replace(reading, problems=(error_at(root, text),))
     return replace(reading, name=_name(root))
 
@@ -83,7 +83,7 @@ def _name(root: Node) -> str:
 
 
 def unreadable(message: str, text: str = "") -> Reading:
-    """The reading of a file whose text could not be had; ``text`` if it can be said better."""
+    """The reading of a file that cannot be read; ``text`` replaces ``message`` in the problem."""
     problem = Problem(line=1, column=1, severity=Severity.ERROR, text=text or message)
     return Reading(fault=Fault.UNREADABLE, message=message, problems=(problem,))
 
@@ -118,11 +118,11 @@ def _services_at(
 
 
 def _second_document(roots: Iterator[Node]) -> tuple[Problem, ...]:
-    """Talos swallows further documents; whatever they hold, say so (differences: Talos 2)."""
+    """Warn about further documents, which Talos swallows (differences: Talos 2)."""
     try:
         root = next(roots, None)
     except UnreadableYAML:
-        return ()  # the first document was whole, and only that one counts
+        return ()  # the first document was complete, and only that one counts
     if root is None or root.tag == "!!null":
         return ()
     return (warning_at(root, "only the first document of a definition file is read"),)

@@ -1,4 +1,4 @@
-"""Files of configuration documents → what they say of services, probes and environment."""
+"""Reads the configs of services, the probes and the environment from configuration documents."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from resources.problem import (
 KIND: Final = "ExtensionServiceConfig"
 _OURS: Final = (KIND, ENVIRONMENT_KIND, *PROBE_KINDS)
 _NEAR: Final = 0.85
-"""How alike two kinds must be to be taken for one: most of Talos's kinds end in ``Config``."""
+"""How similar a kind must be to one of ours: most of Talos's kinds end in ``Config``."""
 
 
 class ConfigDocument(Value):
     """The document's own fields (Talos 1.14: ``ExtensionServiceConfig``, same rules and texts)."""
 
     name: str = ""
-    """Which service it is for."""
+    """The service that it configures."""
     config_files: tuple[ConfigFile, ...] = ()
-    """Files that are put into its container."""
+    """Files that are mounted into its container."""
     environment: tuple[str, ...] = ()
-    """``KEY=VALUE``, added to the service's own."""
+    """``KEY=VALUE`` items, added to the service's own."""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """Talos's rules; and name and mount path, which become file names, stay where they are."""
+        """Talos's rules, and names and mount paths, which become file names, must not escape."""
         if not self.name:
             yield ("name",), "name is required"
         elif not stays_inside(self.name) or "/" in self.name:
@@ -56,7 +56,7 @@ class ConfigDocument(Value):
         for index, item in enumerate(self.environment):
             if "\0" in item:
                 text = f"environment {quote(item.partition('=')[0])} has a NUL character"
-                yield ("environment", index), text  # without the value: it may be a secret
+                yield ("environment", index), text  # without the value, which may be secret
         for index, file in enumerate(self.config_files):
             where = ("config_files", index)
             if not file.content:
@@ -70,16 +70,16 @@ class ConfigDocument(Value):
 
     @property
     def config(self) -> ExtensionServiceConfig:
-        """The resource that the document asks for."""
+        """The resource that the document describes."""
         return ExtensionServiceConfig(files=self.config_files, environment=self.environment)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigReading:
-    """The configs that one file holds, by service name; none if anything in it is wrong.
+    """The configs of one file, by service name; none if the file has an error.
 
     Configuration is applied as a whole or not at all: half of a change is worse than none.
-    ``message`` is the first error, as Talos would say it.
+    ``message`` is the first error, as Talos reports it.
     """
 
     configs: Mapping[str, ExtensionServiceConfig] = field(
@@ -87,19 +87,19 @@ class ConfigReading:
     )
     problems: tuple[Problem, ...] = ()
     names_at: Mapping[str, Node] = field(default_factory=dict[str, Node])
-    """Where each config's name stands, for who finds that another file has it too."""
+    """The place of each config's name, for an error if another file has it too."""
     probes: Mapping[str, ProbeSpec] = field(default_factory=dict[str, ProbeSpec])
-    """By resource id."""
+    """The probes by resource id."""
     environment: Mapping[str, Variables] = field(default_factory=dict[str, Variables])
     """The environment of all services, by its source: ``machine.env``, ``EnvironmentConfig``."""
     names: frozenset[str] = frozenset()
-    """The services that it means to configure, also where something is wrong."""
+    """The services that it is meant to configure, even if it has errors."""
     present: bool = True
-    """Whether there is a file at all; one that is not there is no error, it may come."""
+    """Whether the file exists; a missing one is no error, because it may be created later."""
 
     @property
     def message(self) -> str:
-        """The first error; empty if there is none."""
+        """The first error; empty if none."""
         errors = (p.text for p in self.problems if p.severity is Severity.ERROR)
         return next(errors, "")
 
@@ -107,7 +107,7 @@ class ConfigReading:
 def read_service_configs(data: bytes) -> ConfigReading:
     """Read the configs of services, the probes and the environment in ``data``.
 
-    Other kinds are left alone.
+    Documents of other kinds are ignored.
     """
     file = config_documents(data)
     problems = list(file.problems)
@@ -134,14 +134,14 @@ def read_service_configs(data: bytes) -> ConfigReading:
 
 
 def _misspelt_kind(document: Document) -> Iterator[Problem]:
-    """Other kinds are Talos's business, but one that is nearly ours would be missed in silence."""
+    """Warn about a kind that is similar to one of ours; other kinds are for Talos."""
     if document.kind not in _OURS and get_close_matches(document.kind, _OURS, 1, _NEAR):
         hint = suggestion(document.kind, _OURS)
         yield warning_at(document.root, f"kind {quote(document.kind)} is not read here{hint}")
 
 
 def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[Problem]:
-    """What Talos takes without a word, although it cannot be meant."""
+    """Warn about mistakes that Talos accepts silently."""
     for _, text in name_mistakes(said.name):
         yield warning_at(decoded.place(("name",)), f"no service can have this name: {text}")
     for index, item in enumerate(said.environment):

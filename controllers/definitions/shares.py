@@ -1,7 +1,7 @@
-"""Which configuration file says what: decided from what the files say, without touching one.
+"""Decides which configuration file counts for each document, from the readings alone.
 
-The first file that says something counts, in the order in which they are given; what a later one
-says again is refused (Talos 1.14 refuses the same within its one file).
+The first file with a document counts, in the given order; the same document in a later file is
+refused (Talos 1.14 refuses duplicates within its only file).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resources.problem import (
 
 @dataclass(frozen=True, slots=True)
 class FileShare:
-    """What counts of one file, and the errors about the rest."""
+    """The documents of one file that count, and the errors about the others."""
 
     configs: Mapping[str, ExtensionServiceConfig]
     probes: Mapping[str, ProbeSpec]
@@ -29,12 +29,13 @@ class FileShare:
     refused: tuple[Problem, ...]
 
     def without(self, reading: ConfigReading) -> frozenset[str]:
-        """The services that ``reading``, which it is of, configures in vain."""
+        """The services whose configs in ``reading``, of the same file, do not count."""
         return frozenset(reading.configs) - self.configs.keys()
 
 
 def shares(readings: Mapping[str, ConfigReading]) -> dict[str, FileShare]:
-    """Share out what the files say; of one target's probes, the first counts in silence."""
+    """The share of each file; if two files have a probe of one target, the first one counts,
+    without an error."""
     taken: dict[str, str] = {}
     probes: dict[str, str] = {}
     found: dict[str, FileShare] = {}
@@ -52,7 +53,7 @@ def shares(readings: Mapping[str, ConfigReading]) -> dict[str, FileShare]:
 
 
 def _said(reading: ConfigReading) -> Iterator[tuple[str, Node]]:
-    """What a file says, by the names that messages call it, with its place."""
+    """The documents of a file by their names in messages, with their places."""
     for source, variables in reading.environment.items():
         yield source, variables.at
     for service in reading.configs:
@@ -64,4 +65,4 @@ def _of_service(service: str) -> str:
 
 
 def _again(document: str, at: Node, first: str) -> Problem:
-    return error_at(at, f"duplicate document: {document} is in {first} already")
+    return error_at(at, f"duplicate document: {document} is already in {first}")

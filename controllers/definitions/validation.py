@@ -1,4 +1,4 @@
-"""Paths → what is wrong with the files there, without running anything: ``cosi validate``."""
+"""Validates the files at given paths without running anything: ``cosi validate``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from resources.problem import (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem and the file that it is in; ``str()`` is ``file:line:column: error: text``."""
+    """A problem and its file; ``str()`` is ``file:line:column: error: text``."""
 
     path: Path
     problem: Problem
@@ -39,11 +39,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One file that was read: as a definition, or as configuration."""
+    """One file, read as a definition or as configuration."""
 
     path: Path
     name: str
-    """What messages of other files call it."""
+    """Its name in messages about other files."""
     problems: tuple[Problem, ...]
     service: Reading | None = None
     config: ConfigReading | None = None
@@ -52,11 +52,11 @@ class _File:
 def validate(paths: Iterable[str | Path]) -> Iterator[Finding]:
     """Yield every problem of the definition files and configuration documents at ``paths``.
 
-    A directory stands for its ``*.yaml`` files, sorted, and for one *machine*, whose files are
-    checked against each other: names that are defined twice, dependencies on what is not there or
-    on each other, configuration for no service. Where one directory is given, the configuration
-    files beside it are that machine's, too; any other file is a machine by itself. Which kind a
-    file is, its text says.
+    A directory stands for its ``*.yaml`` files, sorted. It is one *machine*, whose files are
+    checked against each other: for names that are defined twice, for missing or cyclic
+    dependencies, and for configuration without a service. If exactly one directory is given, the
+    given configuration files belong to that machine, too; any other file is a machine by itself.
+    The kind of a file follows from its content.
     """
     machines: list[list[_File]] = []
     loose: list[_File] = []
@@ -71,7 +71,7 @@ def validate(paths: Iterable[str | Path]) -> Iterator[Finding]:
     for machine in machines:
         yield from _findings(machine)
     for file in loose:
-        # It may be at fault with itself; what it lacks may be in another.
+        # It may contradict itself; but what it lacks may be in a file that was not given.
         yield from _findings([file], whole=False)
 
 

@@ -1,12 +1,13 @@
-"""YAML text → a tree of nodes with places; the only module that parses YAML of people.
+"""Parses YAML text into a tree of nodes with places; the only parser of definitions and configs.
 
-Built from the parser's events and not from PyYAML's own nodes or objects, so that it stops at the
-first document, at a depth and at a number of nodes: text of 1 MiB may hold 500,000 nodes, nested as
-deep. An alias is the node it names, not a copy; whoever walks the tree must count its steps (the
-decoder does), for a few lines of aliases can spell billions.
+The tree is built from the parser's events, not from PyYAML's own nodes or objects, so that it can
+stop at the first document, at a maximum depth and at a maximum number of nodes: 1 MiB of text may
+have 500,000 nodes, nested as deep. An alias is the same node as its anchor, not a copy. Code that
+walks the tree must count its steps, as the decoder does, because a few lines of aliases can expand
+to billions of values.
 
-Scalars keep their spelling. What plain ones mean is decided by the rules of go-yaml, which are not
-PyYAML's: ``yes`` and ``1:30`` are strings, a date is not (Talos 1.14 reads definitions with it).
+Scalars keep their spelling. The types of plain ones follow the rules of go-yaml, with which Talos
+1.14 reads definitions, and not those of PyYAML: ``yes`` and ``1:30`` are strings, a date is not.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MAX_NODES: Final = 20_000
 MAX_DEPTH: Final = 100
 
 _STANDARD: Final = "tag:yaml.org,2002:"
-# Everything but what YAML 1.2 calls printable ("c-printable").
+# All characters that YAML 1.2 does not call printable ("c-printable").
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -78,7 +79,7 @@ def warning_at(node: Node, text: str) -> Problem:
 
 
 class UnreadableYAML(Exception):
-    """The text is not YAML, or more of it than is read; never leaves this package."""
+    """The text is not YAML, or exceeds a limit; never raised out of this package."""
 
     def __init__(self, text: str, line: int, column: int) -> None:
         super().__init__(text)
@@ -95,14 +96,15 @@ class UnreadableYAML(Exception):
 
     @property
     def message(self) -> str:
-        """The error as go-yaml would say it."""
+        """The error in go-yaml's format."""
         return f"yaml: line {self.line}: {self.text}"
 
 
 def documents(data: bytes) -> Iterator[Node]:
-    """Yield the root of each document in ``data``; comments alone are none.
+    """Yield the root of each document in ``data``; a document of comments alone is skipped.
 
-    Raises :class:`UnreadableYAML` where the text stops being YAML, and not before.
+    Raises :class:`UnreadableYAML` at the place of the first YAML error, after the documents before
+    it.
     """
     text = _decode(data)
     builder = _Builder()
@@ -141,12 +143,12 @@ def _end_of(text: str) -> tuple[int, int]:
 
 
 class _Builder:
-    """Puts the nodes of one document together."""
+    """Builds the tree of one document."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
         self._open: list[Sequence | Mapping] = []
-        self._key: list[Node | None] = []  # of each open mapping: a key that waits for its value
+        self._key: list[Node | None] = []  # for each open mapping: a key without its value yet
         self._anchors: dict[str, Node] = {}
         self._nodes = 0
 
@@ -224,7 +226,7 @@ _TIME = re.compile(
 
 
 def plain_tag(text: str) -> str:
-    """Return what go-yaml takes a plain scalar for."""
+    """Return the tag that go-yaml gives a plain scalar."""
     if tag := _WORDS.get(text):
         return tag
     if text[0] not in "+-.0123456789":

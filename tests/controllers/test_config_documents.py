@@ -73,7 +73,7 @@ async def test_the_first_file_wins_and_the_second_is_told(cosi: Harness, tmp_pat
     assert await environments(cosi) == {"x": ("FROM=first",), "y": ("Y=1",)}
     status = await cosi.get(ConfigSourceStatus, str(second))
     assert not status.accepted
-    assert status.message == f"duplicate document: ExtensionServiceConfig/x is in {first} already"
+    assert status.message == f"duplicate document: ExtensionServiceConfig/x is already in {first}"
     assert (status.problems[0].line, status.problems[0].column) == (4, 7)
     await write(cosi, watcher, first, "")
     assert (await environments(cosi))["x"] == ("FROM=second",)
@@ -151,7 +151,7 @@ async def test_the_first_file_says_the_environment_and_the_second_is_refused(
     cosi.start(ConfigDocumentsController([first, second], ToldFiles()))
     assert await variables(cosi) == ("A=first", "B=second")
     status = await cosi.get(ConfigSourceStatus, str(second))
-    assert status.message == f"duplicate document: EnvironmentConfig is in {first} already"
+    assert status.message == f"duplicate document: EnvironmentConfig is already in {first}"
 
 
 async def test_an_environment_that_is_given_is_left_alone(cosi: Harness, tmp_path: Path) -> None:

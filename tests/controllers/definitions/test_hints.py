@@ -126,7 +126,11 @@ def test_a_variable_in_environment_warns_that_nothing_is_expanded(value: str) ->
     text = GOOD.replace("  entrypoint", f'  environment: ["X={value}"]\n  entrypoint')
     reading = read_service(text.encode())
     assert [(p.line, p.severity, p.text) for p in reading.problems] == [
-        (3, Severity.WARNING, '"$" in the value of "X" is taken as it stands: nothing is expanded')
+        (
+            3,
+            Severity.WARNING,
+            '"$" in the value of "X" is literal: variables are not expanded',
+        )
     ]
     assert reading.spec is not None
 
@@ -139,10 +143,10 @@ def test_a_dollar_that_begins_no_name_warns_of_nothing(value: str) -> None:
 @pytest.mark.parametrize(
     ("container", "text"),
     [
-        ("args: [--ip=$IP]", 'nothing is expanded: the argument is "--ip=$IP" as it stands'),
+        ("args: [--ip=$IP]", 'variables are not expanded: the argument is literally "--ip=$IP"'),
         (
             "mounts: [{source: /x/$A, destination: /y, type: bind}]",
-            'nothing is expanded: source is "/x/$A" as it stands',
+            'variables are not expanded: source is literally "/x/$A"',
         ),
     ],
 )
@@ -159,7 +163,7 @@ def test_the_warning_about_a_config_names_its_key_and_never_the_secret() -> None
     reading = read_service_configs((CONFIG + "environment: [TOKEN=s3cr$et]\n").encode())
     (problem,) = reading.problems
     assert problem.severity is Severity.WARNING
-    assert problem.text == '"$" in the value of "TOKEN" is taken as it stands: nothing is expanded'
+    assert problem.text == '"$" in the value of "TOKEN" is literal: variables are not expanded'
 
 
 def test_the_error_about_a_config_names_its_key_and_never_the_secret() -> None:

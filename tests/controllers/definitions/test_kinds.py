@@ -113,7 +113,7 @@ def test_a_definition_among_the_configuration_is_told_what_it_is_and_where_it_be
     assert reading.configs == {}
     assert reading.message == (
         "this is a service definition, not a configuration document; it belongs in a file of its "
-        "own among the definitions (usr/local/etc/containers)"
+        "own in the definition directory (usr/local/etc/containers)"
     )
     assert reading.problems[0].line == 6
 

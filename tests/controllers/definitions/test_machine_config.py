@@ -75,4 +75,4 @@ def test_two_documents_of_the_environment_in_one_file_are_refused() -> None:
 def test_a_variable_in_a_value_warns_that_nothing_is_expanded_and_keeps_the_secret() -> None:
     (problem,) = read(DOCUMENT.format("A: pa$sword")).problems
     assert (problem.line, problem.column) == (5, 6)
-    assert problem.text == '"$" in the value of "A" is taken as it stands: nothing is expanded'
+    assert problem.text == '"$" in the value of "A" is literal: variables are not expanded'

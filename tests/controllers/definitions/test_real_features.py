@@ -128,7 +128,7 @@ ALL = [DEVICES, STORAGE, GUEST, VPN, NO_ROOTFS, NO_DEPENDS]
 def load(text: str) -> ExtensionServiceSpec:
     reading = read_service(text.encode())
     # A published one ends its PATH in a literal $PATH, and gets what it asks for.
-    assert [p.text for p in reading.problems if "nothing is expanded" not in p.text] == []
+    assert [p.text for p in reading.problems if "variables are not expanded" not in p.text] == []
     assert reading.spec is not None
     return reading.spec
 

@@ -463,13 +463,12 @@ def test_what_is_no_size(size: str) -> None:
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        ("entrypoint: x", ("without a slash the entrypoint is looked for in PATH, which the "
+        ("entrypoint: x", ("an entrypoint without a slash is looked up in PATH, which the "
          "environment lacks")),
         ("environmentFile: /etc/x", ("environmentFile is deprecated; use an ExtensionServiceConfig "
          "document")),
         ("mounts: [{source: /a, destination: a}]", 'destination is not absolute: "a"'),
-        ("mounts: [{type: tmpfs, destination: /a}]", ("on Talos, a mount needs a source whatever "
-         "its type")),
+        ("mounts: [{type: tmpfs, destination: /a}]", "on Talos, every mount needs a source"),
     ],
 )  # fmt: skip
 def test_what_will_hardly_be_meant_is_a_warning(text: str, warning: str) -> None:

@@ -151,7 +151,7 @@ def test_a_document_that_two_files_have_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(config("x"))
     (tmp_path / "b.yaml").write_text(config("x"))
     assert lines(tmp_path, below=tmp_path) == [
-        ("b.yaml:4:7: error: duplicate document: ExtensionServiceConfig/x is in a.yaml already")
+        ("b.yaml:4:7: error: duplicate document: ExtensionServiceConfig/x is already in a.yaml")
     ]
 
 
