@@ -1,4 +1,4 @@
-"""The life of a service, decided: what it waits for, what comes next, in which order all stop.
+"""The decisions about a service: its conditions, its next stage, its restarts, the stop order.
 
 Nothing in here touches the state, a container or a clock; the controllers do.
 """

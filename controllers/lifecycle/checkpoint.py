@@ -1,7 +1,7 @@
-"""What is remembered of a service besides what runs, so that a supervisor may be killed.
+"""The record about a service on disk, so that its state survives a killed supervisor.
 
-A service that was over stays over, and one that a person has stopped stays stopped, until its
-definition changes or somebody asks for a start. Talos forgets both (differences: Talos 1).
+An ended service stays ended, and a service that a user stopped stays stopped, until its definition
+changes or a user requests a start. Talos forgets both (differences: Talos 1).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from resources.service_state import ServicePhase
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Of one service."""
+    """The record of one service."""
 
     held: bool = False
-    """Whether a person asked for a stop, and for no start since then."""
+    """Whether a user requested a stop, and no start since then."""
     digest: str = ""
-    """Of the container whose life is over; "" if none is."""
+    """The digest of the ended container; "" if none has ended."""
     phase: ServicePhase = ServicePhase.INITIALIZED
-    """How that ended, and in words."""
+    """The phase in which it ended, and the message below."""
     text: str = ""
     exit_code: int | None = None
     at: datetime | None = None
-    """When this was remembered."""
+    """When the record was written."""

@@ -1,10 +1,11 @@
-"""What a service waits for before it starts: a pure function of its definition and the facts.
+"""The start conditions of a service: a pure function of its definition and the facts.
 
 Texts and order are Talos's (1.14, "Start sequence and verbatim messages"): first the services,
 those that the driver needs and then those of the file, then the environment file, then the rest of
-the file in its order. A condition that appears twice is said twice, as in Talos.
+the file in its order. A condition that appears twice is reported twice, as in Talos.
 
-Unlike there, nothing is latched: a gate is open when everything holds *now* (differences: Talos 5).
+Unlike in Talos, nothing is latched: a gate is open if all conditions hold *now* (differences:
+Talos 5).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ CONFIGURATION_TEXT: Final = "extension service config"
 
 
 class Fact(Enum):
-    """What a condition is about: the kinds of fact that a machine may or may not provide."""
+    """The kinds of facts for conditions, which a machine may or may not provide."""
 
     SERVICE = auto()
     PATH = auto()
@@ -44,7 +45,7 @@ EVERY_FACT: Final = frozenset(Fact)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that must hold."""
+    """One condition that must hold before a start."""
 
     fact: Fact
     subject: str = ""
@@ -67,24 +68,24 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about the things that one service depends on; what is missing is not there."""
+    """The facts on which one service depends; a missing entry means that it does not exist."""
 
     services: Mapping[str, ServiceState] = field(default_factory=lambda: MappingProxyType({}))
     paths: Mapping[str, PathStatus] = field(default_factory=lambda: MappingProxyType({}))
     network: NetworkStatus | None = None
     time: TimeStatus | None = None
     config_version: str = ""
-    """Of the config whose files are written; "" if there is none."""
+    """The version of the config whose files are written; "" if there is none."""
     cycle: tuple[str, ...] = ()
-    """The service ids on the way from the service back to itself, if there is one."""
+    """The service ids on a dependency cycle through the service, if there is one."""
     meant: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """For the id of a service that is not there: one that is, and is nearly called so."""
+    """For the id of a missing service: the id of an existing one with a similar name."""
     provided: frozenset[Fact] = EVERY_FACT
-    """What this machine can know at all."""
+    """The kinds of facts that this machine provides."""
 
 
 def conditions(spec: ExtensionServiceSpec, requires: tuple[str, ...] = ()) -> tuple[Condition, ...]:
-    """All that ``spec`` depends on, in the order in which it is said."""
+    """All conditions of ``spec``, in the order of the messages."""
     services = [*requires, *(d.service for d in spec.depends if d.service)]
     found = [Condition(Fact.SERVICE, id) for id in services]
     if spec.container.environment_file:
@@ -102,7 +103,7 @@ def conditions(spec: ExtensionServiceSpec, requires: tuple[str, ...] = ()) -> tu
 
 
 def gate(depends: tuple[Condition, ...], facts: Facts) -> ServiceGate:
-    """Whether a service may start, and everything that is to be said about it."""
+    """The gate of a service with the given conditions and facts."""
     pending = [condition for condition in depends if not _holds(condition, facts)]
     explained = [(_explain(condition, facts), condition) for condition in pending]
     return ServiceGate(
@@ -117,7 +118,7 @@ def gate(depends: tuple[Condition, ...], facts: Facts) -> ServiceGate:
 def waiting_for(
     spec: ExtensionServiceSpec, facts: Facts, requires: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """What keeps the service from starting, in words; empty when nothing does."""
+    """The texts of the unmet conditions; empty if the service may start."""
     return gate(conditions(spec, requires), facts).waiting_for
 
 
@@ -138,7 +139,7 @@ def _holds(condition: Condition, facts: Facts) -> bool:
 
 
 def _missing(condition: Condition, network: NetworkStatus) -> Iterator[NetworkCheck]:
-    """All checks of one condition must hold at one moment (Talos 1.14)."""
+    """The failed checks; all checks of one condition must hold at the same time (Talos 1.14)."""
     ready = {
         NetworkCheck.ADDRESSES: network.address_ready,
         NetworkCheck.CONNECTIVITY: network.connectivity_ready,
@@ -157,7 +158,7 @@ def _closes_cycle(condition: Condition, facts: Facts) -> bool:
 
 
 def _explain(condition: Condition, facts: Facts) -> str:
-    """The text of a condition that does not hold, with what is known about why."""
+    """The text of an unmet condition, with the reason if it is known."""
     if _closes_cycle(condition, facts):
         return around(facts.cycle)
     if condition.fact not in facts.provided:

@@ -1,4 +1,4 @@
-"""Who depends on whom: a reverse index, and the cycles in it, kept up to date edge by edge."""
+"""The graph of service dependencies: a reverse index and the cycles, updated edge by edge."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class DependencyGraph:
-    """Services and what they depend on, by service id.
+    """Services and their dependencies, by service id.
 
-    A change costs what it touches: looking for a cycle follows only the services that the changed
-    one depends on, and only if somebody depends on it. A cycle, once there, costs more.
+    A change costs only as much as it touches: the search for a cycle follows only the dependencies
+    of the changed service, and only if it has dependents. An existing cycle costs more.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class DependencyGraph:
         self._cycles: dict[str, tuple[str, ...]] = {}
 
     def set(self, id: str, needs: Iterable[str]) -> frozenset[str]:
-        """Say what ``id`` depends on now; return the ids whose :meth:`cycle` has changed by it."""
+        """Set the dependencies of ``id``; return the ids whose :meth:`cycle` has changed."""
         fresh = tuple(dict.fromkeys(needs))
         if fresh == self._needs.get(id, ()):
             return frozenset()
@@ -32,16 +32,16 @@ class DependencyGraph:
         return self._look_again(id)
 
     def remove(self, id: str) -> frozenset[str]:
-        """Forget what ``id`` depends on; return as :meth:`set` does."""
+        """Remove the dependencies of ``id``; return as :meth:`set` does."""
         return self.set(id, ())
 
     def dependents(self, id: str) -> tuple[str, ...]:
-        """Those who depend on ``id`` directly, in the order in which they said so."""
+        """The direct dependents of ``id``, in the order in which they were set."""
         return tuple(self._dependents.get(id, ()))
 
     def all_dependents(self, ids: Iterable[str]) -> frozenset[str]:
-        """Those who depend on one of ``ids``, directly or not; without ``ids`` themselves unless
-        they do.
+        """The direct and indirect dependents of ``ids``; one of ``ids`` is included only if it
+        depends on another one or on itself.
         """
         found: set[str] = set()
         open_ = list(ids)
@@ -52,7 +52,7 @@ class DependencyGraph:
         return frozenset(found)
 
     def cycle(self, id: str) -> tuple[str, ...]:
-        """A way from ``id`` back to itself, both ends included; empty if there is none."""
+        """A path from ``id`` back to itself, both ends included; empty if there is none."""
         return self._cycles.get(id, ())
 
     def _forget(self, need: str, id: str) -> None:
@@ -62,7 +62,7 @@ class DependencyGraph:
             del self._dependents[need]
 
     def _look_again(self, changed: str) -> frozenset[str]:
-        """Only cycles of those who depend on ``changed`` can have come, gone, or become shorter."""
+        """Update the cycles; only those of ``changed`` and its dependents can have changed."""
         before = changed in self._cycles
         after = self._find_cycle(changed)
         if not before and not after:
@@ -80,9 +80,9 @@ class DependencyGraph:
         return frozenset(touched)
 
     def _find_cycle(self, id: str) -> tuple[str, ...]:
-        """The shortest way from ``id`` back to itself; of several, the first in the order of needs.
+        """The shortest path from ``id`` back to itself; the first of several in the order of needs.
 
-        It follows from what depends on what now, whatever came first.
+        It depends only on the current dependencies, and not on the order of the changes.
         """
         if id not in self._dependents:
             return ()

@@ -1,7 +1,7 @@
-"""What is said of a service: the messages of its events, word for word Talos's where it has any.
+"""The messages of service events, verbatim from Talos where it has them.
 
-Talos 1.14, "Start sequence and verbatim messages", "Restart policies", "Stop sequence". Where we do
-what Talos does not (taking over, retrying a preparation), the words follow its pattern.
+Talos 1.14, "Start sequence and verbatim messages", "Restart policies", "Stop sequence". For actions
+that Talos does not have (takeover, retry of a preparation), the messages follow its pattern.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ ABORTING_RESTART: Final = "Aborting restart sequence"
 
 
 def runner(id: str) -> str:
-    """What runs a service, as Talos names it, whatever the driver."""
+    """Talos's name for the runner of a service, with any driver."""
     return f"Containerd({id})"
 
 
 def waiting_for(description: str) -> str:
-    """While the gate is not open; ``description`` is what does not hold."""
+    """The gate is closed; ``description`` has the unmet conditions."""
     return f"Waiting for {description}"
 
 
 def started(id: str, pid: int) -> str:
-    """Once the main process is there; ``pid`` as the host numbers it."""
+    """The main process has started; ``pid`` is its id on the host."""
     return f"Started task {id} (PID {pid}) for container {id}"
 
 
 def took_over(id: str, pid: int) -> str:
-    """Ours, after Talos's pattern: the container runs since an earlier life."""
+    """Ours, after Talos's pattern: a previous supervisor started the container."""
     return f"Took over task {id} (PID {pid}) of container {id}"
 
 
 def sending(signal: str, id: str, pid: int) -> str:
-    """Before each signal of the stop sequence; ``signal`` by its name."""
+    """Published before each signal of the stop sequence; ``signal`` is its name."""
     return f"Sending {signal} to task {id} (PID {pid}, container {id})"
 
 
 def exited_again(id: str) -> str:
-    """Policy *always*, after exit code 0."""
+    """With policy *always*, after exit code 0."""
     return f"Runner {runner(id)} exited without error, going to restart it"
 
 
 def failed_forever(id: str, error: str) -> str:
-    """Policy *always*, after anything else."""
+    """With policy *always*, after any other end."""
     return f"Error running {runner(id)}, going to restart forever: {error}"
 
 
 def failed_until_success(id: str, error: str) -> str:
-    """Policy *untilSuccess*, after anything but exit code 0."""
+    """With policy *untilSuccess*, after any end but exit code 0."""
     return f"Error running {runner(id)}, going to restart until it succeeds: {error}"
 
 
 def failed_running(error: str) -> str:
-    """Policy *never*, after anything but exit code 0."""
+    """With policy *never*, after any end but exit code 0."""
     return f"failed running service: error running service: {error}"
 
 
@@ -73,22 +73,22 @@ def failed_pre(error: str) -> str:
 
 
 def failed_runner(error: str) -> str:
-    """Mounts, environment or bundle could not be made."""
+    """Mounts, environment or bundle could not be created."""
     return f"failed to create runner: {error}"
 
 
 def failed_post(error: str) -> str:
-    """What was prepared could not be taken away; shown as it is."""
+    """The prepared files and mounts could not be removed."""
     return f"Failed to run post stage: {error}"
 
 
 def failed_task(id: str, end: Exited) -> str:
-    """Of a run that ended badly, or that nobody knows how it ended."""
+    """Message for a run that failed, or whose exit status is unknown."""
     code = "exit status unknown" if end.code is None else f"exit code {end.code}"
     reason = f": {end.reason}" if end.reason else ""
     return f"task {quote(id)} failed: {code} (last log {quote(end.last_log)}){reason}"
 
 
 def sentence(error: str) -> str:
-    """An error as a terminal message: its first letter in upper case."""
+    """An error as a message of its own: with its first letter in upper case."""
     return error[:1].upper() + error[1:]

@@ -1,8 +1,8 @@
-"""What follows when a service has ended by itself: the table of restart policies.
+"""The restart policies: what follows after a service ended by itself.
 
-Talos 1.14, "Restart policies". A preparation that failed goes through the same table: there it is
-final whatever the policy says (differences: Talos 6), and a mount source on a disk that comes a
-moment later is the classic case.
+Talos 1.14, "Restart policies". A failed preparation uses the same table. In Talos it is final with
+every policy (differences: Talos 6), even if the mount source is on a disk that appears a moment
+later.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resources.extension_service import Restart
 from resources.service_state import ServicePhase
 
 RESTART_SECONDS: Final = 5.0
-"""Between the end of a run and the next one; constant, as in Talos."""
+"""The time between the end of a run and the next one; constant, as in Talos."""
 
 
 FINISHED: Final = Verdict(ServicePhase.FINISHED, messages.FINISHED)
@@ -31,21 +31,21 @@ _AGAIN_AFTER_ERROR: Final = {
 
 
 def after_success(restart: Restart, id: str) -> Verdict:
-    """After exit code 0."""
+    """The verdict after exit code 0."""
     if again := _AGAIN_AFTER_SUCCESS.get(restart):
         return Verdict(ServicePhase.WAITING, again(id))
     return FINISHED
 
 
 def after_failed_run(restart: Restart, id: str, error: str) -> Verdict:
-    """After any other exit, and when the container could not be started."""
+    """The verdict after any other exit, and if the container could not be started."""
     if again := _AGAIN_AFTER_ERROR.get(restart):
         return Verdict(ServicePhase.WAITING, again(id, error))
     return Verdict(ServicePhase.FAILED, messages.sentence(messages.failed_running(error)))
 
 
 def after_failed_preparation(restart: Restart, id: str, error: str) -> Verdict:
-    """When it did not get as far as starting the container."""
+    """The verdict if a step before the start of the container failed."""
     if again := _AGAIN_AFTER_ERROR.get(restart):
         return Verdict(ServicePhase.WAITING, again(id, error))
     return Verdict(ServicePhase.FAILED, messages.sentence(error))

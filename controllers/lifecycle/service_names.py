@@ -1,7 +1,7 @@
-"""Service ids that people mix up: ``a`` for ``ext-a``, ``ext_a``, ``Ext-A``.
+"""Finds service ids that users mix up: ``a`` for ``ext-a``, ``ext_a``, ``Ext-A``.
 
-Found by what is left of an id without prefix, case and separators, so that a look costs the same
-among ten services and among ten thousand, and its answer never depends on the order of arrivals.
+Ids are compared without prefix, case and separators. So a search costs the same with ten and with
+ten thousand services, and its result does not depend on the order in which they were added.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SEPARATORS: Final = re.compile(r"[-_. ]")
 
 
 class ServiceNames:
-    """A set of names or ids, asked for those that are nearly another one."""
+    """A set of names or ids that finds those similar to a given one."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._by_core: dict[str, set[str]] = {}
@@ -27,23 +27,23 @@ class ServiceNames:
             self.add(id)
 
     def add(self, id: str) -> None:
-        """Put an id in."""
+        """Add an id."""
         self._by_core.setdefault(core(id), set()).add(id)
 
     def discard(self, id: str) -> None:
-        """Take an id out, if it is in."""
+        """Remove an id, if present."""
         ids = self._by_core.get(core(id), set())
         ids.discard(id)
         if not ids:
             self._by_core.pop(core(id), None)
 
     def like(self, id: str) -> tuple[str, ...]:
-        """The others that may be meant by ``id``, sorted."""
+        """The other ids that may be meant by ``id``, sorted."""
         return tuple(sorted(self._by_core.get(core(id), set()) - {id}))
 
 
 def core(id: str) -> str:
-    """What is left of an id that people do not mix up."""
+    """The id without the parts that users mix up."""
     folded = id.casefold()
     return _SEPARATORS.sub(
         "", _PREFIX.sub("", folded, count=1) if _PREFIX.match(folded) else folded
@@ -51,11 +51,11 @@ def core(id: str) -> str:
 
 
 def to_be_registered(id: str, meant: str = "") -> str:
-    """The words for a dependency on a service that is not there; ``meant`` is one that is."""
+    """The text for a dependency on a missing service; ``meant`` is a similar existing one."""
     hint = f" (did you mean {quote(meant)}?)" if meant else ""
     return f"service {quote(id)} to be registered{hint}"
 
 
 def around(cycle: Iterable[str]) -> str:
-    """The words for a dependency that leads back to its own service."""
+    """The text for a dependency that leads back to its own service."""
     return "service " + " -> ".join(map(quote, cycle))

@@ -1,4 +1,4 @@
-"""What there is to do for a service at one moment, and what may come of it."""
+"""The stages of a service, and their possible outcomes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resources.service_state import ServicePhase
 
 
 class Stage(Enum):
-    """What is to be done now; see the module."""
+    """The current work of a supervisor; see the drawing in ``lifecycle.py``."""
 
     IDLE = auto()
     WAITING = auto()
@@ -26,7 +26,7 @@ class Stage(Enum):
 
 
 STARTING_UP: Final = frozenset({Stage.PREPARING, Stage.CREATING, Stage.LAUNCHING})
-"""A stop waits for these to be given up: they may have made something just now."""
+"""A stop waits until these stages are given up: they may just have created something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The stage's work failed; ``text`` is for people."""
+    """The stage's work failed; ``text`` is the error for users."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The container runs; ``notes`` say what had to be left out."""
+    """The container runs; ``notes`` list the settings that had to be left out."""
 
     pid: int
     notes: tuple[str, ...] = ()
@@ -51,24 +51,24 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The run is over, and how it ended."""
+    """The run has ended."""
 
     code: int | None
-    """128 + n after death by signal n; ``None`` if the container is gone and nobody knows how."""
+    """The exit code; 128 + n for signal n; ``None`` if the container is gone and it is unknown."""
     last_log: str = ""
-    """The end of its output, at most 512 bytes of it, unquoted."""
+    """The end of its output, at most 512 bytes, unquoted."""
     reason: str = ""
-    """What kept its program from being executed, if that is known."""
+    """Why its program could not be executed, if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeUp:
-    """The time of the stage is over."""
+    """The time of the stage has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The stage's work was given up, because :attr:`Lifecycle.interrupted` said so."""
+    """The stage's work was given up, because :attr:`Lifecycle.interrupted` was set."""
 
 
 Outcome = Done | Failed | Started | Exited | TimeUp | Interrupted
@@ -76,9 +76,9 @@ Outcome = Done | Failed | Started | Exited | TimeUp | Interrupted
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a service comes to, and the message of that event; the publisher adds the time.
+    """The next phase of a service, and the message of that event; the publisher adds the time.
 
-    As the end of a start it is final, or (``WAITING``) another try follows after a pause.
+    As the result of a start it is final, or (``WAITING``) another try follows after a pause.
     """
 
     phase: ServicePhase
@@ -86,5 +86,5 @@ class Verdict:
 
     @property
     def again(self) -> bool:
-        """Whether there is another run, ``policy.RESTART_SECONDS`` later."""
+        """Whether another run follows, ``policy.RESTART_SECONDS`` later."""
         return self.phase is ServicePhase.WAITING

@@ -1,4 +1,4 @@
-"""In which order services stop: those that depend on others before those others."""
+"""The order in which services stop: dependents before the services on which they depend."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 
 class StopOrder:
-    """Some services that shall all stop, and who of them may do so now.
+    """A set of services that must stop, and which of them may stop now.
 
-    A cycle has no order: when nobody is stopping and nobody may begin, all that are left may.
+    A cycle has no order: if no service is stopping and none may begin, all remaining ones may.
     """
 
     def __init__(self, needs: Mapping[str, Collection[str]]) -> None:
@@ -26,11 +26,11 @@ class StopOrder:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Those that were not told to stop yet."""
+        """The services that have not begun to stop."""
         return tuple(self._waiting)
 
     def next(self) -> tuple[str, ...]:
-        """Those that may stop now and were not told so before."""
+        """The services that may begin to stop now; each is returned once."""
         found = tuple(id for id in self._free if id in self._waiting)
         self._free.clear()
         if not found and not self._stopping:
@@ -41,7 +41,7 @@ class StopOrder:
         return found
 
     def ended(self, id: str) -> None:
-        """One is down, whether it was told to stop or not."""
+        """Record that a service is down, whether it was stopped or ended by itself."""
         if id not in self._stopping and id not in self._waiting:
             return
         self._stopping.discard(id)
@@ -52,5 +52,5 @@ class StopOrder:
                 self._free.append(need)
 
     def holds_back(self, id: str) -> tuple[str, ...]:
-        """Those for whose end ``id`` waits."""
+        """The services for whose end ``id`` waits."""
         return tuple(self._dependents[id])

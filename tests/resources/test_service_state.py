@@ -109,7 +109,7 @@ def test_a_service_that_is_checked_is_not_up_before_its_health_is_known() -> Non
 
 
 def test_the_health_of_the_moment_is_in_the_event() -> None:
-    """Race 1.4 talos@fa6cd1c: a health that was known before the service ran was lost."""
+    """differences: race talos@fa6cd1c: a health that was known before the service ran was lost."""
     assert "healthy" in ServiceEvent.model_fields
 
 

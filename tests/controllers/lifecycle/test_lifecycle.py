@@ -273,7 +273,7 @@ def test_a_failed_preparation_is_tried_again_from_the_beginning() -> None:
 
 
 def test_an_end_that_nobody_knows_is_not_a_success() -> None:
-    """Race 1.4 talos@9a521f6: an unknown exit is not exit code 255, nor 0."""
+    """differences: race talos@9a521f6: an unknown exit is not exit code 255, nor 0."""
     life = in_stage(Stage.RUNNING, Restart.UNTIL_SUCCESS)
     life.handle(Exited(None))
     life.handle(Done())
