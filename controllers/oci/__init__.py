@@ -1,1 +1,1 @@
-"""OCI bundles: the container spec, its mounts and environment, the runtime's command line."""
+"""OCI bundles: specification, mounts and environment of a container, and the runtime's commands."""

@@ -1,4 +1,4 @@
-"""Capabilities of a container: what its supervisor holds, but for those over the kernel."""
+"""Capabilities of a container: those of its supervisor, except the ones over the kernel."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _BY_NUMBER: Final = """
 """
 
 NAMES: Final = tuple(f"CAP_{name}" for name in _BY_NUMBER.split())
-"""In the kernel's order (linux/capability.h)."""
+"""All capabilities in the kernel's order (linux/capability.h)."""
 
 ALL: Final = frozenset(NAMES)
 
 NEVER_GRANTED: Final = frozenset({"CAP_SYS_BOOT", "CAP_SYS_MODULE"})
-"""Talos keeps these from everything that it starts (Talos 1.14: `pkg/capability`)."""
+"""Talos grants these to no program that it starts (Talos 1.14: ``pkg/capability``)."""
 
 
 def named(mask: int) -> frozenset[str]:
-    """The capabilities of a mask as `/proc/PID/status` shows it; unknown bits are ignored."""
+    """The capabilities of a mask from ``/proc/PID/status``; unknown bits are ignored."""
     return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
 
 
 def grantable(held: frozenset[str]) -> tuple[str, ...]:
-    """What of `held` a container may have, in the kernel's order."""
+    """The capabilities in ``held`` that a container may get, in the kernel's order."""
     return tuple(name for name in NAMES if name in held and name not in NEVER_GRANTED)
 
 
 def withheld(held: frozenset[str]) -> tuple[str, ...]:
-    """What a container should have been given, had its supervisor held it."""
+    """The capabilities that a container does not get because its supervisor lacks them."""
     return tuple(name for name in NAMES if name not in held and name not in NEVER_GRANTED)

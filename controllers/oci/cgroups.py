@@ -1,4 +1,4 @@
-"""Cgroups of containers on v1, v2 and hybrid machines: who is in them, and taking them away."""
+"""Cgroups of containers on v1, v2 and hybrid machines: lists their processes, and removes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 class Cgroups:
-    """Every cgroup hierarchy of this machine, each with the same path for one container."""
+    """All cgroup hierarchies of this machine; a container has the same path in each."""
 
     def __init__(self, mounts: str | None = None) -> None:
         text = _MOUNTS.read_text(errors="surrogateescape") if mounts is None else mounts
@@ -19,7 +19,7 @@ class Cgroups:
 
     @property
     def usable(self) -> bool:
-        """Whether this machine has any hierarchy mounted."""
+        """Whether any hierarchy is mounted."""
         return bool(self._roots)
 
     def directories(self, path: str) -> Iterator[Path]:
@@ -34,20 +34,20 @@ class Cgroups:
         found: set[int] = set()
         for directory in self.directories(path):
             for file in (directory / "cgroup.procs", *directory.glob("**/cgroup.procs")):
-                # A cgroup may go away, and threaded ones have no list of processes.
+                # A cgroup may be removed meanwhile, and threaded ones have no list of processes.
                 with contextlib.suppress(OSError):
                     found.update(map(int, file.read_text().split()))
         return found
 
     def thaw(self, path: str) -> None:
-        """Let processes go on that a killed command of a runtime has left frozen."""
+        """Thaw processes that a killed command of a runtime left frozen."""
         for directory in self.directories(path):
             for name, thawed in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
                 if (directory / name).exists():
                     (directory / name).write_text(thawed)
 
     def remove(self, path: str) -> None:
-        """Remove a cgroup and those below it; raises `OSError` for one that is in use."""
+        """Remove a cgroup and those below it; raises ``OSError`` if one is in use."""
         for directory in self.directories(path):
             below = sorted((d for d in directory.glob("**/") if d != directory), reverse=True)
             for each in (*below, directory):
@@ -55,7 +55,7 @@ class Cgroups:
                     each.rmdir()
 
     def remove_empty(self, path: str) -> None:
-        """Remove a cgroup, and those above it, where nobody else uses them."""
+        """Remove a cgroup and those above it, as long as they are unused."""
         for root in self._roots:
             directory = root / path.lstrip("/")
             with contextlib.suppress(OSError):
@@ -66,7 +66,7 @@ class Cgroups:
 
 
 def _mount_points(mounts: str) -> Iterator[Path]:
-    """Where hierarchies are mounted, not where a part of one is shown to somebody."""
+    """The mount points of the hierarchies."""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
         if after.startswith(("cgroup ", "cgroup2 ")):

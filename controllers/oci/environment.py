@@ -1,4 +1,4 @@
-"""The environment of a container's process, put together from what everybody wants in it."""
+"""Merges the environment of a container's process from all its sources."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 
 
 def merge(base: Iterable[str], step: Iterable[str]) -> list[str]:
-    """Apply one step of `KEY=VALUE` items to `base` (containerd 2.3: `oci.WithEnv`).
+    """Apply one step of ``KEY=VALUE`` items to ``base`` (containerd 2.3: ``oci.WithEnv``).
 
-    An item without `=` removes that key, one whose key is in `base` takes its place, any other is
-    appended. Only what `base` had counts: an item of the step does not see those before it.
+    An item without ``=`` removes that key; an item whose key is in ``base`` replaces it there; any
+    other item is appended. Only ``base`` counts: an item does not see earlier items of the step.
     """
     merged: list[str | None] = list(base)
-    # Of a key that is there twice, containerd finds the last one.
+    # If a key occurs twice, containerd finds the last one.
     places = {_key(item): place for place, item in enumerate(merged) if item is not None}
     for item in step:
         place = places.get(_key(item))
@@ -27,7 +27,7 @@ def merge(base: Iterable[str], step: Iterable[str]) -> list[str]:
 
 
 def last_of_each(items: Iterable[str]) -> list[str]:
-    """Keep one item for each key: the last, in its own place, as runc would.
+    """Keep only the last item of each key, at its place, as runc does.
 
     Talos leaves duplicates in the specification, and their meaning to the runtime (differences:
     Talos 16); runtimes differ.
@@ -42,11 +42,12 @@ def last_of_each(items: Iterable[str]) -> list[str]:
 def process_environment(
     base: Iterable[str], file: Mapping[str, str], wanted: Iterable[str]
 ) -> list[str]:
-    """What the process gets, each key once: `wanted` over `file` over the machine's `base`.
+    """The environment of the process, each key once: ``wanted`` over ``file`` over the machine's
+    ``base``.
 
-    Talos 1.14: the file's variables and `wanted` (the definition's, then the config's) are one
-    step, so that an item without `=` removes a key of the machine's, but never one of the file's.
-    There is no default PATH: containerd adds one for images only, and there is none.
+    Talos 1.14: the file's variables and ``wanted`` (the definition's, then the config's) are one
+    step, so an item without ``=`` removes a key of the machine's, but never one of the file's.
+    There is no default PATH: containerd adds one only for images, and services have no image.
     """
     from_file = (f"{key}={value}" for key, value in file.items())
     return last_of_each(merge(last_of_each(base), [*from_file, *wanted]))

@@ -1,4 +1,4 @@
-"""Environment files, in the grammar of hashicorp/go-envparse 0.1.0 (Talos 1.14)."""
+"""Parses environment files, with the grammar of hashicorp/go-envparse 0.1.0 (Talos 1.14)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resources.go_format import (
 )
 
 LINE_LIMIT: Final = 64 * 1024
-"""Bytes of one line, its end included; Go's `bufio.Scanner` takes no more."""
+"""The most bytes of a line, with its end; Go's ``bufio.Scanner`` reads no more."""
 
 _ESCAPES: Final = {
     '"': '"',
@@ -29,14 +29,13 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]{4}")
 
 
 class EnvironmentFileError(CosiError):
-    """A line that is not `KEY=VALUE`; the text begins with `error on line N`."""
+    """A line is not ``KEY=VALUE``; the message begins with ``error on line N``."""
 
 
 def parse_environment_file(content: bytes) -> dict[str, str]:
-    """Read the variables of an environment file; of a key that is there twice, the last counts.
+    """Read the variables of an environment file; the last value of a key counts.
 
-    Raises:
-        EnvironmentFileError: for the first line that cannot be read; nothing is taken then.
+    Raises :class:`EnvironmentFileError` for the first invalid line.
     """
     variables: dict[str, str] = {}
     for number, line in enumerate(content.split(b"\n"), start=1):
@@ -77,7 +76,7 @@ def _key(key: str) -> str:
 
 
 class _Value:
-    """One value, read from left to right: plain, '…' and "…" pieces, side by side."""
+    """One value, read from left to right: adjacent plain, '…' and "…" pieces."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -164,6 +163,6 @@ def _refuse_control(character: str) -> None:
 
 
 def _rune(character: str) -> str:
-    """The first byte of a character, as Go's `%q` shows it; go-envparse knows no others."""
+    """The first byte of a character in the format of Go's ``%q``; go-envparse works on bytes."""
     byte = character.encode(errors="surrogateescape")[0]
     return "'" + quote(chr(byte))[1:-1].replace(r"\"", '"').replace("'", r"\'") + "'"

@@ -1,7 +1,7 @@
-"""Why a program that is there cannot be executed, as far as that is certain (execve(2)).
+"""Finds out why an existing program cannot be executed, if the reason is certain (execve(2)).
 
-The kernel's word for a missing interpreter is "no such file or directory", of a script that anybody
-can see; what it means is found out here.
+For a missing interpreter the kernel reports "no such file or directory" about the script, which
+does exist; this module names the missing file.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ IN_ROOTFS: Final = "in the root filesystem"
 ON_HOST: Final = "on this host"
 
 _LINE: Final = 256
-"""Bytes of a script in which its interpreter must be (binfmts.h: `BINPRM_BUF_SIZE`)."""
+"""The first bytes of a script, which must have its interpreter (binfmts.h: ``BINPRM_BUF_SIZE``)."""
 _DEPTH: Final = 5
-"""Interpreters of interpreters that the kernel goes through."""
+"""The depth of nested interpreters that the kernel follows."""
 _PROGRAM_HEADERS: Final = 128
 _PT_INTERP: Final = 3
 _PATH: Final = 4096
 
 _BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
 
-# elf.h: `e_machine`.
+# elf.h: `e_machine`
 _MACHINES: Final = {
     3: "i386",
     8: "mips",
@@ -51,9 +51,10 @@ _RUNS: Final = {"x86_64": {"x86_64", "i386"}, "aarch64": {"aarch64", "arm"}}
 
 
 def obstacle(program: str, file: Path | None, view: ContainerView, where: str) -> str:
-    """What keeps `file`, which its users call `program`, from being executed; "" if nothing known.
+    """The reason why ``file`` cannot be executed; "" if none is known.
 
-    `view` is where its interpreter is looked for, and `where` says that in words.
+    Messages call the file ``program``. ``view`` is the filesystem of its interpreter, which
+    messages call ``where``.
     """
     if file is None:
         return ""
@@ -61,7 +62,7 @@ def obstacle(program: str, file: Path | None, view: ContainerView, where: str) -
 
 
 class _Search:
-    """One look at a program and at all that is needed to execute it."""
+    """One check of a program and of the files that are needed to execute it."""
 
     def __init__(self, view: ContainerView, where: str) -> None:
         self._view = view
@@ -69,14 +70,14 @@ class _Search:
 
     def obstacle(self, program: str, file: Path, depth: int) -> str:
         try:
-            # What is no file may not answer: it is not waited for.
+            # A pipe or device may not answer, so the open must not wait.
             fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError:
             return ""
         try:
             mode = os.fstat(fd).st_mode
             return _wrong_kind(program, mode) or self._of_content(program, fd, depth)
-        except (OSError, struct.error, IndexError):  # or no program at all
+        except (OSError, struct.error, IndexError):  # unreadable, or not a valid program
             return ""
         finally:
             os.close(fd)
@@ -119,7 +120,7 @@ def _wrong_kind(program: str, mode: int) -> str:
     if stat.S_ISDIR(mode):
         return f"{quote(program)} is a directory"
     if not stat.S_ISREG(mode):
-        return f"{quote(program)} is no regular file"
+        return f"{quote(program)} is not a regular file"
     if not mode & 0o111:
         permissions = f"{stat.S_IMODE(mode):04o}"
         return f"{quote(program)} is not executable (mode {permissions}): chmod +x"
@@ -139,14 +140,14 @@ def _order(head: bytes) -> str:
 
 
 def _loader(fd: int, head: bytes) -> str:
-    """The path in a program's `PT_INTERP`; "" if it needs no loader."""
+    """The path in a program's ``PT_INTERP``; "" if it needs no loader."""
     for offset, size in _interpreters(fd, head):
         return os.fsdecode(os.pread(fd, min(size, _PATH), offset).split(b"\0")[0])
     return ""
 
 
 def _interpreters(fd: int, head: bytes) -> Iterator[tuple[int, int]]:
-    """Offset and size of each `PT_INTERP` among the program headers (elf(5))."""
+    """Offset and size of each ``PT_INTERP`` in the program headers (elf(5))."""
     order, wide = _order(head), head[4] == 2  # elf.h: ELFCLASS64
     (table,) = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", head, 32 if wide else 28)
     size, count = struct.unpack_from(f"{order}HH", head, 54 if wide else 42)
@@ -161,7 +162,7 @@ def _interpreters(fd: int, head: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _others_may_run_it() -> bool:
-    """Whether this kernel was taught to execute more kinds of files (`binfmt_misc`)."""
+    """Whether the kernel is configured to execute more kinds of files (``binfmt_misc``)."""
     try:
         return any(entry.name not in {"register", "status"} for entry in _BINFMT.iterdir())
     except OSError:

@@ -1,4 +1,4 @@
-"""What the host and its runtime allow: all that a specification needs to know of them."""
+"""Facts about the host and its OCI runtime that a container's specification depends on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from controllers.oci import capabilities
 from cosi.api.open_files import limit_before
 
 IN_CONTAINER: Final = Path("/usr/etc/in-container")
-"""Says that the machine itself is a container (Talos 1.14: `constants.ContainerMarkerFilePath`)."""
+"""Exists if the machine itself is a container (Talos 1.14:
+``constants.ContainerMarkerFilePath``)."""
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _OCI_VERSION: Final = "1.3.0"
@@ -21,32 +22,32 @@ _VERSION_LINE: Final = re.compile(r"^spec: (\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class HostFacts:
-    """Facts about the host, the supervisor and the OCI runtime; a full Talos node by default."""
+    """Facts about the host, the supervisor and the OCI runtime; by default of a full Talos node."""
 
     architecture: str = "amd64"
-    """As Go calls it."""
+    """The architecture by Go's name."""
     oci_version: str = _OCI_VERSION
-    """The specification that is written; not above what the runtime says that it knows."""
+    """The version of the specification, at most the one that the runtime supports."""
     capabilities: frozenset[str] = capabilities.ALL
-    """The supervisor's own bounding set."""
+    """The bounding set of the supervisor."""
     seccomp: bool = True
     """Whether the runtime was built with seccomp."""
     in_container: bool = False
-    """Whether :data:`IN_CONTAINER` is there."""
+    """Whether :data:`IN_CONTAINER` exists."""
     cgroup_root: str = ""
-    """What cgroup paths are put below: where the supervisor is, if the machine is a container, and
-    one of its own for a tree that is not the machine's."""
+    """The parent of all cgroup paths: the supervisor's cgroup if the machine is a container, and
+    below it a separate one for a tree that is not the machine's."""
     open_files: tuple[int, int] | None = None
-    """Soft and hard limit of open files for services, where the supervisor has raised its own."""
+    """Soft and hard limit of open files for services, if the supervisor has raised its own."""
     selinux_label: str = ""
-    """Talos's label for extension services, where SELinux is enabled."""
+    """Talos's label for extension services, if SELinux is enabled."""
 
 
 def read_host_facts(runtime_version: str, tree: str = "") -> HostFacts:
-    """Look at this host; `runtime_version` is what `runc --version` prints.
+    """Read the facts of this host; ``runtime_version`` is the output of ``runc --version``.
 
-    `tree` names whose services they are, when they are not the machine's own: two trees may have
-    services of the same name, and must not have a cgroup in common.
+    ``tree`` names the tree of the services if it is not the machine's own: two trees may have
+    services with the same name, which must not share a cgroup.
     """
     in_container = IN_CONTAINER.exists()
     root = _unified_cgroup(Path("/proc/self/cgroup").read_text()) if in_container else ""
@@ -68,7 +69,7 @@ def _bounding_set(status: str) -> int:
 
 
 def _oci_version(runtime_version: str) -> str:
-    """crun refuses a version that it does not know; what is written is in all of them."""
+    """The version to write: crun refuses a newer one; our specification is valid in all of them."""
     if not (found := _VERSION_LINE.search(runtime_version)):
         return _OCI_VERSION
     known = tuple(map(int, found.groups()))
@@ -77,7 +78,7 @@ def _oci_version(runtime_version: str) -> str:
 
 
 def _unified_cgroup(lines: str) -> str:
-    """The path of the supervisor's cgroup, where there is only cgroup v2; else nothing."""
+    """The path of the supervisor's cgroup on a machine with only cgroup v2; else empty."""
     match lines.splitlines():
         case [line] if line.startswith("0::"):
             return line.removeprefix("0::").rstrip("/")
@@ -86,7 +87,7 @@ def _unified_cgroup(lines: str) -> str:
 
 
 def _selinux_label() -> str:
-    # Mounted only where SELinux is enabled (libselinux: `is_selinux_enabled`).
+    # Mounted only if SELinux is enabled (libselinux: `is_selinux_enabled`).
     if not Path("/sys/fs/selinux/enforce").exists():
         return ""
     return "system_u:system_r:unconfined_container_t:s0"

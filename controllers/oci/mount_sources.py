@@ -1,10 +1,10 @@
-"""Sources of a container's mounts: missing directories are made, nothing else is.
+"""Creates missing source directories of a container's mounts, and nothing else.
 
-Talos 1.14 makes a directory (0700) of whatever a mount calls its source and is not there: of the
-word `tmpfs`, and of `/run/machined/machine.sock` when the service comes a moment before the socket
-(users find out when nobody can listen there any more). Here a directory is made only where one is
-meant: for a bind mount, from an absolute path, outside the trees that the system itself fills, and
-not if either side looks like a file. Everything else is an error that names the mount.
+Talos 1.14 creates a directory (0700) for every missing mount source: for the word ``tmpfs``, and
+for ``/run/machined/machine.sock`` if the service starts just before the socket exists (after that
+no server can listen there any more). Here a directory is created only if a directory is meant: for
+a bind mount, from an absolute path, outside the trees that the system itself fills, and not if
+either side looks like a file. Everything else is an error that names the mount.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from resources.go_format import (
     quote,
 )
 
-# In Talos's image these are read-only, or the kernel's; what is missing there stays missing.
+# In Talos's image these are read-only, or belong to the kernel; nothing is created there.
 _SYSTEM: Final = frozenset(
     ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "sys", "usr")
 )
-_SHARED_MEMORY: Final = PurePosixPath("/dev/shm")  # noqa: S108 a path in somebody's definition
+_SHARED_MEMORY: Final = PurePosixPath("/dev/shm")  # noqa: S108 a path in a definition
 
 _LIKE_FILES: Final = """
     .cfg .conf .crt .db .env .img .ini .json .key .lock .log .pem .pid .service .sh .so .sock
@@ -39,14 +39,13 @@ _FILE_SUFFIXES: Final = frozenset(_LIKE_FILES.split())
 
 
 class MountSourceError(Exception):
-    """The source of a mount is not there and cannot be made; the text names the mount."""
+    """The source of a mount does not exist and cannot be created; the message names the mount."""
 
 
 def make_missing_sources(mounts: Iterable[Mount], rootfs: Path) -> None:
-    """Make the missing source directories of `mounts`, in order, with mode 0700.
+    """Create the missing source directories of ``mounts``, in order, with mode 0700.
 
-    Raises:
-        MountSourceError: for the first one that can be neither found nor made.
+    Raises :class:`MountSourceError` for the first one that does not exist and cannot be created.
     """
     for mount in mounts:
         if mount.is_bind:
@@ -60,7 +59,7 @@ def _make(mount: Mount, rootfs: Path) -> None:
         Path(mount.source).stat()
     except FileNotFoundError:
         if reason := _reason_not_to_make(mount, rootfs):
-            raise _error(mount, f"does not exist, and is not made: {reason}") from None
+            raise _error(mount, f"does not exist, and is not created: {reason}") from None
         _make_directory(mount)
     except OSError as error:
         raise _error(mount, f"cannot be used: {os_error_text(error, 'stat')}") from None
@@ -78,18 +77,17 @@ def _make_directory(mount: Mount) -> None:
 
 
 def _reason_not_to_make(mount: Mount, rootfs: Path) -> str:
-    """Why the source of a mount is no directory to be made; "" if it is one."""
+    """Why the source of a mount is not created as a directory; "" if it is."""
     source = PurePosixPath(mount.source)
-    if os.path.islink(source):  # noqa: PTH114 a PurePosixPath asks nobody
+    if os.path.islink(source):  # noqa: PTH114 a PurePosixPath has no is_symlink()
         return "it is a dangling symbolic link"
     top = source.parts[1] if len(source.parts) > 1 else ""
     if top in _SYSTEM and not source.is_relative_to(_SHARED_MEMORY):
-        what = "a device" if top == "dev" else "the system's own"
-        return f"what is in /{top} is {what}"
+        return f"/{top} {'has only devices' if top == 'dev' else 'belongs to the system'}"
     if source.suffix in _FILE_SUFFIXES:
-        return "only directories are, and it has the name of a file"
+        return "only directories are created, and it has the name of a file"
     if _is_file(mount.destination, rootfs):
-        return "only directories are, and the destination is a file"
+        return "only directories are created, and the destination is a file"
     return ""
 
 

@@ -1,13 +1,14 @@
-"""The writable layer over a service's root filesystem, and the mounts that an earlier life left.
+"""The writable layer over a service's root filesystem, and the mounts of a previous supervisor.
 
-Talos mounts it so that a runtime can make mount points in a read-only image; it does the same for
-a tree on a disk, which is then never written to. Fixed here (differences: Talos 7): the layer is
-wiped at each start unless the service may write to it, and mounts never stack.
+Talos mounts it so that a runtime can create mount points in a read-only image. For a tree on a disk
+it has the same effect: the tree itself is never written. Fixed here (differences: Talos 7): the
+layer is wiped at each start unless the service may write to it, and mounts never stack.
 
-No two mounts have the same directories. An unmounted layer may live on in another mount namespace,
-as in a service that binds `/`; the kernel calls what follows from a second mount of its directories
-undefined, and refuses it where overlayfs keeps an index (kernel documentation, overlayfs, "Sharing
-and copying layers"). So the directories are made anew each time, and what is kept is moved over.
+No two mounts have the same directories. An unmounted layer may still exist in another mount
+namespace, as in a service that binds ``/``. A second mount of its directories has undefined results
+according to the kernel, which refuses it if overlayfs keeps an index (kernel documentation,
+overlayfs, "Sharing and copying layers"). So the directories are created anew each time, and kept
+changes are moved over.
 """
 
 from __future__ import annotations
@@ -30,25 +31,24 @@ from controllers.processes import syscalls
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
-# Filesystems that cannot be a layer (overlayfs on overlayfs, mostly), and supervisors that may not
-# mount: a service is better off without a layer than not at all.
+# Errors of filesystems that cannot be a layer (mostly overlayfs on overlayfs), and of supervisors
+# that may not mount: the service then starts without a layer.
 _NOT_HERE: Final = frozenset({errno.EINVAL, errno.EPERM, errno.ENODEV, errno.EOPNOTSUPP})
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """Where the layers of one service are."""
+    """The layers of one service."""
 
     rootfs: Path
-    """Both the lower layer and the mount point."""
+    """The lower layer, and also the mount point."""
     upper: Path
     work: Path
 
     def mount(self, *, keep_changes: bool) -> str:
-        """Mount the layer; return why that is not possible on this machine, or "".
+        """Mount the layer; return why this machine does not support it, or "".
 
-        Raises:
-            OSError: it should be possible, but failed; nothing is mounted then.
+        Raises ``OSError`` if the mount failed for another reason; then nothing is mounted.
         """
         self.unmount()
         self._renew(keep_changes=keep_changes)
@@ -60,41 +60,37 @@ class Overlay:
         except OSError as error:
             if error.errno not in _NOT_HERE:
                 raise
-            if not keep_changes:  # what was written may be wanted again, where there is a layer
+            if not keep_changes:  # kept changes may be used again, once a layer can be mounted
                 self.wipe()
             return f"No overlay over {self.rootfs}: {error.strerror}"
         return ""
 
     def unmount(self) -> None:
-        """Take away every layer of ours that is mounted there; idempotent.
-
-        Raises:
-            OSError: one of them cannot be taken away.
-        """
+        """Unmount all our layers there; idempotent. Raises ``OSError``."""
         for _ in range(mounted_times(self.rootfs)):
             try:
                 syscalls.unmount(self.rootfs, syscalls.UMOUNT_NOFOLLOW)
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
-                # Somebody looks into it. It is out of the way at once, and gone when they leave.
+                # Another process uses it: detach it now; it disappears when that process leaves.
                 flags = syscalls.UMOUNT_NOFOLLOW | syscalls.MNT_DETACH
                 syscalls.unmount(self.rootfs, flags)
 
     def wipe(self) -> None:
-        """Forget what was written to the layer, which must not be mounted."""
+        """Remove the changes in the layer, which must not be mounted."""
         for directory in (self.upper, self.work, self._before):
             _remove(directory)
 
     @property
     def _before(self) -> Path:
-        """Where the layer of the mount before is while what it holds is moved."""
+        """The place of the previous mount's layer while its files are moved."""
         return self.upper.with_name(f"{self.upper.name}.before")
 
     def _renew(self, *, keep_changes: bool) -> None:
-        """Make both directories, which no mount can have yet; what is kept is in the upper one."""
+        """Create both directories, not yet used by any mount; kept changes go to the upper one."""
         if keep_changes:
-            # Where there is one already, a supervisor was killed while it moved: go on with that.
+            # If it exists already, a supervisor was killed while it moved files: finish that move.
             if self.upper.exists() and not self._before.exists():
                 self.upper.rename(self._before)
             _remove(self.work)
@@ -106,25 +102,25 @@ class Overlay:
             self._move_over()
 
     def _move_over(self) -> None:
-        """Move what was written, and what the root directory itself has become."""
+        """Move the changed files, and the attributes of the root directory itself."""
         for entry in sorted(self._before.iterdir()):
             entry.rename(self.upper / entry.name)
         owner = self._before.stat()
         os.chown(self.upper, owner.st_uid, owner.st_gid)
-        # With the attributes that overlayfs keeps there itself.
+        # Includes the attributes that overlayfs stores there.
         shutil.copystat(self._before, self.upper)
         self._before.rmdir()
 
 
 def _remove(directory: Path) -> None:
-    """Take away a layer of any depth, itself if it is a link, and nothing that is mounted in it."""
+    """Remove a layer of any depth, or the link in its place; mounts in it are left alone."""
     if directory.parent.is_dir():
         Beneath(directory.parent).remove(directory)
 
 
 def mounted_times(rootfs: Path) -> int:
-    """How many overlays lie on top of each other on `rootfs`."""
-    # Each has a device number of its own: only where there is one has the long list to be read.
+    """How many overlays are mounted on top of each other at ``rootfs``."""
+    # Each has its own device number, so the long list is read only if there is one.
     with contextlib.suppress(OSError):
         if rootfs.stat().st_dev == rootfs.parent.stat().st_dev:
             return 0
@@ -140,5 +136,5 @@ def mounted_overlays() -> Iterator[Path]:
 
 
 def _escaped(path: Path) -> str:
-    # Both stand for something in the options of overlayfs, which knows this way out.
+    # These are special in the options of overlayfs, which accepts this escape.
     return re.sub(r"([\\:,])", r"\\\1", str(path))

@@ -1,4 +1,4 @@
-"""The command line of an OCI runtime: runc, or crun, which takes the same one."""
+"""Runs the commands of an OCI runtime: runc, or crun, which has the same command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from resources.go_format import (
 )
 
 COMMAND_SECONDS: Final = 60.0
-"""After which a runtime's command is killed; it takes 5 to 50 milliseconds."""
+"""A runtime's command is killed after this time; usually it takes 5 to 50 milliseconds."""
 
 _ANSWER_LIMIT: Final = 1024 * 1024
 
@@ -32,24 +32,24 @@ _LINE: Final = re.compile(r'time="[^"]*" level=(?:error|fatal) msg="((?:[^"\\]|\
 
 
 class RuntimeFailure(Exception):
-    """A runtime's command failed; the text is what it said last, without its own name."""
+    """A runtime's command failed; the message is the last one in its log, without its name."""
 
 
 @dataclass(frozen=True)
 class RuntimeState:
-    """The state of a container as its runtime tells it (OCI runtime-spec 1.3, "State")."""
+    """The state of a container reported by its runtime (OCI runtime-spec 1.3, "State")."""
 
     status: str = ""
-    """`creating`, `created`, `running`, `stopped`; "" if there is no such container."""
+    """``creating``, ``created``, ``running``, ``stopped``; "" if the container does not exist."""
     pid: int = 0
-    """0 when it is not running."""
+    """0 if it is not running."""
 
 
 class OCIRuntime:
-    """One runtime, with a state directory of its own.
+    """One runtime, with its own state directory.
 
-    Containers are started by `run --detach`; `create` and then `start` does the same by two
-    commands, and takes 5 milliseconds longer, a tenth of what a start costs.
+    Containers are started by ``run --detach``. ``create`` and then ``start`` would do the same with
+    two commands, and take 5 milliseconds longer, a tenth of the whole start.
     """
 
     def __init__(self, program: str, state: Path) -> None:
@@ -57,16 +57,16 @@ class OCIRuntime:
         self._state = state
 
     def version(self) -> str:
-        """What `--version` prints; raises `OSError` if there is no such program."""
+        """The output of ``--version``; raises ``OSError`` if the program does not exist."""
         command = (self._program, "--version")
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 as below
         return done.stdout.decode(errors="replace")
 
     async def run(self, directory: RunDirectory, output: int) -> int:
-        """Create and start a container that writes to `output`; return its main process's id.
+        """Create and start a container that writes to ``output``; return its main process's id.
 
-        The command hands its own output on to the container: it must be nothing that is waited
-        on. Raises :class:`RuntimeFailure`.
+        The command passes ``output`` on to the container, so the caller must not wait for its end.
+        Raises :class:`RuntimeFailure`.
         """
         pid_file = directory.pid_file
         flags = ("--detach", "--bundle", str(directory.path), "--pid-file", str(pid_file))
@@ -76,7 +76,7 @@ class OCIRuntime:
         return pid
 
     async def delete(self, id: str, log: Path) -> None:
-        """Kill it if need be and take away what the runtime keeps of it; fine if there is none.
+        """Kill the container if it runs, and remove the runtime's files about it, if any.
 
         Raises :class:`RuntimeFailure`.
         """
@@ -84,9 +84,9 @@ class OCIRuntime:
             await self._run(("delete", "--force", id), log)
 
     async def finish_commands(self) -> None:
-        """Wait for the commands that a supervisor was waiting for when it was killed.
+        """Wait for the runtime commands that a killed supervisor had started.
 
-        One that is killed too may leave a cgroup frozen, or a container half made.
+        If they were killed, too, a cgroup could stay frozen, or a container half created.
         """
         for process in _started_with(("--root", str(self._state))):
             if _is_container(process.pid):
@@ -95,11 +95,11 @@ class OCIRuntime:
                 await _finished(process)
 
     def known(self, id: str) -> bool:
-        """Whether the runtime keeps anything of that name."""
+        """Whether the runtime has files about a container with that name."""
         return (self._state / id).exists()
 
     async def state(self, id: str, log: Path) -> RuntimeState:
-        """What the runtime knows of a container."""
+        """The state of a container, reported by the runtime."""
         answer = log.with_name("answer.json")
         fd = os.open(answer, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -110,7 +110,7 @@ class OCIRuntime:
             return RuntimeState()
         finally:
             os.close(fd)
-            os.unlink(answer)  # noqa: PTH108 knows only the other way to say it
+            os.unlink(answer)  # noqa: PTH108 a plain string, not a Path
 
     async def _run(self, arguments: tuple[str, ...], log: Path, output: int | None = None) -> None:
         flags = ("--root", str(self._state), "--log", str(log))
@@ -130,27 +130,27 @@ class OCIRuntime:
 
 
 def _spawn(command: tuple[str, ...], output: int | None) -> subprocess.Popen[bytes]:
-    """Start a command (vfork); its output must not be waited on, containers inherit it."""
+    """Start a command (vfork); containers inherit its output, so its end must not be awaited."""
     out = subprocess.DEVNULL if output is None else output
-    return subprocess.Popen(  # noqa: S603 a runtime that was chosen, and arguments of ours
+    return subprocess.Popen(  # noqa: S603 the chosen runtime, with our own arguments
         command, env=command_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out
     )
 
 
 def command_environment() -> dict[str, str]:
-    """Of a runtime's command: ours, without what the service manager says to us alone."""
+    """The environment of a runtime's command: ours, without the service manager's variables."""
     return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 async def _ended(command: subprocess.Popen[bytes]) -> int:
-    """Wait for a command by pidfd, and reap it; killed if it takes too long, or is cancelled."""
+    """Wait for a command by pidfd, and reap it; kill it at a timeout or a cancellation."""
     process = Process.find(command.pid)
-    if process is None:  # pragma: no cover, as an unreaped child has its id
+    if process is None:  # pragma: no cover, because an unreaped child keeps its id
         return command.wait()
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             code = await process.wait()
-        # It is reaped; Popen must not wait for whoever has got its id by then.
+        # It is reaped; Popen must not wait for another process that has its id by now.
         command.returncode = -1 if code is None else code
     except BaseException:
         process.signal(signal.SIGKILL)
@@ -162,10 +162,10 @@ async def _ended(command: subprocess.Popen[bytes]) -> int:
 
 
 async def _orphaned(pid: int) -> None:
-    """Wait until whoever has made a container is gone, so that the container is our child.
+    """Wait until the process that made a container has ended, so that the container is our child.
 
-    crun makes it in a process that it forks, and that outlives the command by a moment. A container
-    that ends in this moment would come to us as a zombie later on, when nobody waits for it.
+    crun forks a process to make the container, and that process outlives the command for a moment.
+    A container that ends in this moment would become our zombie later, when no task waits for it.
     """
     stat = read_stat(pid)
     maker = read_stat(stat.parent) if stat else None
@@ -176,14 +176,14 @@ async def _orphaned(pid: int) -> None:
 
 
 async def _kill_forks(command: tuple[str, ...]) -> None:
-    """Kill what a command that was killed has left at work, as crun does: see `_orphaned`."""
+    """Kill the forked processes of a killed command (crun: see ``_orphaned``)."""
     for process in _started_with(command[1:]):
         process.signal(signal.SIGKILL)
         await _finished(process)
 
 
 def _started_with(arguments: tuple[str, ...]) -> Iterator[Process]:
-    """The living processes that were given these arguments, wherever they are among their own."""
+    """The living processes whose command line contains these arguments in a row."""
     words = b"\0".join((b"", *map(os.fsencode, arguments), b""))
     for stat in all_processes():
         if stat.dead or words not in _command_line(stat.pid):
@@ -193,7 +193,8 @@ def _started_with(arguments: tuple[str, ...]) -> Iterator[Process]:
 
 
 def _is_container(pid: int) -> bool:
-    """Whether it has PIDs of its own: crun's is like its command until it executes its program."""
+    """Whether it has its own PID namespace: crun's container has the same command line as crun
+    until it executes its program."""
     try:
         return Path(f"/proc/{pid}/ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
     except OSError:
@@ -219,7 +220,7 @@ async def _finished(process: Process) -> None:
 
 
 def said(log: Path) -> str:
-    """The last error in a runtime's log, in one line; the log is done with then."""
+    """The last error in a runtime's log, as one line; removes the log."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
         log.unlink()

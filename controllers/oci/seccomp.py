@@ -1,7 +1,7 @@
 """The default seccomp profile, as containerd computes it from a container's capabilities.
 
-Source: containerd 2.3, `contrib/seccomp.DefaultProfile`. What a kernel, a runtime or a libseccomp
-does not know is ignored by runc and crun, so that one list does for all of them.
+Source: containerd 2.3, ``contrib/seccomp.DefaultProfile``. runc and crun ignore system calls that
+the kernel, the runtime or libseccomp does not know, so one list works for all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ARCHITECTURES: Final = {
     "amd64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
     "arm64": ("SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64"),
 }
-"""What a process may be compiled for, by the machine's architecture; others have no profile."""
+"""The architectures of processes by that of the machine; other machines have no profile."""
 
 _OF_ARCHITECTURE: Final = {
     "amd64": "arch_prctl modify_ldt",
@@ -53,9 +53,9 @@ _ERRNO: Final = "SCMP_ACT_ERRNO"
 
 
 def seccomp_profile(architecture: str, capabilities: Collection[str]) -> dict[str, Any] | None:
-    """The `linux.seccomp` of a container, or `None` where containerd has no profile either.
+    """The ``linux.seccomp`` of a container, or ``None`` where containerd has no profile either.
 
-    `architecture` is Go's name of it (`amd64`); `capabilities` are the container's bounding set.
+    ``architecture`` is Go's name (``amd64``); ``capabilities`` is the container's bounding set.
     """
     if architecture not in ARCHITECTURES:
         return None
@@ -88,7 +88,7 @@ def _always(architecture: str) -> Iterator[dict[str, Any]]:
 def _clone_without_namespaces() -> Iterator[dict[str, Any]]:
     masked = {"index": 0, "value": _NEW_NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}
     yield _allow("clone", masked)
-    # glibc falls back from clone3 to clone only if it is told that there is no clone3.
+    # glibc falls back from clone3 to clone only on ENOSYS.
     yield {"names": ["clone3"], "action": _ERRNO, "errnoRet": errno.ENOSYS}
 
 

@@ -1,15 +1,16 @@
-"""ContainerSpec and HostFacts → the OCI specification of a container (`config.json`), purely.
+"""ContainerSpec and HostFacts → the OCI specification of a container (``config.json``), purely.
 
-Order and values are those of Talos 1.14 (`services/extension.go` over containerd 2.3's default
-Linux specification), so that a definition that runs there finds the same here: all that may be
-granted, host network and IPC, its own PIDs, mounts and host name. Three things differ:
+Order and values are those of Talos 1.14 (``services/extension.go`` over containerd 2.3's default
+Linux specification), so that a definition for Talos finds the same environment here: all grantable
+capabilities, the network and IPC of the host, its own PIDs, mounts and host name. Three things
+differ:
 
-* What the supervisor does not hold is left out, and said in `notes`: runc refuses to start a
-  container that asks for a capability, or for an OOM score, which it cannot give.
+* Capabilities that the supervisor lacks are left out, and listed in ``notes``: runc refuses to
+  start a container with a capability or an OOM score that it cannot grant.
 * The cgroup path is absolute on cgroup v1 too. Talos makes it relative there, which is the same
   for a supervisor in the root cgroup, and scatters the container over the hierarchies for others.
-* A supervisor that has raised its own limit of open files gives the one from before. Talos sets no
-  limits, as its containers inherit what containerd was started with.
+* A supervisor that has raised its own limit of open files gives services the original one. Talos
+  sets no limits, because its containers inherit those of containerd.
 """
 
 from __future__ import annotations
@@ -45,18 +46,18 @@ READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/pr
 
 @dataclass(frozen=True)
 class Bundle:
-    """What of a container's specification does not come from its resource: places and files."""
+    """The inputs of a container's specification that are not in its resource."""
 
     rootfs: Path
     """The root filesystem on the host."""
     config_files: Path
     """The directory of the service's config files on the host."""
     environment: tuple[str, ...] = ()
-    """The process's, put together."""
+    """The merged environment of the process."""
 
 
 def oci_spec(container: ContainerSpec, facts: HostFacts, bundle: Bundle) -> dict[str, Any]:
-    """The `config.json` of the container (OCI runtime-spec 1.3)."""
+    """The ``config.json`` of the container (OCI runtime-spec 1.3)."""
     return {
         "ociVersion": facts.oci_version,
         "process": _process(container, facts, bundle.environment),
@@ -70,7 +71,7 @@ def oci_spec(container: ContainerSpec, facts: HostFacts, bundle: Bundle) -> dict
 
 
 def notes(facts: HostFacts) -> tuple[str, ...]:
-    """What :func:`oci_spec` leaves out because the host or the supervisor cannot give it."""
+    """The parts that :func:`oci_spec` omits because the host or the supervisor lacks them."""
     found: list[str] = []
     if missing := capabilities.withheld(facts.capabilities):
         text = f"The supervisor itself has not got, and cannot grant, {', '.join(missing)}"
@@ -145,7 +146,7 @@ def _mounts(
 
 
 def _mount(mount: Mount, replace: tuple[str, str] | None) -> dict[str, Any]:
-    """One mount, with what is empty left out, as Go writes it."""
+    """One mount, without empty fields, as Go writes it."""
     options = [
         replace[1] if replace and option == replace[0] else option for option in mount.options
     ]

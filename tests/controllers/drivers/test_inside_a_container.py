@@ -326,8 +326,8 @@ async def test_a_missing_source_file_is_an_error_that_names_the_mount(
     with pytest.raises(RunnerError) as caught:
         await runs.run(driver, container)
     assert str(caught.value) == (
-        'source "/dev/net/nothing" of mount "/dev/net/tun" does not exist, and is not made: '
-        "what is in /dev is a device"
+        'source "/dev/net/nothing" of mount "/dev/net/tun" does not exist, and is not created: '
+        "/dev has only devices"
     )
 
 

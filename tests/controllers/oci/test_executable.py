@@ -93,7 +93,7 @@ def test_what_is_no_program_at_all_is_said_to_be_none(rootfs: Path) -> None:
     assert why(rootfs) == '"/run.sh" is not executable (mode 0644): chmod +x'
     assert why(rootfs, "/bin") == '"/bin" is a directory'
     os.mkfifo(rootfs / "fifo", 0o755)
-    assert why(rootfs, "/fifo") == '"/fifo" is no regular file'
+    assert why(rootfs, "/fifo") == '"/fifo" is not a regular file'
 
 
 def test_the_programs_of_this_machine_can_be_executed() -> None:

@@ -57,8 +57,8 @@ def test_a_file_is_never_made(tmp_path: Path) -> None:
     """Talos makes a directory of a socket that comes a moment later (difference 1.5/5)."""
     source = tmp_path / "machine.sock"
     assert refused(mount(source, "/run/machine.sock"), tmp_path) == (
-        f'source "{source}" of mount "/run/machine.sock" does not exist, and is not made: '
-        "only directories are, and it has the name of a file"
+        f'source "{source}" of mount "/run/machine.sock" does not exist, and is not created: '
+        "only directories are created, and it has the name of a file"
     )
     assert not source.exists()
 
@@ -67,26 +67,30 @@ def test_a_file_in_the_root_filesystem_says_that_a_file_is_meant(tmp_path: Path)
     (tmp_path / "sbin").mkdir()
     (tmp_path / "sbin" / "reboot").write_text("")
     text = refused(mount(tmp_path / "init", "/sbin/reboot"), tmp_path)
-    assert text.endswith("is not made: only directories are, and the destination is a file")
+    assert text.endswith(
+        "is not created: only directories are created, and the destination is a file"
+    )
 
 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("/dev/net/no-such-device", "what is in /dev is a device"),
-        ("/etc/no-such-thing", "what is in /etc is the system's own"),
-        ("/usr/local/bin/no-such-thing", "what is in /usr is the system's own"),
-        ("/sys/no-such-thing", "what is in /sys is the system's own"),
+        ("/dev/net/no-such-device", "/dev has only devices"),
+        ("/etc/no-such-thing", "/etc belongs to the system"),
+        ("/usr/local/bin/no-such-thing", "/usr belongs to the system"),
+        ("/sys/no-such-thing", "/sys belongs to the system"),
     ],
 )
 def test_nothing_is_made_in_the_systems_own_trees(tmp_path: Path, source: str, reason: str) -> None:
-    assert refused(mount(source), tmp_path).endswith(f"does not exist, and is not made: {reason}")
+    assert refused(mount(source), tmp_path).endswith(
+        f"does not exist, and is not created: {reason}"
+    )
 
 
 def test_a_dangling_link_is_not_made(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     text = refused(mount(tmp_path / "link"), tmp_path)
-    assert text.endswith("is not made: it is a dangling symbolic link")
+    assert text.endswith("is not created: it is a dangling symbolic link")
 
 
 @pytest.mark.parametrize("source", ["", "var/lib/x"])
