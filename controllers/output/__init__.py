@@ -1,1 +1,1 @@
-"""What services and the supervisor write: pipes, rings, log files, the console."""
+"""The output of services: pipes, ring buffers, log files, the console."""

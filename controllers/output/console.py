@@ -1,4 +1,4 @@
-"""Copies the output of services that ask for it (`logToConsole`) to the console, line by line."""
+"""Copies the output of services with ``logToConsole`` to the console, line by line."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Final, Self, TypeAlias
 from controllers.output.logs import LogReader, ServiceLog
 
 Show: TypeAlias = Callable[[str, str], None]
-"""Shows one line: service id, text without its end. Called in the event loop."""
+"""Shows one line: service id, text without the line end. Called in the event loop."""
 
 _log: Final = logging.getLogger("cosi.containers")
 
 LINE_LIMIT: Final = 16 * 1024
-"""Bytes of a line that are shown as one."""
+"""The longest line in bytes; a longer one is shown in pieces."""
 _LINES_AT_ONCE: Final = 64
 
 
 class ConsoleLines:
-    """Cuts a stream into lines, and a line that is too long into pieces."""
+    """Splits a stream into lines, and long lines into pieces."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """The lines that ``data`` completes, and whole pieces of one that is too long, as text."""
+        """The lines that ``data`` completes, and the full pieces of a long line, as text."""
         *lines, rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield from _pieces(line)
@@ -36,7 +36,7 @@ class ConsoleLines:
         self._rest = rest[whole:]
 
     def flush(self) -> Iterator[str]:
-        """What is left of a last line without an end."""
+        """The rest of a last line without a line end."""
         rest, self._rest = self._rest, b""
         if rest:
             yield from _pieces(rest)
@@ -48,7 +48,7 @@ def _pieces(line: bytes) -> Iterator[str]:
 
 
 async def copy_to_console(id: str, reader: LogReader, show: Show) -> None:
-    """Show what `reader` brings until it ends; what it was too slow for is counted and said."""
+    """Show the output from ``reader`` until it ends; skipped bytes are counted and reported."""
     lines = ConsoleLines()
     missed = 0
     async for data in reader:
@@ -65,9 +65,9 @@ async def copy_to_console(id: str, reader: LogReader, show: Show) -> None:
 
 
 class Console:
-    """The copying tasks of services, one at a time for each, within `async with`.
+    """The copying tasks of services, one at a time for each, within ``async with``.
 
-    They are no task group, as errors of whoever is inside must not come out wrapped in one.
+    They do not use a task group, which would wrap the exceptions of the block in a group.
     """
 
     def __init__(self, show: Show | None) -> None:
@@ -85,14 +85,14 @@ class Console:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def begin(self, id: str, log: ServiceLog) -> None:
-        """Show everything that the service writes from now on, if there is a console."""
+        """Show all further output of the service, if there is a console."""
         if not self._show:
             return
         reader = log.follow()
         self._copying[id] = reader, asyncio.create_task(self._copy(id, log, reader, self._show))
 
     async def end(self, id: str) -> None:
-        """Show the rest of what was written, and stop; idempotent."""
+        """Show the rest of the output, and stop; idempotent."""
         if copying := self._copying.pop(id, None):
             reader, task = copying
             reader.finish()
@@ -101,7 +101,7 @@ class Console:
     async def _copy(self, id: str, log: ServiceLog, reader: LogReader, show: Show) -> None:
         try:
             await copy_to_console(id, reader, show)
-        except Exception:  # of whoever shows it; the service runs on, and its log is kept
+        except Exception:  # an error of ``show``: the service continues, and its log is kept
             _log.exception("output of %s is not shown any more", id)
         finally:
             log.leave(reader)

@@ -1,12 +1,12 @@
-"""The persistent log of one service: every byte that it wrote, the last 5 to 10 MiB of them.
+"""The persistent log of one service: the last 5 to 10 MiB of its output.
 
 Output goes from the FIFO to the file *in the kernel* (splice(2)) and is read back from there. So
-there is no moment at which the only copy of a line is in a supervisor that may be killed: what was
-not written is still in the FIFO, and the next supervisor finds it there.
+the only copy of a line is never in a supervisor that may be killed: unwritten data is still in the
+FIFO, where the next supervisor finds it.
 
-Others may put the file away too. What counts is the path: whoever renames or removes the file
-(logrotate) has the file, and the next byte goes to a new one; a file that is truncated
-(logrotate's `copytruncate`) is written on from its beginning.
+Other programs may rotate the file too. The path counts: if another program (logrotate) renames or
+removes the file, the next byte goes to a new one; if it truncates the file (logrotate's
+``copytruncate``), writing continues at its beginning.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from resources.go_format import (
 )
 
 ROTATE_AT: Final = 5 * 1024 * 1024
-"""Bytes after which a file is put away (Talos 1.14), at the next end of a line."""
+"""The size at which a file is rotated (Talos 1.14), at the next line end."""
 _ROTATE_ANYWAY: Final = 6 * 1024 * 1024
 
 _MODE: Final = 0o640
 _TRUNCATIONS: Final = 100
-"""How often a file is begun anew that another program truncates again and again meanwhile."""
+"""How often the write is repeated if another program keeps truncating the file."""
 
 
 class LogFile:
-    """One file and one older generation of it (`.1`).
+    """One file and one older generation of it (``.1``).
 
-    A file that cannot be written (no such directory, disk full, a link where it should be) stops
-    nothing: output is then taken without it, `lost` counts what is not in the file, and `report` is
-    called when that begins and ends.
+    A file that cannot be written (no such directory, disk full, a link in its place) stops nothing:
+    output is then read without it, ``lost`` counts the missing bytes, and ``report`` is called when
+    that begins and ends.
     """
 
     def __init__(self, path: Path, report: Callable[[str], None], beneath: Beneath) -> None:
@@ -48,13 +48,12 @@ class LogFile:
         self._beneath = beneath
         self._fd = -1
         self.lost = 0
-        """Bytes that are missing in the file since it could be written last."""
+        """Bytes that are missing in the file since its last successful write."""
 
     def move(self, fifo: int, limit: int) -> bytes:
-        """Take up to `limit` bytes from a non-blocking FIFO, write them, and return them.
+        """Move up to ``limit`` bytes from a non-blocking FIFO to the file, and return them.
 
-        Raises:
-            BlockingIOError: there is nothing in the FIFO.
+        Raises ``BlockingIOError`` if the FIFO is empty.
         """
         try:
             data = self._splice(fifo, limit)
@@ -68,7 +67,7 @@ class LogFile:
         return data
 
     def tail(self, count: int) -> bytes:
-        """The last bytes of the file, as far as it can be read."""
+        """The last ``count`` bytes of the file; empty if it cannot be read."""
         try:
             descriptor = self._beneath.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
@@ -79,7 +78,7 @@ class LogFile:
             return file.read(count)
 
     def close(self) -> None:
-        """Let go of the file; it is opened again when there is something to write."""
+        """Close the file; it is opened again at the next write."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -90,7 +89,7 @@ class LogFile:
         return self._read_back(end, before, count)
 
     def _write(self, data: bytes, error: OSError) -> None:
-        """After an error of splice(2): write in the plain way, where only that is possible."""
+        """Write ``data`` after an error of splice(2), if the file only supports plain writes."""
         written = 0
         try:
             if error.errno != errno.EINVAL:
@@ -104,9 +103,10 @@ class LogFile:
             self._written(data)
 
     def _end(self) -> tuple[int, bytes]:
-        """Where to write, and the byte before: somebody may have truncated or removed the file.
+        """The position to write at, and the byte before it, found anew each time because another
+        program may have truncated or removed the file.
 
-        For the same reason O_APPEND would be right, but splice(2) refuses it.
+        O_APPEND would do the same, but splice(2) refuses it.
         """
         if self._fd >= 0 and not self._is_there():
             self.close()
@@ -117,10 +117,10 @@ class LogFile:
         return (end, before) if before else (0, b"")
 
     def _read_back(self, end: int, before: bytes, count: int) -> bytes:
-        """What was written at `end`.
+        """The data written at ``end``.
 
-        If the file was truncated after we had asked for its end, zeros stand before it, and no
-        longer the byte that was there: then it is moved to the beginning.
+        If the file was truncated after we read its size, there are zeros before the data instead of
+        the byte ``before``: then the data is moved to the beginning.
         """
         found = os.pread(self._fd, len(before) + count, end - len(before))
         data = found[len(before) :]
@@ -129,13 +129,13 @@ class LogFile:
         return data
 
     def _begin_with(self, data: bytes) -> None:
-        """Make ``data`` all that is in the file."""
+        """Replace the contents of the file by ``data``."""
         for _ in range(_TRUNCATIONS):
             self._put_first(data)
             os.ftruncate(self._fd, len(data))
             if os.pread(self._fd, len(data), 0) == data:
                 return
-            # Truncated between the two calls, the second has made zeros: once more.
+            # Truncated between the two calls, so the second one made zeros: repeat.
         os.ftruncate(self._fd, 0)
 
     def _put_first(self, data: bytes) -> None:
@@ -152,9 +152,9 @@ class LogFile:
         self._fd = descriptor
 
     def _is_there(self) -> bool:
-        """Whether the file that is open is still the one that the path means."""
+        """Whether the open file is still the one at the path."""
         try:
-            # One call, for each portion. Whatever the path leads to, it is only compared.
+            # One call for each portion. The file at the path is only compared, never opened.
             return os.path.samestat(self._path.lstat(), os.fstat(self._fd))
         except OSError:
             return False
@@ -169,13 +169,13 @@ class LogFile:
 
     def _rotate(self) -> None:
         try:
-            # Whoever has renamed it meanwhile has put it away already.
+            # If another program has renamed it meanwhile, it is rotated already.
             if self._is_there():
                 self._beneath.rename(self._path, self._path.with_name(f"{self._path.name}.1"))
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._report(f"{self._path} cannot be rotated, it is emptied: {os_error_text(error)}")
+            self._report(f"{self._path} cannot be rotated, and is emptied: {os_error_text(error)}")
             os.ftruncate(self._fd, 0)
         self.close()
 

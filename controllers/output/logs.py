@@ -1,8 +1,8 @@
-"""The output of services: taken from their FIFOs by one thread, kept, and given to readers.
+"""The logs of services: one thread reads their FIFOs, stores the output, and wakes readers.
 
-A thread, not the event loop, because writing a file may block for as long as a disk likes. It takes
-one portion from every FIFO that has something, then looks again: who writes much waits for
-himself. Readers are cursors into the ring of a service, and wait in the event loop.
+It is a thread, not the event loop, because writing a file may block for any time. It takes one
+portion from every FIFO with data, then polls again, so a service that writes much delays only
+itself. Readers are cursors into the ring buffer of a service, and wait in the event loop.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from resources.go_format import (
 CAPACITY: Final = 1024 * 1024
 """Bytes kept in memory for each service (Talos 1.14)."""
 PORTION: Final = 64 * 1024
-"""Bytes taken from one FIFO before the others have their turn; also what a FIFO holds."""
+"""Bytes taken from one FIFO before the others have their turn; also the capacity of a FIFO."""
 
 _DRAIN_LIMIT: Final = 16 * PORTION
 _DRAINING_AT_ONCE: Final = 4
 
 
 class ServiceLog:
-    """What one service has written, through all of its runs."""
+    """The output of one service in all of its runs."""
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
         self._ring = Ring(CAPACITY)
         self._taking = threading.Lock()
         self._closing: list[int] = []
-        """FIFOs that nobody reads any more, and that the thread which takes now has to close."""
+        """Detached FIFOs, to be closed by the thread that holds the lock."""
         self._lock = threading.Lock()
         self._readers: set[LogReader] = set()
 
     @property
     def end(self) -> int:
-        """The number of bytes that were written so far."""
+        """The number of bytes written so far."""
         return self._ring.end
 
     def take(self, fifo: int, attached: Callable[[], bool] = lambda: True) -> int:
-        """Move one portion from a FIFO to the file and the ring; return how much it was.
+        """Move one portion from a FIFO to the file and the ring; return its size.
 
-        Called in any thread; blocks as long as the disk does. 0 if the FIFO is empty, or not
-        ``attached`` any more once it is our turn: by then it may be closed, and its number that of
-        another file.
+        May be called in any thread; blocks as long as the disk does. Returns 0 if the FIFO is
+        empty, or no longer ``attached`` once we have the lock: then it may be closed, and its
+        number may belong to another file.
         """
         try:
             with self._taking:
@@ -72,12 +72,12 @@ class ServiceLog:
         return len(data)
 
     def close_fifo(self, fifo: int) -> None:
-        """Close a FIFO that is detached: now, or as soon as the thread that reads it is done."""
+        """Close a detached FIFO: now, or as soon as the thread that reads it is done."""
         self._closing.append(fifo)
         self._close_pending()
 
     def _close_pending(self) -> None:
-        # Whoever finds the lock taken leaves it to its holder, who comes here afterwards.
+        # If the lock is taken, its holder closes the FIFOs: it calls this afterwards.
         while self._closing and self._taking.acquire(blocking=False):
             try:
                 while self._closing:
@@ -86,18 +86,18 @@ class ServiceLog:
                 self._taking.release()
 
     def drain(self, fifo: int) -> None:
-        """Take all that is in a FIFO, within reason: its writer may be one that never stops."""
+        """Take the contents of a FIFO, up to a limit, because its writer may never stop."""
         taken = 0
         while taken < _DRAIN_LIMIT and (count := self.take(fifo)):
             taken += count
 
     def resume(self) -> None:
-        """Remember the end of what an earlier life has written, in a life that begins."""
+        """Load the end of the previous supervisor's log, unless there is output already."""
         if self.end == 0 and (end := self._file.tail(PORTION)):
             self.remember(end)
 
     def remember(self, data: bytes) -> None:
-        """Keep something in memory only."""
+        """Add data to the ring only."""
         with self._lock:
             self._ring.append(data)
             readers = tuple(self._readers)
@@ -105,15 +105,15 @@ class ServiceLog:
             reader.wake()
 
     def tail(self, since: int, count: int) -> bytes:
-        """The last `count` bytes of what was written from the position `since` on."""
+        """The last ``count`` bytes of the output after the position ``since``."""
         with self._lock:
             return self._ring.tail(min(count, self._ring.end - since))
 
     @contextlib.contextmanager
     def reader(self, *, lines: int = -1, follow: bool = False) -> Generator[LogReader]:
-        """Read from the last `lines` lines on, or all that is there if negative.
+        """Read from the last ``lines`` lines on, or everything if negative.
 
-        `follow`: go on with what is yet to come. To be called in an asyncio loop.
+        With ``follow``, continue with further output. Must be called in an asyncio loop.
         """
         reader = self.follow(lines)
         if not follow:
@@ -132,39 +132,39 @@ class ServiceLog:
         return reader
 
     def leave(self, reader: LogReader) -> None:
-        """Let a reader go; idempotent."""
+        """Remove a reader; idempotent."""
         with self._lock:
             self._readers.discard(reader)
 
     def read(self, position: int) -> tuple[int, bytes]:
-        """Some bytes from `position` on, or from the oldest that there is, and where that was."""
+        """Some bytes from ``position`` or the oldest kept byte on, and their position."""
         with self._lock:
             position = max(position, self._ring.start)
             return position, self._ring.read(position)
 
     def finish(self, fifo: int) -> None:
-        """Take all that is in the FIFO of a run that is over, and let go of the file."""
+        """Take the contents of the FIFO of an ended run, and close the file."""
         try:
             self.drain(fifo)
         finally:
             self.forget_file()
 
     def end_readers(self) -> None:
-        """Let all readers end where the log ends now; to be called in the event loop."""
+        """Let all readers end at the current end of the log; call it in the event loop."""
         with self._lock:
             readers = tuple(self._readers)
         for reader in readers:
             reader.finish()
 
     def forget_file(self) -> None:
-        """Close the file; it is opened again when there is something to write."""
+        """Close the file; it is opened again at the next write."""
         with self._taking:
             self._file.close()
         self._close_pending()
 
 
 class LogReader(AsyncIterator[bytes]):
-    """A cursor into a log; pieces are not cut at the ends of lines."""
+    """A cursor into a log; its pieces are not split at line ends."""
 
     def __init__(self, log: ServiceLog, position: int) -> None:
         self._log = log
@@ -173,7 +173,7 @@ class LogReader(AsyncIterator[bytes]):
         self._more = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.missed = 0
-        """Bytes that the reader was too slow for, and has skipped."""
+        """Bytes that the reader skipped because it was too slow."""
 
     async def __anext__(self) -> bytes:
         while True:
@@ -193,14 +193,14 @@ class LogReader(AsyncIterator[bytes]):
         return piece
 
     def finish(self) -> None:
-        """Let it end where the log ends now."""
+        """Let it end at the current end of the log."""
         self._end = self._log.end
         self._more.set()
 
     def wake(self) -> None:
-        """Say, in any thread, that there is more."""
+        """Wake the reader for new output; may be called in any thread."""
         if not self._more.is_set():
-            # The loop may be closed already while the reading thread is still at work.
+            # The loop may be closed already while the reading thread still runs.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._more.set)
 
@@ -218,18 +218,18 @@ class ServiceLogs:
         self._limiter: CapacityLimiter | None = None
 
     def ids(self) -> Iterator[str]:
-        """The services of which there is a log."""
+        """The services that have a log."""
         return iter(sorted(self._logs))
 
     def get(self, id: str) -> ServiceLog:
-        """The log of a service; raises `NotFound` before its first run (Talos 1.14)."""
+        """The log of a service; raises ``NotFound`` before its first run (Talos 1.14)."""
         try:
             return self._logs[id]
         except KeyError:
             raise NotFound(f"log {quote(id)} was not registered") from None
 
     def register(self, id: str) -> ServiceLog:
-        """The log of a service, made if there is none."""
+        """The log of a service, created if missing."""
         if id not in self._logs:
             self.old_files.take_back(id)
             file = LogFile(self._paths.log(id), self._report, self._paths.beneath)
@@ -237,37 +237,37 @@ class ServiceLogs:
         return self._logs[id]
 
     def remove(self, id: str) -> None:
-        """Forget what a service has written, as nobody wants it any more; idempotent.
+        """Remove the log of a removed service; idempotent.
 
-        Its files become old ones, see :class:`OldLogFiles`. To be called in the event loop.
+        Its files become old ones, see :class:`OldLogFiles`. Call it in the event loop.
         """
         if log := self._logs.pop(id, None):
             log.end_readers()
             self.old_files.add(id)
 
     def attach(self, fifo: int, log: ServiceLog) -> None:
-        """Begin to read a non-blocking FIFO."""
+        """Start reading a non-blocking FIFO."""
         self._fifos[fifo] = log
         if self._epoll:
             self._epoll.register(fifo, select.EPOLLIN)
 
     def detach(self, fifo: int) -> None:
-        """Read it no more; to be called before :meth:`ServiceLog.close_fifo`. Idempotent."""
+        """Stop reading it; call this before :meth:`ServiceLog.close_fifo`. Idempotent."""
         if self._fifos.pop(fifo, None) and self._epoll:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fifo)
 
     async def drain(self, fifo: int, log: ServiceLog) -> None:
-        """Take now what is in a FIFO."""
+        """Take the contents of a FIFO now."""
         await to_thread.run_sync(log.drain, fifo, limiter=self._limiter)
 
     async def finish(self, fifo: int, log: ServiceLog) -> None:
-        """As :meth:`drain`, for the end of a run: its log needs no descriptor between runs."""
+        """As :meth:`drain`, at the end of a run; also close the file, to free its descriptor."""
         await to_thread.run_sync(log.finish, fifo, limiter=self._limiter)
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncGenerator[None]:
-        """The time in which FIFOs are read."""
+        """Read the FIFOs while the block runs."""
         self._limiter = CapacityLimiter(_DRAINING_AT_ONCE)
         stop = os.eventfd(0)
         self._epoll = select.epoll()

@@ -1,9 +1,9 @@
-"""The log files of services that are gone: the newest stay to be read, the others are removed.
+"""The log files of removed services: the newest are kept, the others are removed.
 
-Why a service was removed is often in its last words, so that its files stay when all else that
-belongs to it goes; but names may come and go by the thousand. *The rule:* the files of the
-:data:`KEPT` services that were removed last stay, those of older ones are removed. Of services that
-were removed while no supervisor was there, the time of their last word counts.
+The last output of a service often explains why it was removed, so its log files stay when
+everything else is removed; but there may be thousands of removed services. *The rule:* the files of
+the :data:`KEPT` services that were removed last are kept, those of older ones are removed. For
+services that were removed while no supervisor ran, the time of their last output counts.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from resources.go_format import (
 )
 
 KEPT: Final = 32
-"""Services that are gone and whose files stay; 10 MiB each at most."""
+"""How many removed services keep their files; at most 10 MiB each."""
 
 _PREFIX: Final = service_id("")
 _SUFFIXES: Final = (".log", ".log.1")
 
 
 class OldLogFiles:
-    """Which service's files are nobody's any more, the oldest first.
+    """The removed services with log files, the oldest first.
 
-    :meth:`find` and :meth:`prune` block, and are called in any thread.
+    :meth:`find` and :meth:`prune` block, and may be called in any thread.
     """
 
     def __init__(self, paths: Paths, report: Callable[[str], None]) -> None:
@@ -44,30 +44,30 @@ class OldLogFiles:
         self._lock = threading.Lock()
 
     def add(self, id: str) -> None:
-        """A service is gone just now."""
+        """Add a service that was just removed."""
         with self._lock:
             self._ids.pop(id, None)
             self._ids[id] = None
 
     def take_back(self, id: str) -> None:
-        """There is a service of this name."""
+        """Exclude a service that exists (again)."""
         with self._lock:
             self._ids.pop(id, None)
 
     def find(self, living: Collection[str]) -> None:
-        """Learn from the directory of whose services there are files, none of these living ones."""
+        """Find the services with files in the directory, except the ``living`` ones."""
         found = {id: written for id, written in self._written() if id not in living}
         with self._lock:
             older = [(found[id], id) for id in found.keys() - self._ids.keys()]
             self._ids = dict.fromkeys((*(id for _, id in sorted(older)), *self._ids))
 
     def prune(self) -> None:
-        """Remove the files of all but those that were removed last."""
+        """Remove the files of all but the :data:`KEPT` last removed services."""
         while self._prune_one():
             pass
 
     def _prune_one(self) -> bool:
-        # The files too, so that none is taken from a service that has just come back.
+        # The files are removed under the lock, too: the service may just be created again.
         with self._lock:
             if len(self._ids) <= KEPT:
                 return False
@@ -89,7 +89,7 @@ class OldLogFiles:
         return (log.with_name(log.name.removesuffix(".log") + suffix) for suffix in _SUFFIXES)
 
     def _written(self) -> Iterator[tuple[str, float]]:
-        """Each service of which there is a file, and when it was written to last."""
+        """Each service with a file, and the time of its last write."""
         latest: dict[str, float] = {}
         try:
             names = self._paths.beneath.names(self._paths.logs)
@@ -108,6 +108,6 @@ def _is_name(file: str) -> bool:
 
 
 def _regular(beneath: Beneath, file: Path) -> os.stat_result | None:
-    """What is there, if it is a file: all else is no log of ours."""
+    """The status of a regular file; nothing else is one of our logs."""
     there = beneath.look(file)
     return there if there and stat.S_ISREG(there.st_mode) else None

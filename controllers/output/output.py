@@ -1,4 +1,4 @@
-"""The output of one run: its FIFO, joined to the log of its service."""
+"""The output of one run: connects its FIFO to the log of its service."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CLOSED: Final = -1
 
 
 class ServiceOutput:
-    """Made before a container is; what its process writes goes to the service's log.
+    """The output of one run, created before the container; it goes to the service's log.
 
-    `resumed`: the container is there already, this is our end of the FIFO that it writes to, and
-    the end of its log is what it has written.
+    With ``resumed`` the container exists already: ``resumed`` is our end of its FIFO, and its
+    earlier output is at the end of the log.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ServiceOutput:
 
     @contextmanager
     def for_container(self) -> Generator[int]:
-        """The end that a container's process is given as its output."""
+        """The end of the FIFO for the container's process."""
         fd = open_for_container(self._fifo)
         try:
             yield fd
@@ -57,25 +57,25 @@ class ServiceOutput:
             os.close(fd)
 
     def discard(self) -> None:
-        """Let go of the FIFO, and forget what is in it: what a runtime's command said there."""
+        """Close the FIFO and drop its contents, which is output of a runtime's command."""
         self.abandon()
         self._store.forget(self._directory.id)
 
     def begin(self, console: Console | None) -> None:
-        """Begin to read, and to show it on `console` if there is one."""
+        """Start reading, and showing the output on ``console`` if given."""
         self._console = console
         if console:
             console.begin(self._directory.id, self._log)
         self._logs.attach(self._fifo, self._log)
 
     async def last_log(self) -> str:
-        """Take what is there, and return the end of what this run wrote."""
+        """Read pending output, and return the end of this run's output."""
         if self._fifo != _CLOSED:
             await self._logs.drain(self._fifo, self._log)
         return last_log(self._log.tail(self._begin, LAST_LOG + 1))
 
     async def close(self) -> None:
-        """Take what is there, and let go of the FIFO; idempotent."""
+        """Read pending output, and close the FIFO; idempotent."""
         if self._fifo == _CLOSED:
             return
         self._logs.detach(self._fifo)
@@ -86,7 +86,7 @@ class ServiceOutput:
             await self._console.end(self._directory.id)
 
     def abandon(self) -> None:
-        """Let go of the FIFO as it is: who comes next reads what is in it; idempotent."""
+        """Close the FIFO without reading it: the next supervisor reads its contents; idempotent."""
         if self._fifo != _CLOSED:
             self._logs.detach(self._fifo)
             fifo, self._fifo = self._fifo, _CLOSED

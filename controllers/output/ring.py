@@ -1,4 +1,4 @@
-"""The last bytes of a stream, addressed by their position from its beginning."""
+"""The ring buffer: the last bytes of a stream, addressed by their position in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CHUNK: Final = 64 * 1024
 
 
 class Ring:
-    """Keeps the newest `capacity` bytes, less one chunk at most; takes no memory before the first.
+    """Keeps the newest ``capacity`` bytes, or up to one chunk less; uses no memory when empty.
 
     The oldest chunk is dropped whole (Talos 1.14: 64 KiB chunks, 1 MiB in all).
     """
@@ -18,12 +18,12 @@ class Ring:
         self._capacity = capacity
         self._chunks: deque[bytearray] = deque()
         self.start = 0
-        """The position of the oldest byte that is kept."""
+        """The position of the oldest kept byte."""
         self.end = 0
-        """The position of the next byte to come."""
+        """The position of the next byte."""
 
     def append(self, data: bytes) -> None:
-        """Add bytes, no more than a chunk of them (64 KiB)."""
+        """Add bytes, at most a chunk (64 KiB)."""
         if self._chunks and len(self._chunks[-1]) + len(data) <= _CHUNK:
             self._chunks[-1] += data
         else:
@@ -33,9 +33,9 @@ class Ring:
             self.start += len(self._chunks.popleft())
 
     def read(self, position: int) -> bytes:
-        """Some bytes from `position` on, at most a chunk; empty if there is none yet.
+        """Some bytes from ``position`` on, at most a chunk; empty if there are none yet.
 
-        `position` must lie between `start` and `end`.
+        ``position`` must lie between ``start`` and ``end``.
         """
         before = self.start
         for chunk in self._chunks:
@@ -45,7 +45,7 @@ class Ring:
         return b""
 
     def tail(self, count: int) -> bytes:
-        """The last `count` bytes, or what there is of them."""
+        """The last ``count`` bytes, or fewer if fewer are kept."""
         position = max(self.start, self.end - count)
         pieces: list[bytes] = []
         while piece := self.read(position):
@@ -54,14 +54,14 @@ class Ring:
         return b"".join(pieces)
 
     def line_start(self, lines: int) -> int:
-        """Where the last `lines` lines begin; a last one without an end counts as one."""
+        """The position of the last ``lines`` lines; a last one without a line end counts."""
         position = self.end
         if lines <= 0:
             return position
         last = True
         for chunk in reversed(self._chunks):
             position -= len(chunk)
-            # The line end that ends the stream begins no line.
+            # A line end at the end of the stream does not begin a line.
             stop = len(chunk) - 1 if last else len(chunk)
             last = False
             ends = chunk.count(b"\n", 0, stop)
@@ -72,9 +72,9 @@ class Ring:
 
 
 def _end_from_last(chunk: bytearray, stop: int, which: int) -> int:
-    """Where the line end is that is the `which`-th from the last, of those before `stop`.
+    """The position of the ``which``-th line end from the last, of those before ``stop``.
 
-    Halving, as whoever asks chooses `which`, and a log may be of nothing but line ends.
+    It bisects, because clients choose ``which``, and a log may consist of line ends only.
     """
     start, end = 0, stop
     while end - start > 1:

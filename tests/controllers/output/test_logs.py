@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_put_away_is_emptied(tmp_path: Path) -> None:
         os.write(fd, b"end\n")
         file.move(fd, 1024)
     assert path.read_bytes() == b""
-    assert reports == [f"{path} cannot be rotated, it is emptied: {path}.1: is a directory"]
+    assert reports == [f"{path} cannot be rotated, and is emptied: {path}.1: is a directory"]
     file.close()
 
 

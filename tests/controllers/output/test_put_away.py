@@ -217,7 +217,7 @@ async def test_a_pipe_whose_name_was_removed_is_read_on_by_the_next_supervisor(
             assert (await adopted.task.wait()).last_log.endswith("bye")
             await adopted.task.clean_up()
             await driver.release(adopted.preparation)
-    assert f"{pipe} was removed; what is written to it is read on" in caplog.text
+    assert f"{pipe} was removed; its output is still read" in caplog.text
     assert runs.left_behind() == []
     assert runs.log().splitlines()[-1] == "bye"
 
