@@ -1,1 +1,1 @@
-"""Processes of this machine: spawning, reaping, sessions, locks."""
+"""Processes of this machine: pidfds, reaping, sessions, run directories, the instance lock."""

@@ -1,8 +1,7 @@
-"""The FIFO that a container writes to: made, opened at both ends, and found when its name is lost.
+"""The FIFO for a container's output: creates it, opens both ends, finds it without its name.
 
 Both ends are opened read-write, so that neither ever breaks: a process that writes to a FIFO
-without readers is killed by SIGPIPE, and the one between the death of a supervisor and the coming
-of the next would be.
+without readers is killed by SIGPIPE, which would happen between two supervisors.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _OURS: Final = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_fifo(beneath: Beneath, path: Path) -> int:
-    """Our end, which never blocks; the FIFO is made if need be, in place of what is none."""
+    """Open our end, which never blocks; create the FIFO if needed, replacing any other file."""
     there = beneath.look(path)
     if there and not stat.S_ISFIFO(there.st_mode):
         beneath.remove(path)
@@ -40,18 +39,18 @@ def open_fifo(beneath: Beneath, path: Path) -> int:
 
 
 def open_for_container(fifo: int) -> int:
-    """The container's end of an open FIFO: it waits when the FIFO is full (64 KiB).
+    """Open the container's end of an open FIFO, which blocks if the FIFO is full (64 KiB).
 
-    By the descriptor, not by the name, which may mean another one by now.
+    It is opened by the descriptor, because the name may belong to another file by now.
     """
     return os.open(f"/proc/self/fd/{fifo}", os.O_RDWR | os.O_CLOEXEC)
 
 
 def find_unlinked(path: Path) -> int | None:
-    """Our end of a FIFO that a process still writes to, although it has no name any more.
+    """Open our end of a FIFO to which a process still writes, although its name was removed.
 
-    Whoever cleans up `/run` takes the name; the next supervisor would read from a new FIFO, and
-    the service would write to one that nobody reads until it is full, and then wait for good.
+    A cleaner of ``/run`` removes the name. Then the next supervisor would read from a new FIFO, and
+    the service would write to one without a reader until it is full, and then block forever.
     """
     for output in _outputs():
         if not was_named(output, path):
@@ -59,7 +58,7 @@ def find_unlinked(path: Path) -> int | None:
         try:
             fifo = os.open(output, _OURS)
         except OSError:
-            continue  # it has ended meanwhile, or is none of our business
+            continue  # the process has ended meanwhile, or we may not access it
         if stat.S_ISFIFO(os.fstat(fifo).st_mode):
             return fifo
         os.close(fifo)
@@ -67,10 +66,10 @@ def find_unlinked(path: Path) -> int | None:
 
 
 def was_named(descriptor: str, path: Path) -> bool:
-    """Whether a descriptor, `/proc/PID/fd/N`, is of a file that had this name and has none now."""
+    """Whether a descriptor, ``/proc/PID/fd/N``, is of a file that had this name, now removed."""
     try:
-        # proc_pid_fd(5) says so of a file without a name; no file of ours ends like that.
-        return os.readlink(descriptor) == f"{path} (deleted)"  # noqa: PTH115 asked thousands of times
+        # proc_pid_fd(5): the suffix of a removed name; no file of ours has it in its name.
+        return os.readlink(descriptor) == f"{path} (deleted)"  # noqa: PTH115 called thousands of times
     except OSError:
         return False
 
@@ -79,7 +78,7 @@ def writes_to(pid: int, file: os.stat_result) -> bool:
     """Whether a process has this file as its output."""
     for number in (1, 2):
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), file):  # noqa: PTH116 asked as often
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), file):  # noqa: PTH116 called as often
                 return True
     return False
 

@@ -1,4 +1,4 @@
-"""One supervisor for one tree: two would start every service twice."""
+"""The instance lock: one supervisor for a tree, because two would start every service twice."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ class LockError(CosiError):
     """The tree belongs to another supervisor, or its run directory cannot be used."""
 
 
-# The lock below is a process's: it does not keep out a second driver in the same one.
+# The lock below belongs to a process: it does not exclude a second driver in the same one.
 _here: Final[set[Path]] = set()
 
 
 @contextmanager
 def instance_lock(directory: Path, beneath: Beneath) -> Generator[None]:
-    """Hold the lock of a run directory, which the kernel lifts when its holder dies.
+    """Hold the lock of a run directory, which the kernel releases when the holder dies.
 
-    `beneath` is the way to it.
-
-    Raises:
-        LockError: another supervisor holds it, or the directory cannot be used.
+    ``beneath`` opens the directory safely. Raises :class:`LockError` if another supervisor holds
+    the lock, or the directory cannot be used.
     """
     file = directory / "lock"
     if file in _here:
@@ -51,7 +49,7 @@ def instance_lock(directory: Path, beneath: Beneath) -> Generator[None]:
         yield
     finally:
         _here.discard(file)
-        with contextlib.suppress(OSError):  # it is gone, with or without its directory
+        with contextlib.suppress(OSError):  # it was removed, with or without its directory
             beneath.remove(file)
         os.close(lock)
 
@@ -64,15 +62,15 @@ def _lock(file: Path, beneath: Beneath) -> int:
     while True:
         lock = beneath.open(file, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
         try:
-            # This one is the supervisor's alone, and tells whether it lives.
+            # This lock belongs to the supervisor alone, and shows whether it is alive.
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # This one is inherited by what it spawns, up to its execve: whoever waits for it
-            # finds all that a killed supervisor had begun, and nothing is still to come.
+            # This one is inherited by its child processes, up to their execve: once we have it,
+            # a killed supervisor cannot start anything any more.
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError:
             os.close(lock)
             raise
-        # Its last holder has removed it between our two calls: what is locked is nobody's file.
+        # Without a link the last holder removed the file between our two calls: lock a new one.
         if os.fstat(lock).st_nlink:
             return lock
         os.close(lock)

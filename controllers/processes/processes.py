@@ -1,7 +1,7 @@
-"""Processes of the host: which one it is, when it ends, and how it ended.
+"""Processes of the host: identifies a process, waits for its end, and gets its exit status.
 
-A process id is only a process as long as nobody else has got it: a :class:`Process` holds a pidfd,
-and is known again after the death of its supervisor by its start time, within the same boot.
+A process id may be reused by another process. So a :class:`Process` holds a pidfd, and the next
+supervisor recognizes it by its start time, within the same boot.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ _STAT_LIMIT: Final = 4096
 
 @dataclass(frozen=True)
 class Stat:
-    """What `/proc/PID/stat` says (proc_pid_stat(5))."""
+    """The fields of ``/proc/PID/stat`` (proc_pid_stat(5))."""
 
     pid: int
     name: str
-    """What it runs, cut to 15 characters; runc's first steps in a container are `runc:[...`."""
+    """The command, cut to 15 characters; runc's first steps in a container are ``runc:[...``."""
     state: str
     parent: int
     session: int
     start_time: int
-    """In clock ticks since the machine was booted."""
+    """In clock ticks since the boot of the machine."""
     exit_status: int
-    """Of a zombie, as wait(2) gives it."""
+    """The exit status of a zombie, in the format of wait(2)."""
 
     @property
     def leads(self) -> bool:
-        """Whether it has opened its session."""
+        """Whether it is the leader of its session."""
         return self.pid == self.session
 
     @property
     def dead(self) -> bool:
-        """Whether it has ended: a zombie (``Z``), or on its way to be none (``X``)."""
+        """Whether it has ended: a zombie (``Z``), or just being removed (``X``)."""
         return self.state in "ZX"
 
 
 def read_stat(pid: int) -> Stat | None:
-    """Look at a process, which may be a zombie; `None` if there is none of that id."""
+    """Read the status of a process, which may be a zombie; ``None`` if there is none."""
     try:
-        # Read with every child that ends, of every child: without what a text file costs.
+        # Called for every child at each child's end, so without the overhead of a text file.
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
@@ -61,7 +61,7 @@ def read_stat(pid: int) -> Stat | None:
         return None
     finally:
         os.close(fd)
-    # The name, in parentheses, may itself hold blanks and parentheses.
+    # The name, in parentheses, may itself have blanks and parentheses.
     before, _, after = text.rpartition(")")
     fields = after.split()
     return Stat(
@@ -76,7 +76,7 @@ def read_stat(pid: int) -> Stat | None:
 
 
 def all_processes() -> Iterator[Stat]:
-    """Every process of the host, as far as it can be seen."""
+    """All visible processes of the host."""
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit() and (stat := read_stat(int(directory.name))):
             yield stat
@@ -84,12 +84,12 @@ def all_processes() -> Iterator[Stat]:
 
 @functools.cache
 def boot_id() -> str:
-    """Different after every boot of the machine."""
+    """The id of the current boot, different after every boot of the machine."""
     return _BOOT_ID.read_text().strip()
 
 
 class Process:
-    """One process, whoever its parent is, held by a pidfd until :meth:`close`."""
+    """One process, a child or not, held by a pidfd until :meth:`close`."""
 
     def __init__(self, pid: int, pidfd: int, start_time: int) -> None:
         self.pid = pid
@@ -100,16 +100,16 @@ class Process:
 
     @classmethod
     def find(cls, pid: int, start_time: int | None = None) -> Process | None:
-        """Take hold of a process that is there, if only as a zombie.
+        """Open an existing process, which may be a zombie; ``None`` if there is none.
 
-        Give `start_time` for one that is known from before: another that has got its id since
-        is refused.
+        Pass ``start_time`` for a process known from before: another process that has its id now is
+        refused.
         """
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
             return None
-        # After it was opened: from here on the id cannot pass to another process unnoticed.
+        # Read after the pidfd was opened: from here on a reuse of the id cannot go unnoticed.
         stat = read_stat(pid)
         if stat is None or start_time not in {None, stat.start_time}:
             os.close(pidfd)
@@ -125,23 +125,23 @@ class Process:
         return self._code
 
     def signal(self, number: int) -> None:
-        """Send a signal; nothing happens if it is over."""
+        """Send a signal; does nothing if it has ended."""
         if not self._over:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
     def close(self) -> None:
-        """Let go of it; idempotent."""
+        """Close the pidfd; idempotent."""
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
             self._over = True
 
     def _reap(self) -> int | None:
-        """The exit code, 128 + n for death by signal n, `None` if nobody can say.
+        """The exit code, 128 + n for signal n, ``None`` if it is unknown.
 
-        Our own child is reaped. One that was taken over is the child of somebody else: it can be
-        looked at while it is a zombie, and asked for afterwards on Linux 6.15 and newer.
+        Our own child is reaped. A process that was taken over is a child of another process: its
+        status can be read while it is a zombie, and afterwards on Linux 6.15 and newer.
         """
         try:
             if result := os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG):

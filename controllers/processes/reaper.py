@@ -1,13 +1,14 @@
-"""Orphans of services: the supervisor is made their parent, and waits for them.
+"""Reaps the orphans of services: the supervisor becomes their parent, and waits for them.
 
-Whoever starts services is their *child subreaper* (prctl(2)): what a service, or a runtime's
-command, leaves behind becomes a child of the supervisor instead of process 1's, so that its exit
-status can be had and it does not stay as a zombie where process 1 does not care.
+The supervisor is a *child subreaper* (prctl(2)): processes that a service, or a runtime's command,
+leaves behind become children of the supervisor instead of process 1. So their exit status is
+available, and they do not stay zombies if process 1 does not reap.
 
-Children of other code in this process must keep their exit status for it. They are of our own
-session, or have opened one and lead it. So who is in another's session is an orphan, and is waited
-for here: what services leave, and the process in which crun makes a container. So is what runc
-could not make a container of; and as process 1 all that are not of our own session.
+Children of other code in this process must keep their exit status for that code. Those are in our
+own session, or are leaders of theirs. So a process in another process's session is an orphan, and
+is reaped here: processes that services leave, and the process in which crun makes a container. Also
+reaped are processes that runc failed to turn into a container, and, if we are process 1, all
+processes outside our own session.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from controllers.processes import syscalls
 from controllers.processes.processes import Stat, read_stat
 
 _UNBORN: Final = "runc:["
-"""Of a process that runc has made, and that died before it became a container: runc leaves it."""
+"""The name of a process that died before runc made it a container; runc does not reap it."""
 
 
 class Reaper:
-    """Waits for the orphans of known sessions, whenever one of them has ended."""
+    """Reaps orphans whenever a child ends."""
 
     def __init__(self) -> None:
         self.sessions: set[int] = set()
-        """The sessions whose leader a task waits for itself."""
+        """The sessions whose leader is awaited by a task."""
         self._numbers = itertools.count()
         self._expecting: set[int] = set()
         self._seen: dict[tuple[int, int], int] = {}
-        """Zombies by process id and start time, with a number: later than that of every
-        :meth:`expecting` that had begun when it was first seen."""
+        """Zombies by process id and start time, each with a number that is larger than the number
+        of every :meth:`expecting` that had begun before it was first seen."""
 
     @contextlib.contextmanager
     def working(self) -> Generator[None]:
-        """The time in which orphans come to this process; needs a running asyncio loop."""
+        """Be a child subreaper while the block runs; needs a running asyncio loop."""
         before = syscalls.is_child_subreaper()
         syscalls.set_child_subreaper(True)
         loop = asyncio.get_running_loop()
@@ -57,9 +58,11 @@ class Reaper:
 
     @contextlib.contextmanager
     def expecting(self) -> Generator[None]:
-        """The time from before a container may be there until its session is in :attr:`sessions`.
+        """Protect a new container: the block runs from before its creation until its session is in
+        :attr:`sessions`.
 
-        Its process keeps its id and its exit status until then, however soon it ends.
+        Until then its process is not reaped and keeps its id and exit status, even if it ends at
+        once.
         """
         number = next(self._numbers)
         self._expecting.add(number)
@@ -70,10 +73,10 @@ class Reaper:
             self.reap()
 
     def reap(self) -> None:
-        """Wait for every orphan that is a zombie by now, and is no container's main process."""
+        """Reap every orphan that is a zombie, except the main processes of containers."""
         if not _any_zombie():
             self._seen.clear()
-            return  # of most children that end, whoever has started them has seen it already
+            return  # most ended children are already reaped by the code that started them
         now = next(self._numbers)
         seen, self._seen = self._seen, {}
         for stat in _zombie_children():
@@ -85,10 +88,10 @@ class Reaper:
 
     def _ours(self, stat: Stat, since: int) -> bool:
         if stat.session in self.sessions:
-            # The task of its leader waits for that itself, and wants to know how it ended.
+            # A task waits for the leader itself, and needs its exit status.
             return stat.pid != stat.session
         if any(number < since for number in self._expecting):
-            return False  # it may be what that one expects
+            return False  # it may be the expected container
         if stat.name.startswith(_UNBORN):
             return True
         return stat.session != os.getsid(0) and (not stat.leads or os.getpid() == 1)
@@ -97,7 +100,7 @@ class Reaper:
 def _listen(loop: asyncio.AbstractEventLoop, reaper: Reaper) -> bool:
     try:
         loop.add_signal_handler(signal.SIGCHLD, reaper.reap)
-    except (ValueError, RuntimeError):  # not in the main thread: then only when tasks end
+    except (ValueError, RuntimeError):  # not in the main thread: reaps only when tasks end
         return False
     return True
 
@@ -113,7 +116,7 @@ def _zombie_children() -> Iterator[Stat]:
     for children in Path("/proc/self/task").glob("*/children"):
         try:
             pids = children.read_text().split()
-        except OSError:  # that thread has ended
+        except OSError:  # the thread has ended
             continue
         for pid in map(int, pids):
             if (stat := read_stat(pid)) and stat.dead:

@@ -1,4 +1,4 @@
-"""Which processes belong to a run, when there is no cgroup and no namespace to say it."""
+"""Finds and kills the processes of a run without a cgroup or a PID namespace, by their session."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ class ProcessesRemain(CosiError):
 File: TypeAlias = tuple[int, int]
 
 _PASSES: Final = 100
-"""How often those who are left are looked for; each pass kills all that the one before missed."""
+"""How often remaining processes are searched; each pass kills those that appeared meanwhile."""
 
 
 def session_members(session: int, fifo: Path) -> Iterator[Stat]:
     """The living processes of a session, and those that left it but still write to the FIFO.
 
-    Give :data:`NO_SESSION` if it is not known. Who has left both is a daemon of the host.
+    Pass :data:`NO_SESSION` if it is unknown. A process that has left both counts as a daemon of the
+    host.
     """
     output = _file(fifo)
     for stat in all_processes():
@@ -46,16 +47,19 @@ def _writes_to(pid: int, file: File | None, fifo: Path) -> bool:
 
 
 def _file(path: str | Path) -> File | None:
-    """What a path leads to, as far as it can be seen."""
+    """The identity of the file at a path; ``None`` if it is missing or not accessible."""
     try:
-        stat = os.stat(path)  # noqa: PTH116 one that is asked for thousands of times
+        stat = os.stat(path)  # noqa: PTH116 called thousands of times
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
 
 
 async def kill_session(session: int, fifo: Path) -> None:
-    """Kill them and wait for them, until there is none; raises :class:`ProcessesRemain`."""
+    """Kill the processes and wait for them, until none is left.
+
+    Raises :class:`ProcessesRemain`.
+    """
     for _ in range(_PASSES):
         found = [Process.find(stat.pid, stat.start_time) for stat in session_members(session, fifo)]
         if not found:
@@ -65,5 +69,6 @@ async def kill_session(session: int, fifo: Path) -> None:
             await process.wait()
             process.close()
     raise ProcessesRemain(
-        f"failed to kill the processes of session {session}: new ones keep appearing"
+        f"failed to kill the processes of session {session}: gave up after {_PASSES} passes, "
+        "new processes keep appearing"
     )

@@ -1,4 +1,4 @@
-"""System calls that Python has no function for: mount, umount2, prctl, PIDFD_GET_INFO."""
+"""System calls without a function in Python: mount, umount2, prctl, PIDFD_GET_INFO."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def mount(source: str, target: Path, kind: str, flags: int, data: str) -> None:
-    """mount(2); raises `OSError` naming `target`."""
+    """mount(2); raises ``OSError`` with ``target``."""
     arguments = (source, str(target), kind)
     result = _libc.mount(*map(os.fsencode, arguments), ctypes.c_ulong(flags), os.fsencode(data))
     _check(result, target)
 
 
 def unmount(target: Path, flags: int = 0) -> None:
-    """umount2(2); raises `OSError` naming `target`."""
+    """umount2(2); raises ``OSError`` with ``target``."""
     _check(_libc.umount2(os.fsencode(target), flags), target)
 
 
 def set_child_subreaper(value: bool) -> None:
-    """Say whether orphans among the descendants of this process become its children."""
+    """Set whether orphans among the descendants of this process become its children."""
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(value), 0, 0, 0))
 
 
 def is_child_subreaper() -> bool:
-    """Whether orphans come to this process: prctl(2), PR_GET_CHILD_SUBREAPER."""
+    """Whether orphans become children of this process: prctl(2), PR_GET_CHILD_SUBREAPER."""
     value = ctypes.c_int()
     _check(_libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0))
     return bool(value.value)
 
 
 def exit_status_of(pidfd: int) -> int | None:
-    """The wait status of a process that somebody else has reaped (Linux 6.15 on), if known."""
+    """The wait status of a process that its parent has reaped, if known (Linux 6.15 and newer)."""
     info = bytearray(_PIDFD_INFO.pack(_PIDFD_INFO_EXIT, *[0] * 13))
     try:
         fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
