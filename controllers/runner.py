@@ -29,31 +29,32 @@ from resources.service_state import ServiceState
 STOP_SECONDS: Final = 30.0
 """For all services together, at the end and before a provider (Talos 1.14)."""
 CLAIM_SECONDS: Final = 5.0
-"""After the last new definition, how long a container that was found waits for its own."""
+"""How long, after the last new definition, a container that was found waits for its own."""
 LATER: Final = Requeue(after=3600)
-"""Something will wake the key; this is only so that it cannot be forgotten."""
+"""An event will wake the key; the timer is a safety net."""
 
 _log = logging.getLogger(__name__)
 
 
 class OnExit(StrEnum):
-    """What becomes of running containers when the program ends."""
+    """What happens to running containers when the program ends."""
 
     STOP = "stop"
     LEAVE = "leave"
 
 
 class RunnerController(QController[ContainerSpec]):
-    """Keeps one container running for each service whose gate was open, and reports on it.
+    """Keeps one container running for each service whose gate was open, and publishes its state.
 
-    *Flow.* Every ContainerSpec has a supervisor, a task that lives as long as the service is wanted
-    or anything of it is there. A pass only tells it what is wanted now, and never waits for it.
+    *Flow.* Every ContainerSpec has a supervisor, a task that runs as long as the service is wanted
+    or its container exists. A pass only passes it the desired state, and never waits for it.
 
     *Guarantees.* Never two containers of one service. A ContainerSpec is not destroyed before its
-    container and its root filesystem are gone. At the end everything stops in order and within
-    ``stop_seconds``, or is left running if ``on_exit`` says so; the next run takes that over, and
-    knows from ``checkpoints`` what was over. What a person has stopped stays stopped after any end,
-    until the machine boots. What is published at rest does not depend on which write failed.
+    container and its root filesystem are gone. At the end all services stop in order and within
+    ``stop_seconds``, or are left running, depending on ``on_exit``; the next run takes those over,
+    and knows from ``checkpoints`` which services had ended. A service that a user has stopped stays
+    stopped after any end, until the machine reboots. The state published at rest does not depend on
+    which write failed.
     """
 
     def _of_state(self, state: Resource[ServiceState]) -> None:
@@ -86,7 +87,7 @@ class RunnerController(QController[ContainerSpec]):
         self._claimed_at = 0.0
         self._saver = CheckpointSaver(self._checkpoints)
         self._not_stopped: dict[str, str] | None = None
-        """What the end in order has left, and why; ``None`` before there was one."""
+        """The services that the last ordered stop left, and why; ``None`` before any."""
         self._provider_stops = ProviderStops(stop_seconds)
 
     @override
@@ -115,10 +116,10 @@ class RunnerController(QController[ContainerSpec]):
         return None if await self._forget(container.id) else LATER
 
     async def _supervisor(self, id: str) -> Supervisor | None:
-        """The one of a service; ``None`` while it is not known what runs already."""
+        """The supervisor of a service; ``None`` until running containers are taken over."""
         supervisors = self._supervisors
         history = None if supervisors.find(id) else await self._history_of(id)
-        # The background may have failed while that was read, and have begun anew.
+        # The background task may have failed and restarted during that read.
         if not self._ready or self._supervisors is not supervisors:
             return None
         supervisor = supervisors.find(id)
@@ -156,7 +157,7 @@ class RunnerController(QController[ContainerSpec]):
             self.wake(provider)
 
     async def background(self) -> None:
-        """Hold the supervisors; at the end, stop them in order, whatever is cancelled."""
+        """Run the supervisors; at the end, stop them in order, even if this is cancelled."""
         ready, over = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._hold_fleet, ready, over)
@@ -168,11 +169,11 @@ class RunnerController(QController[ContainerSpec]):
                 over.set()
 
     async def finish(self) -> Mapping[str, str]:
-        """Make sure that all is stopped when the runtime is, unless it is to be left running.
+        """Ensure that all services are stopped after the runtime, unless ``on_exit`` is LEAVE.
 
-        A cancellation may come before the background was begun, or while it waits for its next try:
-        then what an earlier supervisor has left is stopped here. Returns what could not be stopped,
-        by service id, and why; "" stands for all.
+        A cancellation may come before the background task has started, or while it waits for its
+        restart: then this stops the containers of a previous supervisor. Returns the services that
+        could not be stopped: id to reason; the id "" stands for all.
         """
         if self.on_exit is OnExit.LEAVE:
             return {}
@@ -200,7 +201,7 @@ class RunnerController(QController[ContainerSpec]):
                     self._forget_all_but_stops()
 
     def _forget_all_but_stops(self) -> None:
-        """Next time everything starts, except for what a person has stopped."""
+        """Let the next run start all services but those that a user has stopped."""
         self._checkpoints.save_only(self._checkpoints.held)
 
     @asynccontextmanager
@@ -220,9 +221,9 @@ class RunnerController(QController[ContainerSpec]):
                 self._ready = False
 
     async def _take_over(self, found: Mapping[str, Adopted]) -> None:
-        """Begin with what runs already, and forget what an earlier life said of the rest.
+        """Take over running containers, and reset the published states of all other services.
 
-        What the store raises is a failure of the whole: nothing starts before that is forgotten.
+        An error of the store fails the whole start-up: no service starts before that reset.
         """
         for state in await self.states.list():
             if state.owner == self.name and state.id not in found:
@@ -233,14 +234,15 @@ class RunnerController(QController[ContainerSpec]):
         self._claimed_at = anyio.current_time()
 
     async def _let_go_of_the_unclaimed(self) -> None:
-        """Stop the containers whose definition has not come back, and take what is defined of the
-        others for all there is; there is no other sign that everything is read.
+        """Stop containers without a definition, and treat the other definitions as complete.
+
+        A time without a new definition is the only sign that all definitions are read.
         """
         while anyio.current_time() < self._claimed_at + CLAIM_SECONDS:  # noqa: ASYNC110  # it moves
             await anyio.sleep_until(self._claimed_at + CLAIM_SECONDS)
         for id in sorted(self._unclaimed):
             if supervisor := self._supervisors.find(id):
-                _log.info("%s: nobody defines it any more", id)
+                _log.info("%s: stopping its container, as it has no definition any more", id)
                 supervisor.update(None, None, None)
         self._unclaimed.clear()
         for member in self._supervisors:
@@ -259,12 +261,15 @@ class RunnerController(QController[ContainerSpec]):
         self._at_rest(id)
 
     async def _forget(self, id: str) -> bool:
-        """Returns whether nothing is left of what was published; if not, the key is woken."""
+        """Remove all records of a service; return whether its published state is gone.
+
+        If it is not, the key is woken later.
+        """
         self._saver.save(id, None)
         await self.driver.forget_service(id)
         return await self._reports.publish(id, None)
 
 
 def _history(state: ServiceState) -> ServiceState:
-    """What of an earlier life's report is still true: what happened, not what is."""
+    """The part of a previous run's report that is still true: its events, not its status."""
     return ServiceState(events=state.events, message=state.message, request=state.request)

@@ -1,10 +1,10 @@
-"""The life of one service as a state machine: no clock, no container, no waiting.
+"""The lifecycle of one service as a state machine: no clock, no container, no waiting.
 
-What the world wants of the service is said by :meth:`Lifecycle.update`, ``stop_for_good``, ``hold``
-and ``kill``; it may be said at any time and as often as one likes. What there is to do now is
-:attr:`Lifecycle.stage`, and whoever does it reports by :meth:`Lifecycle.handle` how it went::
+The caller sets the desired state by :meth:`Lifecycle.update`, ``stop_for_good``, ``hold`` and
+``kill``, at any time and as often as it likes. :attr:`Lifecycle.stage` is the work to do now; the
+supervisor does it, and reports the outcome to :meth:`Lifecycle.handle`::
 
-    stage         what is to be done                  and what may come of it
+    stage         work                                possible outcomes
     -----------   ---------------------------------   ---------------------------------
     IDLE          nothing: never started, or over
     WAITING       nothing: the gate is closed
@@ -18,18 +18,19 @@ and ``kill``; it may be said at any time and as often as one likes. What there i
     RELEASING     driver.release                      Done, Failed
     PAUSED        sleep for 5 s                       TimeUp
 
-The work of a stage that an update has left is to be abandoned. So is that of one which is
-:attr:`Lifecycle.interrupted`; there, what came of it is reported nevertheless.
+If an update leaves a stage, the supervisor abandons the work of that stage. It also abandons the
+work if :attr:`Lifecycle.interrupted` is set, but then reports the outcome nevertheless.
 
-What follows from what came of a stage's work is a table (``transitions.py``). Three rules decide
+A table (``transitions.py``) maps the outcome of a stage to the next one. Three rules decide
 everything else, in this order (:meth:`Lifecycle._reconsider`):
 
-1. What nobody wants (removed, stopped by a person, shutdown) stops, and a start or a restart that
-   is under way is called off: an explicit stop always wins. It is a fact, and no token that could
+1. An unwanted service (removed, stopped by a user, shutdown) stops, and a start or a restart in
+   progress is called off: an explicit stop always wins. A stop is a state, not a token that could
    end the next start of a service that does not run (differences: Talos 11).
-2. What does not run starts if it is asked to or if its container is another one than it was.
-3. What runs is replaced when the new container could start, or lacks the config that it needs:
-   it is stopped first, and the new one is started when nothing of the old one is left.
+2. A service that does not run starts if a start is requested, or if its container differs from
+   the last one.
+3. A running container is replaced when the new one could start, or lacks the config that it needs:
+   the old one is stopped first, and the new one is started when nothing of the old one is left.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from resources.service_state import ServicePhase
 
 
 class Lifecycle:
-    """One service; see the module. What happens is appended to ``progress.pending``."""
+    """The state machine of one service; see the module. Appends events to ``progress.pending``."""
 
     def __init__(self, id: str, request: int = 0) -> None:
         self.desired = DesiredState(request)
@@ -58,26 +59,26 @@ class Lifecycle:
 
     @property
     def stage(self) -> Stage:
-        """What there is to do now."""
+        """The work to do now."""
         return self.progress.stage
 
     @property
     def interrupted(self) -> bool:
-        """Whether the work of the stage is to be given up, and what came of it reported."""
+        """Whether to abandon the work of the stage, and report its outcome."""
         return self.progress.interrupted
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left, and nothing will come any more."""
+        """Whether nothing of the service is left, and it will not start again."""
         return self.at_rest and (self.desired.container is None or self.desired.for_good)
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing of the service is there now."""
+        """Whether nothing of the service's last run is left."""
         return self.stage is Stage.IDLE
 
     def handle(self, outcome: Outcome) -> None:
-        """Take in how the work of the current stage went; raises KeyError on what cannot be."""
+        """Take in the outcome of the current stage; raises ``KeyError`` if it is impossible."""
         follow(self.progress, outcome)
         self._reconsider()
 
@@ -87,55 +88,58 @@ class Lifecycle:
         gate: ServiceGate | None,
         request: ServiceRequest | None = None,
     ) -> None:
-        """Say what the service is meant to be: ``wanted=None`` means gone."""
+        """Set the desired state; ``wanted=None`` removes the service."""
         self.desired.container, self.desired.gate = wanted, gate
         if wanted is None:
-            self.progress.digest = ""  # whatever is defined next is new
+            self.progress.digest = ""  # so that the next definition counts as new
         self.desired.take(request, at_rest=self.at_rest or self.progress.stopping)
         self._reconsider()
 
     def stop_for_good(self) -> None:
-        """Stop, and never start again, whatever anybody asks: the supervisor is going."""
+        """Stop, and never start again, whatever is requested: the supervisor is ending."""
         self.desired.for_good = True
         self._reconsider()
 
     def hold(self) -> None:
-        """Stop as if a person had asked for it; the next request to start undoes it."""
+        """Stop as if a user had requested it; the next start request undoes it."""
         self.desired.held = True
         self._reconsider()
 
     def kill(self) -> None:
-        """Wait no longer for a stop that is under way."""
+        """Kill instead of waiting any longer for a stop, current or future."""
         self.progress.hurry()
 
     def took_over(self, container: ContainerSpec | None, digest: str, pid: int) -> None:
-        """Begin with what a previous run left running, made from ``container`` if known."""
+        """Start with a container that a previous run left running; ``container`` is its spec.
+
+        The spec is ``None`` if it is not known.
+        """
         # It is wanted until its definition is read, which may be later.
         self.desired.container = container
         self.desired.claiming = True
         self.progress.took_over(container, digest, pid)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what a previous run saved, after :meth:`took_over` if need be."""
+        """Start from the checkpoint of a previous run; call :meth:`took_over` before, if at all."""
         self.desired.held = self.desired.restored = checkpoint.held
         if checkpoint.text:  # it was over
             self.progress.restore(checkpoint)
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """What the next run must know if this one is killed now, besides what runs."""
+        """What the next run must know if this one is killed now, besides the running container."""
         held, now = self.desired.held, self.progress
         if ended := now.ended:
             return Checkpoint(held, now.digest, ended.phase, ended.text, now.exit_code)
         return Checkpoint(held=True) if held else None
 
     def _reconsider(self) -> None:
-        # At most: a stop ends at once, a start follows, its gate is open.
+        # Three steps at most: a stop ends at once, a start follows, its gate is open.
         while self._next_step():
             pass
 
     def _next_step(self) -> bool:
-        """Take one step of the three rules; False if there is none to take."""
+        """Take one step by the three rules; return whether there was one."""
         desired, now = self.desired, self.progress
         asked = desired.start_asked
         if desired.unwanted:
@@ -155,13 +159,13 @@ class Lifecycle:
         return True
 
     def _pass_gate(self) -> bool:
-        """Say what is waited for, when it changes; go on when it is nothing."""
+        """Publish the unmet conditions when they change; go on when there are none."""
         self.progress.take_wanted()
         gate, pending = self.desired.gate, self.desired.pending
         if gate is None or pending is None:
             return False
         if self._described is None:
-            # Talos records the whole list before it looks at any of it.
+            # Talos records the whole list before it checks any condition.
             self._describe(", ".join(gate.conditions))
         self._describe(pending)
         if pending:

@@ -1,7 +1,7 @@
-"""What follows from what came of a stage's work: the table, and a function for each entry.
+"""The transition table: the next step for each stage and outcome, a function for each entry.
 
-The table is at the end. ``lifecycle.py`` draws the stages; after each transition it looks again at
-what is wanted.
+The table is at the end. ``lifecycle.py`` draws the stages; after each transition it compares the
+result with the desired state.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from resources.service_state import ServicePhase
 
 
 def follow(service: Progress, outcome: Outcome) -> None:
-    """Take in how the work of the current stage went; raises KeyError on what cannot be."""
+    """Take in the outcome of the current stage; raises ``KeyError`` if it is impossible."""
     service.interrupted = False
     TRANSITIONS[service.stage, type(outcome)](service, outcome)
 
@@ -163,4 +163,4 @@ TRANSITIONS: Final[dict[tuple[Stage, type[Outcome]], Callable[[Progress, Any], N
     (Stage.RELEASING, Failed): _not_released,
     (Stage.PAUSED, TimeUp): _paused_enough,
 }
-"""The whole life: for each stage, what may come of it and what follows."""
+"""The whole lifecycle: for each stage its possible outcomes, and what follows."""

@@ -1,1 +1,1 @@
-"""Supervises containers: one task for each service, and what outlives the supervisor."""
+"""Supervision of containers: one task for each service, and the files that outlive it."""

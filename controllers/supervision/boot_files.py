@@ -1,4 +1,4 @@
-"""Small JSON files in one directory that count until the machine boots again."""
+"""Boot files: small JSON files in one directory that are valid until the machine reboots."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _SUFFIX: Final = ".json"
 
 
 class BootFiles:
-    """One file for each name, which is no path: the caller sees to that.
+    """One file for each name; the caller ensures that a name is not a path.
 
-    The directory is made when it is needed. Every method raises ``OSError``.
+    The directory is created when it is needed. Every method may raise ``OSError``.
     """
 
     def __init__(
         self, directory: Path, beneath: Beneath, boot: Callable[[], str] = boot_id
     ) -> None:
-        """`beneath` is the way to it: no link below its root is one."""
+        """``beneath`` opens the directory: it follows no links below its root."""
         self._directory = directory
         self._beneath = beneath
         self._boot = boot
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every name with its fields; what is of another boot, or damaged, is removed."""
+        """Every name with its fields; files of another boot, and damaged ones, are removed."""
         boot = self._boot()
         for name in self._beneath.names(self._directory):
             if name.startswith(".") or not name.endswith(_SUFFIX):
@@ -47,27 +47,25 @@ class BootFiles:
                 self._discard(self._directory / name)
 
     def write(self, name: str, fields: Mapping[str, object]) -> None:
-        """Make a file hold these, whole or not at all, whoever is killed meanwhile."""
+        """Write ``fields`` to a file atomically: whole or not at all, also if this is killed."""
         self._beneath.make_private(self._directory)
         content = json.dumps({"boot_id": self._boot(), **fields}).encode()
         self._beneath.write(self._file(name), content, by=self._directory / f".{name}")
 
     def remove(self, name: str) -> None:
-        """Take a file away; a missing one is none."""
+        """Remove a file; a missing one is no error."""
         self._beneath.remove_file(self._file(name))
 
     def remove_directory(self) -> None:
-        """Take the directory away if nothing is in it."""
+        """Remove the directory if it is empty."""
         self._beneath.remove_empty(self._directory)
 
     def _discard(self, file: Path) -> None:
-        """Take away what does not count; one that cannot be removed keeps nothing else from being
-        read.
-        """
+        """Remove an invalid file; if that fails, the others are read all the same."""
         try:
             self._beneath.remove_file(file)
         except OSError as error:
-            _log.warning("%s does not count, and cannot be removed: %s", file, os_error_text(error))
+            _log.warning("cannot remove %s, which is not valid: %s", file, os_error_text(error))
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}{_SUFFIX}"

@@ -1,4 +1,4 @@
-"""Saves the checkpoints of supervisors; one that cannot be written now is written later."""
+"""Saves the checkpoints of supervisors, and retries writes that fail."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class CheckpointSaver:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """The time in which writes are repeated."""
+        """Retry failed writes while the context is open."""
         async with self._late:
             yield
 
     def save(self, id: str, checkpoint: Checkpoint | None) -> None:
-        """Save this of one service, and nothing else; ``None``: nothing."""
+        """Replace the checkpoint of one service; ``None`` removes it."""
         if not self._checkpoints.save(id, checkpoint):
             self._late.start(id, None)
 

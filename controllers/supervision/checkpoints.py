@@ -1,4 +1,4 @@
-"""What supervisors remember of their services, for the next ones of the same boot."""
+"""Checkpoints of all services: in memory, and in files for the next run of the same boot."""
 
 from __future__ import annotations
 
@@ -29,27 +29,28 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """By service id, as long as this object lives."""
+    """Checkpoints by service id, kept in memory only."""
 
     def __init__(self) -> None:
         self._known: dict[str, Checkpoint] = {}
 
     def restore(self) -> None:
-        """Begin with what earlier lives have kept; nobody else keeps anything from now on."""
+        """Load the checkpoints of previous runs; from now on no other process may write them."""
 
     def find(self, id: str) -> Checkpoint | None:
-        """What is known of one service; ``None`` if nothing is."""
+        """The checkpoint of one service, or ``None``."""
         return self._known.get(id)
 
     @property
     def held(self) -> frozenset[str]:
-        """The services that a person has stopped."""
+        """The ids of the services that a user has stopped."""
         return frozenset(id for id, checkpoint in self._known.items() if checkpoint.held)
 
     def save(self, id: str, checkpoint: Checkpoint | None) -> bool:
-        """Remember this and nothing else of one service; ``None``: nothing.
+        """Replace the checkpoint of one service; ``None`` removes it.
 
-        Returns whether it outlives this process, where it is to; if not, :meth:`write` it later.
+        Returns false if it could not be written to disk; then call :meth:`write` later. Without
+        files always true.
         """
         if checkpoint is None:
             self._known.pop(id, None)
@@ -58,19 +59,19 @@ class Checkpoints:
         return True
 
     def write(self, id: str) -> None:
-        """Let what is known of one service outlive this process; raises ``OSError``."""
+        """Write the current checkpoint of one service to disk; raises ``OSError``."""
 
     def save_only(self, ids: Collection[str]) -> None:
-        """Forget all services but these."""
+        """Remove the checkpoints of all services but these."""
         for id in sorted(set(self._known).difference(ids)):
             self.save(id, None)
 
 
 class CheckpointFiles(Checkpoints):
-    """One file for each service, in a directory that is made when it is needed.
+    """One file for each service, in a directory that is created when it is needed.
 
-    They end with the boot, as everything does that Talos knows of a service. One that cannot be
-    written is a line in the log, is still known in this life, and may be written later.
+    The files are valid until the next boot, as all that Talos knows of a service. A checkpoint that
+    cannot be written is logged, stays in memory, and may be written later.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class CheckpointFiles(Checkpoints):
     @override
     def save_only(self, ids: Collection[str]) -> None:
         super().save_only(ids)
-        # Without anything in it, it is in the way of whoever cleans up.
+        # An empty directory would only be left over for others to clean up.
         with self._complaining("services"):
             self._files.remove_directory()
 
@@ -120,12 +121,12 @@ class CheckpointFiles(Checkpoints):
         try:
             yield
         except OSError as error:
-            text = "%s: what became of it may be forgotten: %s"
+            text = "%s: cannot read or write the checkpoint, so the next run may not know it: %s"
             _log.warning(text, what, os_error_text(error))
 
 
 def _parse(fields: dict[str, Any]) -> Checkpoint | None:
-    """What a file says, unless it is of another version of this program."""
+    """The checkpoint in a file; ``None`` if another version of this program wrote it."""
     try:
         fields["phase"] = ServicePhase(fields["phase"])
         fields["at"] = datetime.fromisoformat(fields["at"]) if fields["at"] else None

@@ -1,4 +1,4 @@
-"""Stops of services that others depend on: each waits until those others are down."""
+"""Stops of providers (services that others depend on): each waits until its dependents are down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class ProviderStops:
-    """The requests to stop with dependents that wait, each for ``seconds`` at most."""
+    """The stop requests that wait for dependents, each for ``seconds`` at most."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -27,20 +27,20 @@ class ProviderStops:
 
     @property
     def waiting(self) -> Iterable[str]:
-        """The providers whose stop is held back."""
+        """The ids of the providers whose stop is held back."""
         return tuple(self._until)
 
     def forget(self, id: str) -> None:
-        """Hold back nothing of this provider any more."""
+        """No longer hold back a stop of this provider."""
         self._until.pop(id, None)
 
     def hold_back(
         self, supervisor: Supervisor, request: ServiceRequest | None, supervisors: SupervisorSet
     ) -> tuple[ServiceRequest | None, Requeue | None]:
-        """Keep a request to stop a provider back until those who depend on it are down.
+        """Hold back a request to stop a provider until its dependents are down.
 
-        Returns the request to act upon now, and when to look again. The dependents are stopped, the
-        last ones first.
+        Returns the request to act upon now, and when to call this again. Stops the dependents,
+        those without dependents of their own first.
         """
         id = supervisor.id
         if request is None or not _stops_dependents(request, supervisor):
@@ -63,7 +63,7 @@ class ProviderStops:
 
 
 def _stops_dependents(request: ServiceRequest, supervisor: Supervisor) -> bool:
-    """Whether it asks for that, and was not acted upon, now or in a previous run."""
+    """Whether it is a stop with dependents that was not acted upon, now or in a previous run."""
     desired = supervisor.life.desired
     return (
         request.with_dependents

@@ -1,4 +1,4 @@
-"""What is published of services: each report is written in the end, whichever write fails."""
+"""Publishes the states of services; in the end the latest is stored, whichever write fails."""
 
 from __future__ import annotations
 
@@ -18,32 +18,31 @@ _log: Final = logging.getLogger(__name__)
 class Reports:
     """Writes the states of services through ``states``, by service id.
 
-    *Guarantees.* One writer for each id, and the latest report is what is stored at rest. A write
-    that the store refuses is repeated with a growing delay; one that another owner or a finalizer
-    stands in the way of is repeated when there is :meth:`news` of that state. Then ``written(id)``
-    is called.
+    *Guarantees.* One writer for each id, and at rest the latest report is stored. A write that the
+    store refuses is repeated with a growing delay; one that another owner or a finalizer prevents
+    is repeated on :meth:`news` of that state. After a repeated write ``written(id)`` is called.
     """
 
     def __init__(self, states: Writer[ServiceState], written: Callable[[str], object]) -> None:
         self._states = states
         self._written = written
         self._wanted: dict[str, ServiceState | None] = {}
-        """What is not written yet: a state, or ``None`` where there is to be none."""
+        """The reports not written yet: a state, or ``None`` to remove the stored one."""
         self._news: dict[str, anyio.Event] = {}
-        self._awaited: set[str] = set()  # what a second caller has left to the first
+        self._awaited: set[str] = set()  # ids whose second caller left the write to the first
         self._late: TaskSet[None] = TaskSet(self._catch_up, ended=self._caught_up)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """The time in which reports are written."""
+        """Repeat failed writes while the context is open."""
         async with self._late:
             yield
 
     async def publish(self, id: str, state: ServiceState | None) -> bool:
-        """Write what became of a service; ``None``: there is nothing to say of it any more.
+        """Publish the state of a service; ``None`` removes it.
 
-        Returns whether that is stored now. It never raises an error of the store: a service lives,
-        whether that can be written or not.
+        Returns whether it is stored now. Never raises an error of the store: a failed write must
+        not stop the service.
         """
         under_way = id in self._wanted
         self._wanted[id] = state
@@ -57,7 +56,7 @@ class Reports:
                     self._caught_up(id)
                 return True
         except CosiError as error:
-            _log.warning("%s: its state cannot be written: %s", id, error)
+            _log.warning("%s: cannot write its state: %s", id, error)
         except BaseException:
             del self._wanted[id]
             raise
@@ -65,18 +64,18 @@ class Reports:
         return False
 
     def news(self, id: str) -> None:
-        """Take note that the stored state of a service has changed, or gone."""
+        """Take in that the stored state of a service has changed or was destroyed."""
         if event := self._news.get(id):
             event.set()
 
     async def prune(self, owner: str, keep: Callable[[str], object]) -> None:
-        """Take away what ``owner`` has published of services that ``keep`` does not know."""
+        """Remove the states of ``owner`` for all ids for which ``keep`` returns nothing."""
         delays = exponential()
         while True:
             try:
                 states = await self._states.list()
             except CosiError as error:
-                _log.warning("states of services that are gone cannot be listed: %s", error)
+                _log.warning("cannot list the states of removed services: %s", error)
                 with idle():
                     await anyio.sleep(next(delays))
             else:
@@ -86,7 +85,7 @@ class Reports:
                 await self.publish(state.id, None)
 
     async def _write(self, id: str) -> bool:
-        """Write until what is wanted is stored; ``False`` if a finalizer or an owner forbids it."""
+        """Write until the latest report is stored; ``False`` if a finalizer prevents it."""
         while True:
             wanted = self._wanted[id]
             done = await (self._remove(id) if wanted is None else self._apply(id, wanted))
@@ -102,12 +101,12 @@ class Reports:
         try:
             return await self._states.remove(id)
         except OwnerConflict:
-            return True  # nothing of ours is there
+            return True  # another owner has it, so ours is gone
 
     async def _catch_up(self, id: str, _: None) -> None:
-        """Write what could not be written; what the store raises is repeated by the task set."""
+        """Write a late report; after an error of the store the task set runs this again."""
         while id in self._wanted:
-            # Made before the write: what happens during it counts.
+            # Made before the write, so that a change during it is not missed.
             news = self._news[id] = anyio.Event()
             try:
                 if await self._write(id):

@@ -1,4 +1,4 @@
-"""What others know of one service: the state that is published, and the checkpoint on disk."""
+"""The record of one service: its published state, and its checkpoint on disk."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _log = logging.getLogger(__name__)
 
 
 class ServiceRecord:
-    """Follows the life of one service: saves what is to outlive its supervisor, then publishes.
+    """Follows the lifecycle of one service: saves its checkpoint, then publishes its state.
 
-    ``state`` is what was published, also by a previous supervisor. Several events of one moment are
-    one write; nothing is written twice.
+    ``state`` is the state as published, perhaps by a previous supervisor. Several events of one
+    moment are one write; an unchanged state is not written again.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class ServiceRecord:
         self._published = False
 
     def restore(self, checkpoint: Checkpoint, *, over: bool) -> None:
-        """Begin with what a previous supervisor saved; ``over`` if nothing of the service is left.
+        """Start from the checkpoint of a previous supervisor; ``over`` if no container is left.
 
-        Its last event may not have been published.
+        Adds the checkpoint's last event if that supervisor had not published it.
         """
         self._checkpoint = checkpoint
         if not over or not checkpoint.text:
@@ -54,7 +54,7 @@ class ServiceRecord:
         )
 
     async def bring_up_to(self, life: Lifecycle) -> None:
-        """Make it say what the life says: first what must not be lost, then what all may know."""
+        """Bring the record up to ``life``: first the checkpoint, then the published state."""
         self._save_checkpoint(life.checkpoint)
         await self.publish(life)
 
@@ -67,7 +67,7 @@ class ServiceRecord:
             self._save(self._id, checkpoint)
 
     async def publish(self, life: Lifecycle) -> None:
-        """Publish what has changed, and the events that have not been published."""
+        """Publish the state if it has changed, with its pending events."""
         now, events = life.progress, self._take_events(life)
         changes: dict[str, object] = {
             "phase": events[-1].phase if events else self.state.phase,
@@ -77,7 +77,7 @@ class ServiceRecord:
             "request": life.desired.request,
         }
         if changes["phase"] is ServicePhase.RUNNING and now.pid is None:
-            # Its process is gone, and what it left is being taken away: no dependent may start.
+            # Its process is gone, and the clean-up still runs: no dependent may start.
             changes["phase"] = ServicePhase.STOPPING
         same = not events and all(getattr(self.state, k) == v for k, v in changes.items())
         if same and self._published:

@@ -1,4 +1,4 @@
-"""The work of each stage of a service's life: the calls of its driver, and the time they may take.
+"""The work of each stage of a service: calls of its driver, and their time limits.
 
 ``lifecycle.py`` draws the stages.
 """
@@ -35,18 +35,18 @@ from resources.container_spec import ContainerSpec
 GRACE_SECONDS: Final = 10.0
 """Between SIGTERM and SIGKILL (Talos 1.14: ``GracefulShutdownTimeout``)."""
 KILL_AGAIN_SECONDS: Final = 2.0
-"""Between two SIGKILLs to what is still there."""
+"""Between two SIGKILLs while processes are left."""
 CLEAN_UP_SECONDS: Final = 30.0
-"""How long taking away a container, or a root filesystem, may last before it is given up."""
+"""The limit for removing a container, or a root filesystem; after it the removal is abandoned."""
 
 _log = logging.getLogger(__name__)
 
 
 class StageWork:
-    """What is there of one service: its preparation and its task; and what is done with them.
+    """The preparation and the task of one service, and the work on them.
 
-    ``container()`` is what to prepare. ``failing(failure)`` is called with what goes wrong while
-    the work goes on: a signal that could not be sent.
+    ``container()`` returns the container to prepare. ``failing(failure)`` is called for a failure
+    after which the work continues: a signal that could not be sent.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class StageWork:
         self._given_up = False
 
     def take_over(self, adopted: Adopted) -> None:
-        """Begin with a container that runs already."""
+        """Start with a container that runs already."""
         self._task, self._preparation = adopted.task, adopted.preparation
 
     async def do(self, stage: Stage) -> Outcome:
-        """Do the work of ``stage``, which is not IDLE or WAITING; return what came of it.
+        """Do the work of ``stage``, which is not IDLE or WAITING; return its outcome.
 
-        May be cancelled at any time; what takes something away goes on all the same.
+        May be cancelled at any time; clean-up work continues despite a cancellation.
         """
         try:
             return await self._WORK[stage](self)
@@ -84,13 +84,13 @@ class StageWork:
             return Failed(f"{type(error).__name__}: {error}")
 
     def give_up(self) -> None:
-        """Take nothing away any more: the time for it is over."""
+        """End the current clean-up, and do no further one: the time for it is over."""
         self._given_up = True
         self._undoing.cancel()
 
     async def _prepare(self) -> Outcome:
         container = self._container()
-        assert container is not None  # noqa: S101  # the life takes one before it prepares
+        assert container is not None  # noqa: S101  # the lifecycle takes one before it prepares
         self._preparation = await self._driver.prepare(self._id, container)
         return Done()
 
@@ -110,10 +110,10 @@ class StageWork:
             with idle():
                 return await self._task.wait()
         except DriverError as error:
-            _log.warning("%s: lost sight of its container: %s", self._id, error)
+            _log.warning("%s: cannot wait for its container any more: %s", self._id, error)
         except Exception:
-            _log.exception("%s: lost sight of its container", self._id)
-        # Whatever is left of it is killed by the clean-up that follows.
+            _log.exception("%s: cannot wait for its container any more", self._id)
+        # The clean-up that follows kills its remaining processes.
         return Exited(None)
 
     async def _terminate(self) -> Outcome:
@@ -123,7 +123,7 @@ class StageWork:
         return TimeUp()
 
     async def _kill(self) -> Outcome:
-        # Again and again: the signal may fail, and processes may be born while it is sent.
+        # Repeatedly: the signal may fail, and new processes may be forked while it is sent.
         while True:
             await self._signal(signal.SIGKILL)
             with anyio.move_on_after(KILL_AGAIN_SECONDS):
@@ -151,7 +151,7 @@ class StageWork:
     async def _within_bounds(
         self, undo: Callable[[], Awaitable[None]] | None, what: str
     ) -> Outcome:
-        """Undo something even if this task is cancelled, within a limit of time."""
+        """Run ``undo`` within the time limit, even if this task is cancelled."""
         if undo is not None:
             seconds = 0.0 if self._given_up else CLEAN_UP_SECONDS
             with anyio.move_on_after(seconds, shield=True) as self._undoing:

@@ -1,7 +1,7 @@
-"""Stops what an earlier supervisor has left running, without a runtime and its controllers.
+"""Stops the containers that a previous supervisor left running, without a runtime.
 
-For the end of a supervisor that never came to take it over: it was told to stop before, or it
-failed. Nobody knows then who depends on whom, so all are stopped at once.
+Used at the end of a supervisor that never took them over, because it was stopped first, or failed.
+Their dependencies are not known then, so all are stopped at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from controllers.supervision.stage_work import CLEAN_UP_SECONDS, GRACE_SECONDS
 
 
 async def stop_all(driver: Driver) -> dict[str, str]:
-    """Stop every container that `driver` finds, whoever is cancelled meanwhile.
+    """Stop every container that ``driver`` finds, even if the caller is cancelled.
 
-    Returns what could not be stopped, or known, by service id, and why; "" stands for all.
+    Returns the containers that could not be stopped, or not even be looked for: service id to
+    reason. The id "" stands for all.
     """
     stopping = _Stopping()
     with anyio.CancelScope(shield=True):
@@ -36,7 +37,7 @@ async def stop_all(driver: Driver) -> dict[str, str]:
 
 
 class _Stopping:
-    """Several stops at once, and what came of them."""
+    """Several concurrent stops, and those that failed."""
 
     def __init__(self) -> None:
         self.left: dict[str, str] = {}
@@ -47,7 +48,7 @@ class _Stopping:
                 await adopted.task.signal(signal.SIGTERM)
                 with anyio.move_on_after(GRACE_SECONDS):
                     await adopted.task.wait()
-                await adopted.task.clean_up()  # which kills it if it still runs
+                await adopted.task.clean_up()  # kills it if it still runs
                 if adopted.preparation:
                     await driver.release(adopted.preparation)
             except DriverError as error:

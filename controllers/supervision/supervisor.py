@@ -1,21 +1,22 @@
-"""The task that runs one service: does what its life says, and reports how it went.
+"""The supervisor of one service: does the work of each stage, and publishes the outcome.
 
-The decisions are :class:`~controllers.lifecycle.lifecycle.Lifecycle`'s, the calls of the driver
-:class:`~controllers.supervision.stage_work.StageWork`'s. Here is when they are made::
+:class:`~controllers.lifecycle.lifecycle.Lifecycle` decides;
+:class:`~controllers.supervision.stage_work.StageWork` calls the driver. This module determines when
+they do::
 
-    update, hold, stop_for_good, kill: the life moves on, at any time
+    update, hold, stop_for_good, kill: the lifecycle moves on, at any time
                                        |
     run:   save the checkpoint,        v
        +-> publish the state  ->  work of the stage  ->  Lifecycle.handle(outcome)  -+
        +-----------------------------------------------------------------------------+
 
-    between works   nothing to interrupt; the next stage is that of this moment
-    parked          IDLE, WAITING: waits in its inbox until the life moves on or has news
-    at work         any other stage: cancelled when the life has left the stage, which makes its
-                    outcome void, or is interrupted, which makes it Interrupted
+    between works   nothing to interrupt; the current stage of the lifecycle comes next
+    parked          IDLE, WAITING: waits in its inbox until the lifecycle moves on or has news
+    at work         any other stage: cancelled when the lifecycle has left the stage, which makes
+                    its outcome void, or is interrupted, which makes it Interrupted
     over            Lifecycle.over: run returns
-    left            leave() while RUNNING: run returns, and the container goes on
-    given up        give_up(): nothing is taken away any more, so that stages end at once
+    left            leave() while RUNNING: run returns, and the container keeps running
+    given up        give_up(): no more clean-up, so that stages end at once
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def utc_now() -> datetime:
 
 
 class Supervisor:
-    """Runs one service until it is gone and its definition is.
+    """Runs one service until its definition is removed and its container is gone.
 
-    :meth:`update` and its like are synchronous and may be called at any time; :meth:`run` is the
-    one task. ``at_rest(id)`` is called whenever nothing of the service is there any more.
+    :meth:`update` and the other setters are synchronous and may be called at any time; :meth:`run`
+    is the one task. ``at_rest(id)`` is called whenever nothing is left of the service's last run.
     """
 
     def __init__(
@@ -78,23 +79,23 @@ class Supervisor:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The ids of the services that it depends on, as far as its gate has said."""
+        """The ids of the services that it depends on, by its gate; empty while it has none."""
         gate = self.life.desired.gate
         return () if gate is None else gate.services
 
     @property
     def doing(self) -> str:
-        """What is being done for it now, in one word."""
+        """The name of the current stage, in lower case."""
         return self.life.stage.name.lower()
 
     def take_over(self, adopted: Adopted) -> None:
-        """Begin with a container that runs already; before :meth:`run`."""
+        """Start with a container that runs already; call it before :meth:`run`."""
         self._work.take_over(adopted)
         container = adopted.preparation.container if adopted.preparation else None
         self.life.took_over(container, adopted.digest, adopted.task.pid)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what a previous supervisor saved; after :meth:`take_over`."""
+        """Start from the checkpoint of a previous supervisor; call it after :meth:`take_over`."""
         self.life.restore(checkpoint)
         self._record.restore(checkpoint, over=self.life.at_rest)
 
@@ -104,13 +105,13 @@ class Supervisor:
         gate: ServiceGate | None,
         request: ServiceRequest | None,
     ) -> None:
-        """Say what the service is meant to be; ``None`` for the container means gone."""
+        """Set the desired state; ``None`` for the container removes the service."""
         self.requested = request
         self.life.update(container, gate, request)
         self._poke()
 
     def claimed(self) -> None:
-        """Take what is wanted now for all there is of what was taken over: nothing more comes."""
+        """Treat the current definition of a service that was taken over as complete."""
         self.life.desired.claiming = False
         self.update(self.life.desired.container, self.life.desired.gate, self.requested)
 
@@ -120,22 +121,22 @@ class Supervisor:
         self._poke()
 
     def stop_for_good(self) -> None:
-        """Stop, and end."""
+        """Stop the service, and end :meth:`run`."""
         self.life.stop_for_good()
         self._poke()
 
     def kill(self) -> None:
-        """Do not wait any longer for a stop that is under way."""
+        """Kill instead of waiting any longer for a stop, current or future."""
         self.life.kill()
         self._poke()
 
     def give_up(self) -> None:
-        """Undo nothing any more: the time for it is over."""
+        """Skip all further clean-up: the time for it is over."""
         self._work.give_up()
         self._scope.cancel()
 
     def leave(self) -> None:
-        """End, but let the container run; what does not run yet is undone."""
+        """End :meth:`run`, but let a running container run; undo a start in progress."""
         if self.life.stage is Stage.RUNNING:
             self._leaving = True
             self._scope.cancel()
@@ -143,10 +144,10 @@ class Supervisor:
             self.stop_for_good()
 
     def _poke(self) -> None:
-        """Let the task look at the life again, if what it does now is out of date."""
+        """Make the task look at the lifecycle again, if its current work is out of date."""
         stage = self._working_on
         if stage is None:
-            return  # between two works
+            return  # between the works of two stages
         moved_on = self.life.stage is not stage or self.life.interrupted
         if stage in _PARKED:
             if (moved_on or self._has_news) and not self._inbox:
@@ -156,7 +157,7 @@ class Supervisor:
 
     @property
     def _has_news(self) -> bool:
-        """Whether there is anything to publish, or to end."""
+        """Whether there is something to publish, or the supervisor has to end."""
         desired, published = self.life.desired, self._record.state
         return (
             bool(self.life.progress.pending)
@@ -165,10 +166,10 @@ class Supervisor:
         )
 
     async def run(self) -> None:
-        """Live; returns when the service is over, or was left."""
+        """Run the service; return when it is over, or was left running."""
         resting = False
         while True:
-            # Before what it is about is begun or taken away.
+            # Saved and published before the work that it announces begins.
             await self._record.bring_up_to(self.life)
             if self.life.over or self._leaving:
                 return
@@ -178,7 +179,7 @@ class Supervisor:
             await self._do_work()
 
     async def _do_work(self) -> None:
-        """Do the work of the current stage, unless the life moves on meanwhile."""
+        """Do the work of the current stage, until done or the lifecycle moves on."""
         stage = self._working_on = self.life.stage
         outcome: Outcome | None = None
         with anyio.CancelScope() as self._scope:
@@ -188,14 +189,14 @@ class Supervisor:
                 outcome = await self._work.do(stage)
         self._working_on = None
         if self._leaving or self.life.stage is not stage:
-            return  # an exit that was seen just now is seen again by the next wait
+            return  # an exit that was seen just now is returned again by the next wait
         if outcome is None and self.life.interrupted:
             outcome = Interrupted()
         if outcome is not None:
             self.life.handle(outcome)
 
     async def _failing(self, failure: Failed) -> None:
-        """Publish what goes wrong during the work of a stage, which goes on."""
+        """Publish a failure during the work of a stage that continues."""
         self.life.handle(failure)
         await self._record.publish(self.life)
 

@@ -1,15 +1,15 @@
-"""All supervisors of one runner: begun one by one, ended together and in order.
+"""The set of all supervisors of one runner: started one by one, stopped together and in order.
 
-One is here from :meth:`~SupervisorSet.begin` until its task has returned, also while nothing of its
-service runs (``life.at_rest``). The end of all, with the 30 seconds that it usually has::
+A supervisor is in the set from :meth:`~SupervisorSet.begin` until its task has returned, also while
+its service does not run (``life.at_rest``). The shutdown, with the usual 30 seconds::
 
-    0 s     in order          those that nothing depends on stop; as each has ended, those that
-                              it depended on (lifecycle/stop_order.py)
+    0 s     in order          services without dependents stop; as each has ended, those that it
+                              depended on (lifecycle/stop_order.py)
     15 s    out of order      all others stop too, dependents or not; each has GRACE_SECONDS for it
-    25 s    killed            what still runs; UNDO_SECONDS to take it away
-    30 s    given up          what is still there is left, and named
+    25 s    killed            the services that still run; UNDO_SECONDS for their clean-up
+    30 s    given up          the services that are still there are left, and named
 
-Each line is skipped as soon as no supervisor is left.
+Each step is skipped as soon as no supervisor is left.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from resources.go_format import (
 )
 
 UNDO_SECONDS: Final = 5.0
-"""Of the time to stop: for what was killed to be gone and taken away, before it is named."""
+"""The last part of the time to stop, in which killed services end and are cleaned up."""
 
 _log = logging.getLogger(__name__)
 
 
 class SupervisorSet:
-    """The services that are supervised now, by service id.
+    """The current supervisors, by service id.
 
-    ``live(id, supervisor)`` is the life of one; ``ended(id)`` is called when it is over and the
-    supervisor gone from here.
+    ``live(id, supervisor)`` runs one; ``ended(id)`` is called after it has returned and the
+    supervisor has left the set.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SupervisorSet:
         ended: Callable[[str], object],
     ) -> None:
         self.graph = DependencyGraph()
-        """Who depends on whom, as the gates say."""
+        """The dependencies between services, from their gates."""
         self._members: dict[str, Supervisor] = {}
         self._tasks: TaskSet[Supervisor] = TaskSet(live, ended=self._forget)
         self._ended = ended
@@ -59,7 +59,7 @@ class SupervisorSet:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """The time in which supervisors live; leaving it ends those that are left, at once."""
+        """Run supervisors while the context is open; leaving it ends the remaining ones at once."""
         async with self._tasks:
             yield
 
@@ -71,16 +71,19 @@ class SupervisorSet:
         return self._members.get(id)
 
     def begin(self, supervisor: Supervisor) -> None:
-        """Take one in and let it live; raises ``RuntimeError`` outside of :meth:`running`."""
-        self._tasks.start(supervisor.id, supervisor)  # refused when the time of all is over
+        """Add a supervisor and run it; raises ``RuntimeError`` outside of :meth:`running`."""
+        self._tasks.start(supervisor.id, supervisor)  # raises outside of running()
         self._members[supervisor.id] = supervisor
 
     def note_needs(self, supervisor: Supervisor) -> None:
-        """Learn from the gate of one what it depends on."""
+        """Record the dependencies of a service, from its gate."""
         self.graph.set(supervisor.id, supervisor.needs)
 
     def living_dependents(self, id: str) -> tuple[Supervisor, ...]:
-        """Those that are not down and depend on ``id``, directly or not; never ``id`` itself."""
+        """The supervisors that are not at rest and depend on ``id``, directly or indirectly.
+
+        Never ``id`` itself.
+        """
         ids = sorted(self.graph.all_dependents([id]) - {id})
         found = [self._members[other] for other in ids if other in self._members]
         return tuple(member for member in found if not member.life.at_rest)
@@ -98,10 +101,10 @@ class SupervisorSet:
     async def stop(self, seconds: float) -> dict[str, str]:
         """Stop every service, dependents first, within ``seconds`` (Talos 1.14: "Shutdown").
 
-        In time for the last ones to be stopped politely, those that still wait for their dependents
-        are told to stop all the same; then what still runs is killed, and at the end of the time
-        what is still there, or hangs in being taken away, is left. Whoever that concerned is named
-        in the log. Returns what was left, by service id, and what was being done for it.
+        Early enough for a graceful stop, services that still wait for their dependents are stopped
+        too. Then services that still run are killed. At the end of the time, services that are
+        still there, or whose clean-up hangs, are left. The log names the services of each step.
+        Returns those that were left: service id to a text with their stage.
         """
         order = StopOrder({member.id: member.needs for member in self})
         self._just_ended.clear()
@@ -123,7 +126,7 @@ class SupervisorSet:
         return left
 
     async def leave(self) -> None:
-        """End, and let running containers run; what is being started or stopped is undone first."""
+        """End, and let running containers run; containers that start or stop are removed first."""
         for member in self:
             member.leave()
         await self._leave_at(anyio.current_time() + GRACE_SECONDS + UNDO_SECONDS)

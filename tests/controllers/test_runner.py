@@ -98,7 +98,7 @@ async def test_a_state_of_somebody_else_is_left_alone(
     await begin(cosi, driver)
     assert driver.running == {"ext-a": 1100}
     assert await state(cosi) == fixture
-    assert "its state cannot be written" in caplog.text
+    assert "ext-a: cannot write its state" in caplog.text
 
 
 async def test_each_request_is_reported_as_acted_upon(cosi: Harness) -> None:

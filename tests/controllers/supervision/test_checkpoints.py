@@ -83,7 +83,7 @@ def test_what_cannot_be_written_is_said_and_known_until_the_end(
     with caplog.at_level(logging.WARNING):
         checkpoints.save("ext-a", OVER)
     assert checkpoints.find("ext-a") == OVER
-    assert "ext-a: what became of it may be forgotten" in caplog.text
+    assert "ext-a: cannot read or write the checkpoint" in caplog.text
 
 
 def test_an_entry_that_cannot_be_removed_is_reported_and_costs_no_other_its_memory(
