@@ -1,12 +1,13 @@
-"""Whether the clock is right, and when it jumps.
+"""The clock reader: reports whether the clock is synchronised, and when it jumps.
 
-- *Right*: the kernel's ``STA_UNSYNC`` is clear (chrony, ntpd and systemd-timesyncd clear it), or
-  systemd-timesyncd has made its file. The file is watched; about the flag the kernel tells nobody,
-  so it is looked at: while the clock is wrong after 2, 4, 8, 16, then every 30 seconds, else every
-  five minutes (once set, the kernel itself takes 9 hours at least to distrust its clock). A
-  correction that steps the clock is seen at once.
-- *Jump*: the clock was set (the kernel tells, see `timerfd`) and its distance from the time since
-  boot changed by more than 15 minutes (Talos 1.14: ``EpochLimit``). Suspending is not a jump.
+- *Synchronised*: the kernel's ``STA_UNSYNC`` is clear (chrony, ntpd and systemd-timesyncd clear
+  it), or systemd-timesyncd has made its file. The file is watched; the kernel does not announce
+  changes of the flag, so it is read repeatedly: while the clock is unsynchronised after 2, 4, 8,
+  16, then every 30 seconds, else every five minutes (once set, the kernel itself takes 9 hours at
+  least to distrust its clock). A correction that steps the clock is noticed at once.
+- *Jump*: the clock was set (the kernel announces it, see ``timerfd``) and its distance from the
+  time since boot changed by more than 15 minutes (Talos 1.14: ``EpochLimit``). A suspend is not a
+  jump.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ LAST_UNSYNCHRONISED_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
-    """``jumps`` counts since the reader was made."""
+    """The state of the clock; ``jumps`` counts from the creation of the reader."""
 
     synchronised: bool
     jumps: int = 0
 
 
 def seconds_from_boot_to_clock() -> float:
-    """The distance between the wall clock and the time since boot: constant until it is set."""
+    """The distance between wall clock and time since boot; constant until the clock is set."""
     return time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def unsynchronised_delays() -> Iterator[float]:
-    """Seconds between looks at a clock that is wrong."""
+    """Seconds between two reads while the clock is unsynchronised."""
     delay = FIRST_UNSYNCHRONISED_SECONDS
     while True:
         yield delay
@@ -105,22 +106,22 @@ class ClockReader:
             return self._kernel_says()
         except OSError as error:
             raise HostReadError(
-                f"the clock cannot be asked whether it is right ({error}); "
-                "--time-sync disabled does without"
+                f"cannot read whether the clock is synchronised ({error}); "
+                "--time-sync disabled skips this check"
             ) from error
 
     async def _news_within(self, seconds: float) -> bool:
         with anyio.move_on_after(seconds):
             await self._news.wait()
-        told = self._news.is_set()
+        woken = self._news.is_set()
         self._news = anyio.Event()
-        return told
+        return woken
 
     async def _watch_settings(self) -> None:
         try:
             descriptor = ClockSetDescriptor()
         except OSError as error:
-            log.info("steps of the clock are seen late", extra={"reason": str(error)})
+            log.info("steps of the clock will be noticed late", extra={"reason": str(error)})
             return
         with descriptor:
             while True:

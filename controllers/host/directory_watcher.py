@@ -1,17 +1,20 @@
-"""Looks at paths again when what they hang on has changed: under the path and the file reader.
+"""The directory watcher: looks at paths again when they may have changed.
+
+It is the base of the path reader and of the file watcher.
 
 ::
 
     keys asked for, records of watches,           in a thread
     the mount table, every 10 s if blind ──> look ───────────> hinges, watches ──> report
 
-What a key hangs on is found by the look itself (``walk.py``): each directory is watched before its
+The look itself finds out what a key depends on (``walk.py``): each directory is watched before its
 name is looked up. Keys below the same directories share watches, and an idle machine costs nothing.
 
-*Blind* is a key of which no watch has all records: in /proc, /sys and network file systems, below a
-directory that may not be watched, beyond the watches that the kernel grants. Those are looked at
-every ten seconds, as long as there are any. A mount covers directories without a record in any
-watch; the kernel's mount table reports it. A dead NFS server blocks looks, and nothing else.
+A key is *blind* if watches do not record all its changes: in /proc, /sys and network file systems,
+below a directory that may not be watched, beyond the number of watches that the kernel grants.
+Blind keys are looked at every ten seconds, as long as there are any. A mount covers directories
+without a record in any watch; the kernel's mount table reports it. A dead NFS server blocks looks,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -34,15 +37,15 @@ from controllers.host.walk import Look
 log = logging.getLogger(__name__)
 
 BLIND_SECONDS: Final = 10.0
-"""How long between two looks at what no watch has records of."""
+"""The time between two looks at blind keys."""
 
 PAUSE_SECONDS: Final = 0.1
-"""How long to let things pile up that concern no key, or all of them."""
+"""The time in which records collect that concern no key, or mount changes, which concern all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look, and the one before; ``touched``: a change may be in neither of them."""
+    """One look, and the one before; ``touched``: a change between them may show in neither."""
 
     before: Look | None
     now: Look
@@ -50,16 +53,16 @@ class Sight:
 
 
 See = Callable[[Key, Inotify, Set[int]], Look]
-"""Looks at a key: it makes watches, and gets the devices that record nothing. It may block."""
+"""Looks at a key and makes watches; the set has the devices without records. It may block."""
 
 Report = Callable[[Mapping[Key, Sight], Mapping[Key, Set[str]]], None]
-"""Gets the keys that were looked at, and the names that changed inside directories."""
+"""Receives the keys that were looked at, and the names that changed inside directories."""
 
 
 class DirectoryWatcher(Generic[Key]):
-    """Follows keys; which ones may change at any time.
+    """Follows a set of keys, which may change at any time.
 
-    ``settle_seconds`` are waited after the first record of a change, to let its steps pile up.
+    After the first record of a change it waits ``settle_seconds``, to collect the next ones.
     """
 
     def __init__(
@@ -72,21 +75,21 @@ class DirectoryWatcher(Generic[Key]):
     ) -> None:
         self.see = see
         self.wanted = set(wanted)
-        """The keys that are followed; after a change of it, ``ask`` for what has come or gone."""
+        """The followed keys; after changing it, ``ask`` for the keys added or removed."""
         self.settle_seconds = settle_seconds
         self.blind_seconds = blind_seconds
         self._asked: set[Key] = set()
         self._wake = anyio.Event()
 
     def ask(self, keys: Iterable[Key]) -> None:
-        """Look at these as for the first time; let go of those that are wanted no more."""
+        """Look at these as for the first time; stop following those no longer wanted."""
         self._asked.update(keys)
         self._wake.set()
 
     async def follow(self, report: Report[Key]) -> None:
         """Report every wanted key now, and again after each look, until cancelled.
 
-        One call at a time. Raises ``OSError`` where there are no watches to be had.
+        One call at a time. Raises ``OSError`` where inotify is not available.
         """
         self._asked, self._wake = set(), anyio.Event()
         with Inotify() as inotify:
@@ -102,7 +105,7 @@ class DirectoryWatcher(Generic[Key]):
 
 
 class _Following(Generic[Key]):
-    """One call of ``follow``: its watches, and how they are read."""
+    """One call of ``follow``: its watches, and the tasks that read them."""
 
     def __init__(
         self, watcher: DirectoryWatcher[Key], inotify: Inotify, report: Report[Key]
@@ -113,12 +116,12 @@ class _Following(Generic[Key]):
         self._hinges: Hinges[Key] = Hinges()
         self._looks: dict[Key, Look] = {}
         self._silent: frozenset[int] = frozenset()
-        # Records must not be read while a look makes the watches that they belong to.
+        # A look makes watches; records of those must not be read before it is done.
         self._looking = anyio.Lock()
         self._blind = anyio.Event()
 
     async def records(self) -> None:
-        """Look again at what the watches have a record of."""
+        """Look again at the keys for which the watches have records."""
         while True:
             await anyio.wait_readable(self._inotify.fd)
             await anyio.sleep(self._watcher.settle_seconds)
@@ -136,11 +139,11 @@ class _Following(Generic[Key]):
         try:
             await each_change(MOUNTS, self._look_at_all)
         except FileNotFoundError:
-            log.info("changes of mounts will not be seen", extra={"missing": MOUNTS})
+            log.info("changes of mounts will not be noticed", extra={"missing": MOUNTS})
             self._report(await self._look(self._watcher.wanted), {})
 
     async def what_no_watch_reports(self) -> None:
-        """Look again, now and then, at what no watch has records of; if there is any."""
+        """Look again at the blind keys from time to time, if there are any."""
         while True:
             await self._blind.wait()
             await anyio.sleep(self._watcher.blind_seconds)
@@ -148,7 +151,7 @@ class _Following(Generic[Key]):
             self._report(await self._look(self._hinges.blind, touched=True), {})
 
     async def look_anew(self, keys: Set[Key]) -> None:
-        """Look at keys as if they had never been seen."""
+        """Look at keys as for the first time."""
         for key in keys:
             self._looks.pop(key, None)
         self._report(await self._look(keys), {})
@@ -159,13 +162,13 @@ class _Following(Generic[Key]):
         await anyio.sleep(PAUSE_SECONDS)
 
     async def _look(self, keys: Set[Key], *, touched: bool = False) -> dict[Key, Sight]:
-        """Look at those of ``keys`` that are wanted, let go of the others."""
+        """Look at the wanted ones of ``keys``, and stop following the others."""
         if not keys:
             return {}
         keys = frozenset(keys)  # they may change meanwhile
         async with self._looking:
             wanted = keys & self._watcher.wanted
-            # A file system that does not answer must not hold up the end of the program.
+            # A file system that does not respond must not delay the end of the program.
             seen = await anyio.to_thread.run_sync(self._walk, wanted, abandon_on_cancel=True)
             looks = {key: seen.get(key) if key in self._watcher.wanted else None for key in keys}
             for watch in self._hinges.replace(looks):

@@ -1,4 +1,4 @@
-"""Which keys hang on which name in which watched directory."""
+"""Hinges: which keys depend on which name in which watched directory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from controllers.host.walk import Hinge, Look
 Key = TypeVar("Key", bound=Hashable)
 
 CONTENTS_OF: Final = ""
-"""In place of a name: the key hangs on whatever happens in the directory."""
+"""In place of a name: the key depends on everything in the directory."""
 
 
 class Hinges(Generic[Key]):
-    """The hinges of any number of keys (paths, as whoever asks writes them)."""
+    """The hinges of any number of keys (paths, as the caller writes them)."""
 
     def __init__(self) -> None:
         self._keys: dict[int, dict[str, set[Key]]] = {}
@@ -23,7 +23,7 @@ class Hinges(Generic[Key]):
         self.blind: set[Key] = set()
 
     def affected(self, records: Iterable[InotifyRecord]) -> set[Key]:
-        """The keys for which another look may see something else."""
+        """The keys for which another look may have another result."""
         keys: set[Key] = set()
         for record in records:
             if record.change & Change.OVERFLOW:
@@ -36,7 +36,7 @@ class Hinges(Generic[Key]):
         return keys
 
     def inside(self, records: Iterable[InotifyRecord]) -> dict[Key, set[str]]:
-        """What changed in the directories whose contents keys hang on."""
+        """The names that changed in directories, by the key that depends on the content."""
         found: dict[Key, set[str]] = {}
         for record in records:
             if record.name:
@@ -45,7 +45,10 @@ class Hinges(Generic[Key]):
         return found
 
     def replace(self, looks: Mapping[Key, Look | None]) -> list[int]:
-        """Hang keys on what was just seen (``None``: on nothing); return unused watches."""
+        """Replace the hinges of keys by those of their last looks; return unused watches.
+
+        ``None`` instead of a look removes the key.
+        """
         loose: set[int] = set()
         for key, look in looks.items():
             new = look.hinges if look else frozenset[Hinge]()

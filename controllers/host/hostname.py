@@ -1,4 +1,4 @@
-"""The machine's name, and when it changes."""
+"""The hostname reader: reports the machine's name, and its changes."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class HostnameReader:
             await each_change(HOSTNAME, look)
         except FileNotFoundError:
             await look()
-            log.info("changes of the host name will not be seen", extra={"missing": HOSTNAME})
+            log.info("changes of the host name will not be noticed", extra={"missing": HOSTNAME})
             await anyio.sleep_forever()

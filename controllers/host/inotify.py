@@ -1,7 +1,7 @@
-"""The kernel's directory watches: three system calls and the records that they give.
+"""inotify(7), the kernel's directory watches: three system calls and their records.
 
 Own code, because the two libraries do not fit: asyncinotify works on asyncio only, inotify_simple
-is untyped, and what either would save is this file. Who wants to know about paths uses `paths`.
+is untyped, and either would only save this file. To follow paths, use ``paths``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BUFFER_BYTES = 64 * 1024
 
 
 class Change(IntFlag):
-    """What a record says (``linux/inotify.h``)."""
+    """The kinds of change in a record (``linux/inotify.h``)."""
 
     ATTRIBUTES = 0x4
     WRITTEN = 0x8
@@ -32,7 +32,7 @@ class Change(IntFlag):
     CREATE = 0x100
     DELETE = 0x200
     OVERFLOW = 0x4000
-    """Records were lost; in no watch."""
+    """Records were lost; it belongs to no watch."""
     IGNORED = 0x8000
     """The watch has ended: its directory was deleted or unmounted, or it was removed."""
 
@@ -59,7 +59,7 @@ class Inotify:
         self.fd = _checked(_libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
 
     def add(self, directory: Path, changes: Change = NAMES) -> int:
-        """Watch a directory; the same inode gives the same watch, of all changes ever asked for."""
+        """Watch a directory; the same inode gives the same watch, for all ``changes`` together."""
         mask = changes | _ONLY_DIRECTORY | _AND_AS_BEFORE
         result = _libc().inotify_add_watch(self.fd, os.fsencode(directory), mask)
         return _checked(result, str(directory))
@@ -69,15 +69,15 @@ class Inotify:
         _libc().inotify_rm_watch(self.fd, watch)
 
     def read(self) -> list[InotifyRecord]:
-        """What is pending, up to 64 KiB of it; empty if nothing is."""
+        """The pending records, up to 64 KiB of them; empty if there are none."""
         try:
             return list(_records(os.read(self.fd, _BUFFER_BYTES)))
         except BlockingIOError:
             return []
 
     def close(self) -> None:
-        """Give the descriptor and all watches back."""
-        # A thread that comes late must not find another file under this number.
+        """Close the descriptor, which ends all watches."""
+        # A thread that is late must not use another file under this number.
         fd, self.fd = self.fd, -1
         os.close(fd)
 

@@ -1,4 +1,4 @@
-"""What is mounted where, and which file systems change without telling anyone who watches."""
+"""The mount table: mount points, and the file systems whose changes inotify does not report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SILENT = frozenset({
     *("securityfs", "tracefs"),
     *("9p", "afs", "ceph", "cifs", "fuse", "fuseblk", "lustre", "nfs", "nfs4", "smb3", "virtiofs"),
 })  # fmt: skip
-"""Made by the kernel or by another machine: inotify(7), "Limitations and caveats"."""
+"""Their content is made by the kernel or another machine: inotify(7), "Limitations and caveats"."""
 
 
 def silent_devices(mountinfo: Iterable[str]) -> Iterator[int]:
@@ -30,6 +30,6 @@ def silent_devices(mountinfo: Iterable[str]) -> Iterator[int]:
 
 
 def mount_points() -> Iterator[Path]:
-    """Where something is mounted, once for each mount (proc_pid_mountinfo(5))."""
+    """The mount points, one for each mount (proc_pid_mountinfo(5))."""
     for line in _MOUNTS.read_text(errors="surrogateescape").splitlines():
         yield Path(_OCTAL.sub(lambda code: chr(int(code[1], 8)), line.split(" ")[4]))

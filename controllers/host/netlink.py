@@ -1,12 +1,12 @@
-"""Links, addresses and default routes of this network namespace, and when they change.
+"""The netlink reader: links, addresses and default routes of this network namespace.
 
-One raw socket hears the kernel's announcements; they say only *that* something changed. What is
-there now is then asked for anew: the kernel removes IPv4 routes without a word when a link goes
-down or an address is deleted (and `ip route replace` announces only the new one), so adding up
-announcements gives a wrong table in the end.
+One raw socket receives the kernel's announcements, which serve only as a sign that something
+changed. The tables are then read anew: the kernel removes IPv4 routes without an announcement when
+a link goes down or an address is deleted (and ``ip route replace`` announces only the new one), so
+adding up announcements would give a wrong table in the end.
 
-pyroute2 does the asking, in a thread (its client wants an event loop of its own) and imported at
-the first question (it costs a quarter of a second). Routes are counted by their headers instead: a
+pyroute2 reads the tables, in a thread (its client needs an event loop of its own); it is imported
+at the first read (that costs a quarter of a second). Routes are counted by their headers instead: a
 router may have a million of them (100,000 took pyroute2 7 s and 400 MiB), of which one matters.
 """
 
@@ -28,7 +28,7 @@ import anyio.to_thread
 from controllers.host.reader import HostReadError
 
 SETTLE_SECONDS = 0.05
-"""Announcements come in bursts, and some before the deed (a link's fall before its routes')."""
+"""Announcements come in bursts, some before the change (a link goes down before its routes go)."""
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
@@ -44,7 +44,7 @@ _UNICAST = 1
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network interface. ``physical``: an Ethernet device that no driver made up."""
+    """A network interface. ``physical``: an Ethernet device that is not virtual."""
 
     index: int
     operstate: str
@@ -63,12 +63,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class NetworkTables:
-    """What the kernel knows about the network, at one moment."""
+    """The kernel's network tables at one moment."""
 
     links: tuple[Link, ...] = ()
     addresses: tuple[Address, ...] = ()
     default_routes: int = 0
-    """How many routes lead everywhere: any family, any table; those that refuse do not count."""
+    """The number of default routes of any family and table, without those that reject packets."""
 
 
 class NetlinkReader:
@@ -87,7 +87,7 @@ class NetlinkReader:
 
 
 def network_tables() -> NetworkTables:
-    """Ask the kernel; blocks for some milliseconds. Raises :class:`HostReadError`, ``OSError``."""
+    """Read the tables; blocks for some milliseconds. Raises :class:`HostReadError`, ``OSError``."""
     try:
         pyroute2: Any = importlib.import_module("pyroute2")  # it has no types
     except ImportError as error:
@@ -152,7 +152,7 @@ def _announcements() -> socket.socket:
 
 
 async def _change(announcements: socket.socket) -> None:
-    """Return when the tables may have changed, and a burst is likely to be over."""
+    """Return when the tables may have changed, and the burst is probably over."""
     relevant = False
     while not relevant:
         await anyio.wait_readable(announcements)
@@ -162,7 +162,7 @@ async def _change(announcements: socket.socket) -> None:
 
 
 def _drain(announcements: socket.socket) -> bool:
-    """Read what is pending; whether any of it matters."""
+    """Read the pending announcements; return whether any of them matters."""
     relevant = False
     while True:
         try:
@@ -186,6 +186,6 @@ def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def matters(message: tuple[int, bytes]) -> bool:
-    """Of a router's million routes only the default ones do: their ``dst_len`` is 0."""
+    """Whether an announcement matters: of routes only the default ones, whose ``dst_len`` is 0."""
     kind, body = message
     return kind not in {_NEW_ROUTE, _DELETED_ROUTE} or body[1:2] == b"\0"

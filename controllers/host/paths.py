@@ -1,8 +1,8 @@
-"""Whether paths exist, for any number of them.
+"""The path reader: reports whether paths exist, for any number of them.
 
-A path may lead through directories that do not exist yet, come, go or are renamed, and through
-symbolic links: what its answer hangs on, and when to look again, is ``directory_watcher.py``'s.
-1,000 services that wait for sockets in /run cost one watch for / and one for /run.
+A path may lead through directories that do not exist yet, appear, vanish or are renamed, and
+through symbolic links: ``directory_watcher.py`` knows what its answer depends on, and when to look
+again. 1,000 services that wait for sockets in /run cost one watch for / and one for /run.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from controllers.host.walk import Look, Presence, Walk
 
 
 class PathReader(HostReader[Mapping[str, Presence]], Protocol):
-    """Reports the paths that it was asked for: those whose answer is new, or has changed."""
+    """Reports requested paths: those whose answer is new, or has changed."""
 
     def want(self, path: str) -> None:
-        """Ask for ``path``; its answer is reported even if it was before."""
+        """Request ``path``; its answer is reported even if it was reported before."""
         ...
 
     def forget(self, path: str) -> None:
-        """Ask for ``path`` no longer; a report may still be under way."""
+        """No longer request ``path``; a report about it may still arrive."""
         ...
 
 
@@ -38,7 +38,7 @@ class InotifyPaths:
     def __init__(
         self, root: str | Path = "/", *paths: str, blind_seconds: float = BLIND_SECONDS
     ) -> None:
-        """``blind_seconds``: between two looks at paths of which no watch has records."""
+        """``blind_seconds``: between two looks at paths that watches do not cover."""
         self._root = str(root).rstrip("/")
         self._watcher = DirectoryWatcher(self._see, paths, blind_seconds=blind_seconds)
 

@@ -1,4 +1,4 @@
-"""One attempt to reach something: a TCP connection, or an HTTP request."""
+"""The prober: one attempt to reach an endpoint, by a TCP connection or an HTTP request."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from resources.probe_spec import HTTPProbe, ProbeSpec, TCPProbe, split_endpoint,
 
 
 class ProbeFailed(CosiError):
-    """What was tried could not be reached, or did not answer well."""
+    """The endpoint could not be reached, or did not respond with success."""
 
 
 class Prober(Protocol):
-    """Tries what a probe asks for."""
+    """Makes the attempt that a probe describes."""
 
     async def attempt(self, probe: ProbeSpec) -> None:
-        """Return if it succeeds; raises :class:`ProbeFailed` after the probe's timeout at last."""
+        """Return on success; raises :class:`ProbeFailed`, at latest after the probe's timeout."""
         ...
 
 
 class NetworkProber:
-    """The :class:`Prober` that really tries."""
+    """The :class:`Prober` that uses the network."""
 
     async def attempt(self, probe: ProbeSpec) -> None:
         """See :class:`Prober`."""
@@ -104,7 +104,7 @@ def _credentials(parts: SplitResult) -> dict[str, str]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "i/o timeout"
-    # "All connection attempts failed": the reasons are behind it.
+    # "All connection attempts failed": its cause has the reasons.
     behind: BaseException | None = error.__cause__
     while isinstance(behind, ExceptionGroup):
         behind = cast("ExceptionGroup[Exception]", behind).exceptions[-1]

@@ -1,11 +1,11 @@
-"""Files of /proc that tell when they change: `sys/kernel/hostname`, `self/mountinfo`.
+"""Files of /proc that announce their changes: ``sys/kernel/hostname``, ``self/mountinfo``.
 
-They are always readable; a change is an *exceptional condition* (POLLPRI, proc(5)), which the event
-loops cannot wait for. An epoll descriptor that holds such a file can be waited for instead.
+They are always readable; a change is an *exceptional condition* (POLLPRI, proc(5)), for which the
+event loops cannot wait. They can wait for an epoll descriptor that holds such a file.
 
-The kernel forgets the condition as soon as anything polls the file, and adding a descriptor to the
-event loop polls it. So a change just before that would be lost: the caller's look comes *after*
-the descriptor is waited for, once for each wait.
+The kernel clears the condition as soon as the file is polled, and adding a descriptor to the event
+loop polls it. So a change just before that would be lost: the caller therefore reads the file
+*after* the wait has begun, once for each wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HOSTNAME = "/proc/sys/kernel/hostname"
 async def each_change(path: str, look: Callable[[], Awaitable[None]]) -> NoReturn:
     """Call ``look`` now, and again after each change of the file; no change is missed.
 
-    Changes during a look are one more look. Raises ``OSError`` if there is no such file.
+    Changes during a call of ``look`` cause one more. Raises ``OSError`` if the file is missing.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,11 +1,11 @@
-"""How a controller learns a fact about the machine.
+"""Host readers: the protocol by which controllers follow facts about the machine, and retries.
 
-A reader tells what is so now, and again whenever that may have changed; it sleeps in the kernel in
-between. What it tells is the whole fact, never a difference, so a report may be dropped, repeated
-or late without harm.
+A reader reports the current fact, and again whenever it may have changed; in between it sleeps in
+the kernel. It reports the whole fact, never a difference, so a report may be dropped, repeated or
+late without harm.
 
-A reader that fails is a fact too: the controller goes on without it, says so in the log and in its
-resource, and the reader is tried again, ever more rarely.
+A failing reader is a fact too: the controller continues without it, logs that and writes it to its
+resource, and the reader is retried, at growing intervals.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Fact_co = TypeVar("Fact_co", covariant=True)
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 60.0
 FIRST_LOOK_SECONDS = 5.0
-"""How long a controller waits for the first word of a reader before it goes on without."""
+"""How long a controller waits for the first report of a reader before it continues without."""
 
 
 class HostReadError(CosiError):
-    """The machine does not let itself be asked; the message names what was asked and why not."""
+    """A fact cannot be read from the machine; the message names the fact and the reason."""
 
 
 class HostReader(Protocol[Fact_co]):
@@ -39,7 +39,7 @@ class HostReader(Protocol[Fact_co]):
     async def follow(self, report: Callable[[Fact_co], None]) -> None:
         """Report the fact now and at each change, until cancelled.
 
-        ``report`` is called in the event loop and does not wait. Raises :class:`HostReadError`
+        ``report`` is called in the event loop and does not block. Raises :class:`HostReadError`
         or ``OSError`` when the fact cannot be read; may be called again afterwards. One call at
         a time.
         """
@@ -47,7 +47,7 @@ class HostReader(Protocol[Fact_co]):
 
 
 def retry_delays() -> Iterator[float]:
-    """Seconds to wait before the next try: 1, 2, 4, ... 60, 60."""
+    """Seconds to wait before the next attempt: 1, 2, 4, ... 60, 60."""
     delay = FIRST_RETRY_SECONDS
     while True:
         yield delay
@@ -60,9 +60,9 @@ async def keep_following(
     report: Callable[[Fact], None],
     failed: Callable[[str], None],
 ) -> NoReturn:
-    """Follow ``reader`` for ever; ``failed`` gets the reason each time it fails.
+    """Follow ``reader`` until cancelled; call ``failed`` with the reason each time it fails.
 
-    A reason is logged once, however often it repeats, until the reader has worked again.
+    A repeated reason is logged once, until the reader has worked again.
     """
     delays, last_reason = retry_delays(), ""
 
@@ -79,14 +79,14 @@ async def keep_following(
             reason = _reason(error)
         delay = next(delays)
         if reason != last_reason:
-            log.warning("host reader fails", extra={"reader": name, "reason": reason})
+            log.warning("host reader failed", extra={"reader": name, "reason": reason})
         last_reason = reason
         failed(reason)
         await anyio.sleep(delay)
 
 
 def _reason(error: Exception) -> str:
-    """Why a reader failed, in one line; what is not its failure is raised again: a bug."""
+    """Why a reader failed, in one line; any other exception is a bug, and raised again."""
     if not isinstance(error, ExceptionGroup):
         return str(error)
     group = cast("ExceptionGroup[Exception]", error)
@@ -96,9 +96,9 @@ def _reason(error: Exception) -> str:
 
 
 class Followed(Generic[Fact]):
-    """A reader in use: its latest fact, and why it fails if it does.
+    """A reader in use: its latest fact, and the reason of its failure, if any.
 
-    A reader that fails after it has told something leaves that behind: most likely it still holds.
+    If a reader fails after a report, its last fact is kept: most likely it is still true.
     """
 
     def __init__(self, name: str, reader: HostReader[Fact]) -> None:
@@ -109,7 +109,7 @@ class Followed(Generic[Fact]):
         self._reader = reader
 
     async def follow(self, changed: Callable[[], None]) -> NoReturn:
-        """Keep ``fact`` and ``failure`` as they are now; call ``changed`` after each change."""
+        """Keep ``fact`` and ``failure`` up to date; call ``changed`` after each change."""
 
         def report(fact: Fact) -> None:
             self.fact, self.failure = fact, ""
@@ -126,10 +126,10 @@ class Followed(Generic[Fact]):
 
 
 async def first_words(*followed: Followed[Any]) -> None:
-    """Wait until every reader has told something, or failed.
+    """Wait until every reader has reported or failed, for :data:`FIRST_LOOK_SECONDS` at most.
 
-    A controller that waits for this before it asks for its first wake-up counts as busy so long:
-    a machine is not settled before somebody has looked at it.
+    A controller that awaits this before its first wake-up counts as busy meanwhile: a machine is
+    not settled before its facts were read.
     """
     with anyio.move_on_after(FIRST_LOOK_SECONDS):
         for each in followed:
@@ -137,5 +137,5 @@ async def first_words(*followed: Followed[Any]) -> None:
 
 
 def failures(*followed: Followed[Any]) -> dict[str, str]:
-    """What a resource says about the readers behind it: ``host/NAME`` annotations."""
+    """The annotations ``host/NAME`` of a resource: the failures of the readers behind it."""
     return {f"host/{each.name}": each.failure for each in followed if each.failure}

@@ -1,6 +1,6 @@
-"""A descriptor that becomes readable when somebody sets the clock.
+"""A timer descriptor that becomes readable when the clock is set.
 
-The kernel cancels a timer on absolute real time, if asked to, whenever that time is set:
+The kernel cancels a timer on absolute real time, on request, whenever that time is set:
 timerfd_create(2), ``TFD_TIMER_CANCEL_ON_SET``. The timer itself never expires.
 Python has these calls from 3.13 on.
 """
@@ -38,13 +38,13 @@ class ClockSetDescriptor:
 
     def acknowledge(self) -> None:
         """Make the descriptor unreadable until the clock is set again."""
-        # ECANCELED is the news that brought us here; EAGAIN if there was none.
+        # ECANCELED means that the clock was set; EAGAIN that it was not.
         with contextlib.suppress(OSError):
             os.read(self.fd, 8)
         self._arm()
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         os.close(self.fd)
 
     def _arm(self) -> None:

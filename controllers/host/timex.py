@@ -1,4 +1,4 @@
-"""What the kernel knows about its clock: adjtimex(2), read only."""
+"""The kernel's clock status: adjtimex(2), read only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 
 _UNSYNCHRONISED = 0x0040
-"""``STA_UNSYNC``: set at boot and at each step of the clock; cleared by who synchronises it."""
+"""``STA_UNSYNC``: set at boot and at each step of the clock; a time daemon clears it."""
 
 
 class _Timex(ctypes.Structure):
@@ -17,13 +17,13 @@ class _Timex(ctypes.Structure):
         ("maxerror", ctypes.c_long),
         ("esterror", ctypes.c_long),
         ("status", ctypes.c_int),
-        # The rest is not read: this is more than any architecture writes.
+        # The rest is not read; the size is larger than any architecture writes.
         ("rest", ctypes.c_long * 32),
     )
 
 
 def kernel_clock_is_synchronised() -> bool:
-    """Whether somebody keeps the kernel's clock right; raises ``OSError`` where that is secret."""
+    """Whether a time daemon synchronises the kernel's clock; raises ``OSError`` if not readable."""
     timex = _Timex()
     if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) < 0:
         number = ctypes.get_errno()

@@ -1,4 +1,4 @@
-"""One look at a path, and everything that the answer hangs on.
+"""The walk along one path: whether it exists, and the directory entries that this depends on.
 
 Whether ``/a/b/c`` exists depends on one name in each directory on the way: ``a`` in ``/``, ``b`` in
 ``/a``, and so on, through symbolic links as the kernel follows them. These pairs are the path's
@@ -25,7 +25,7 @@ Hinge = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What stat(2) says about a path: there, not there, or (``error``) it cannot tell."""
+    """The answer of stat(2) for a path: present, not present, or (``error``) unknown."""
 
     present: bool
     error: str = ""
@@ -33,7 +33,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen. ``blind``: not every change of the answer will be recorded by a watch."""
+    """The result of a walk. ``blind``: watches do not record every change of the answer."""
 
     presence: Presence
     hinges: frozenset[Hinge]
@@ -44,7 +44,7 @@ class Walk:
     """One walk along one path; ``look`` is called once."""
 
     def __init__(self, watch: Callable[[Path], int], silent: Set[int]) -> None:
-        """``watch`` makes a watch or raises; ``silent`` are devices that record nothing."""
+        """``watch`` makes a watch or raises; ``silent`` are devices without records in inotify."""
         self._watch = watch
         self._silent = silent
         self._hinges: set[Hinge] = set()
@@ -53,7 +53,7 @@ class Walk:
         self._here = Path("/")
 
     def look(self, path: str | Path) -> Look:
-        """Walk along an absolute path; text may end in ``/`` or ``/.``: it is a directory then."""
+        """Walk along an absolute path; one that ends in ``/`` or ``/.`` must be a directory."""
         try:
             self._blind = self._here.lstat().st_dev in self._silent
             self._walk(deque(os.fspath(path).split("/")))
@@ -88,7 +88,7 @@ class Walk:
         try:
             self._hinges.add((self._watch(self._here), name))
         except FileNotFoundError:
-            pass  # It went away just now: the watch above it has a record of that.
+            pass  # It vanished just now: the watch of its parent has a record of that.
         except OSError:
             self._blind = True
 
@@ -102,7 +102,7 @@ class Walk:
 
     def _unknown(self, path: str | Path, error: OSError | ValueError) -> Presence:
         number = errno.EINVAL if isinstance(error, ValueError) else (error.errno or errno.EIO)
-        # Names that change can heal these two; whatever else it is, no watch tells.
+        # A change of a name, which watches record, can end these errors; of others they have none.
         self._blind |= number not in {errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG}
         text = os.strerror(number)
         return Presence(present=False, error=f"stat {path}: {text[:1].lower()}{text[1:]}")

@@ -1,10 +1,10 @@
-"""Services as people look at them: their states, and last of all what of their files is rejected.
+"""Services as the machine API lists them: their states, with rejected files as their last events.
 
-A rejected file is a ``ServiceFileStatus`` or a ``ConfigSourceStatus``, but people look for a
-service in the list of services, and there at its last event (a stock talosctl shows nothing else).
-There the rejection stands for as long as it lasts, behind whatever has happened since; a service
-that no file has ever defined without an error is listed for that alone. Nothing of this is written:
-it is composed of resources at every look.
+A rejected file is a ``ServiceFileStatus`` or a ``ConfigSourceStatus``, but users look for a service
+in the list of services, and there at its last event (a stock talosctl shows nothing else). There
+the rejection is shown as long as it lasts, after all other events; a service whose files were all
+rejected is listed only because of that. Nothing of this is stored: each request composes it from
+resources.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from resources.service_gate import ServiceGate
 from resources.service_state import ServiceEvent, ServicePhase, ServiceState
 
 Rejection: TypeAlias = tuple[str, datetime]
-"""A text for people, and the time since which it is true."""
+"""A text for users, and the time since which it is true."""
 
 _EARLIER: Final = ", the earlier one stays in force"
 
 
 async def services_and_rejections(state: State) -> list[tuple[str, ServiceState]]:
-    """Every service by id, sorted; raises what the state does."""
+    """Every service, sorted by id; errors of the state pass through."""
     services = {service.id: service.spec for service in await state.list(ServiceState)}
     rejected = await rejected_definitions(state)
     configs = await _rejected_configs(state)
@@ -47,7 +47,7 @@ async def services_and_rejections(state: State) -> list[tuple[str, ServiceState]
 
 
 async def rejected_definitions(state: State) -> Mapping[str, list[Rejection]]:
-    """What is rejected of the definitions of each service, by its id; the one in force last."""
+    """The rejected definitions of each service, by service id; the one in force last."""
     found: defaultdict[str, list[Rejection]] = defaultdict(list)
     files = await state.list(ServiceFileStatus)
     for file in sorted(files, key=lambda file: (file.spec.in_force, file.id)):
@@ -66,7 +66,7 @@ async def _rejected_configs(state: State) -> Mapping[str, list[Rejection]]:
 
 
 def _with(service: ServiceState | None, found: list[Rejection]) -> ServiceState:
-    # Nothing runs and nothing will: Talos's word for what is over with an error.
+    # The service does not run, and cannot: Talos's phase for that is Failed.
     known = service or ServiceState(phase=ServicePhase.FAILED)
     events = (
         ServiceEvent(text=text, phase=known.phase, timestamp=since, healthy=known.healthy)
@@ -78,7 +78,7 @@ def _with(service: ServiceState | None, found: list[Rejection]) -> ServiceState:
 async def _config_texts(
     source: Resource[ConfigSourceStatus], state: State
 ) -> list[tuple[str, str]]:
-    """For each service that the file means to configure, and for all who wait for a config."""
+    """A text for each service that the file configures, and each that waits for a config."""
     waiting = (g.id for g in await state.list(ServiceGate) if _waits_for_config(g.spec))
     kept = set(map(service_id, source.spec.services))
     error = _errors(source.id, source.spec.problems)
@@ -104,7 +104,7 @@ def _definition_text(file: Resource[ServiceFileStatus]) -> str:
 
 
 def _errors(file: str, problems: tuple[Problem, ...]) -> str:
-    """The first error with its place, and how many there are besides."""
+    """The first error with its place, and the number of further ones."""
     errors: Iterator[Problem] = (p for p in problems if p.severity is Severity.ERROR)
     first = next(errors, None)
     if first is None:

@@ -244,4 +244,4 @@ async def test_a_reader_that_fails_is_said_in_the_resource_and_the_others_go_on(
     assert found.spec == NetworkStatus(hostname_ready=True)
     reason = {"host/netlink": "netlink cannot be read: not here"}
     assert found.metadata.annotations == reason
-    assert [record.message for record in caplog.records] == ["host reader fails"]
+    assert [record.message for record in caplog.records] == ["host reader failed"]

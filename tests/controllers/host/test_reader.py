@@ -61,8 +61,8 @@ async def test_one_reason_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.WARNING):
         await follow(Moody(refused(), refused(), HostReadError("other"), refused()), 1000)
     said = [(record.message, record.reader, record.reason) for record in caplog.records]  # type: ignore[attr-defined]
-    refusal = ("host reader fails", "moody", "[Errno 1] no")
-    assert said == [refusal, ("host reader fails", "moody", "other"), refusal]
+    refusal = ("host reader failed", "moody", "[Errno 1] no")
+    assert said == [refusal, ("host reader failed", "moody", "other"), refusal]
 
 
 async def test_a_failure_in_a_task_of_the_reader_is_one_too() -> None:
