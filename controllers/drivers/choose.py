@@ -1,7 +1,7 @@
-"""Which driver runs the services of this machine: what was asked for, if it can really be had.
+"""Chooses the driver that runs the services of this machine, after a trial run.
 
-A runtime that is installed may still be unable to start anything (in a sandbox, without cgroups,
-crun on a hybrid machine), so it is asked to run a container before it is chosen.
+A runtime that is installed may still be unable to start a container (in a sandbox, without cgroups,
+crun on a machine with hybrid cgroups), so it has to run one before it is chosen.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _log: Final = logging.getLogger("cosi.containers")
 _TRIAL: Final = "cosi-trial"
 _TRIAL_SECONDS: Final = 30
 _PROGRAM: Final = "/bin/true"
-# What a program of the host needs of it to run.
+# The directories of the host that its programs need to run.
 _HOST: Final = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/nix")
 
 
 class RuntimeUnavailable(DriverError):
-    """The runtime that was asked for cannot be had; the line says why, and the way out."""
+    """The requested runtime is not available; the text has the reason and the remedy."""
 
 
 def choose_driver(
@@ -51,13 +51,11 @@ def choose_driver(
     console: Show | None = None,
     environment: tuple[str, ...] = (),
 ) -> LocalDriver:
-    """The driver of that name; `auto` takes the first runtime that works here, else `process`.
+    """The driver of that name; ``auto`` takes the first runtime that works here, else ``process``.
 
-    `console` shows the output of services that ask for it, `environment` is the machine's.
-    Falling back to `process` is logged as a warning, in one line.
-
-    Raises:
-        RuntimeUnavailable: what was asked for cannot be had on this machine.
+    ``console`` shows the output of services that ask for it; ``environment`` is the machine's.
+    A fallback to ``process`` is logged as a warning, in one line. Raises
+    :class:`RuntimeUnavailable` if the requested runtime does not work on this machine.
     """
     if name == "process":
         return ProcessDriver(paths, console=console, environment=environment)
@@ -68,7 +66,7 @@ def choose_driver(
         if not reason:
             return OCIDriver(runtime, paths, console=console, environment=environment)
         reasons.append(reason)
-    # They are often the same: not root is not root.
+    # The reasons are often the same: without root no runtime works.
     line = "; ".join(dict.fromkeys(reasons))
     if name != "auto":
         raise RuntimeUnavailable(line)
@@ -78,9 +76,9 @@ def choose_driver(
 
 @functools.cache
 def why_not(runtime: str) -> str:
-    """What is missing for a runtime to work on this machine, and how to get it; "" if nothing."""
+    """Why a runtime does not work on this machine, with the remedy; "" if it works."""
     if runtime not in RUNTIMES:
-        return f"there is no runtime {runtime}: take one of {', '.join(CHOICES)}"
+        return f"unknown runtime {runtime}: choose one of {', '.join(CHOICES)}"
     if os.geteuid() != 0:
         return "containers need root: run it with sudo"
     if not shutil.which(runtime):
@@ -93,7 +91,7 @@ def why_not(runtime: str) -> str:
 
 
 def _try(runtime: str) -> str:
-    """Run the host's `true` in a container as services get it; return what went wrong."""
+    """Run the host's ``true`` in a container like a service's; return the error, or ""."""
     version = subprocess.run((runtime, "--version"), capture_output=True, check=False)  # noqa: S603
     facts = read_host_facts(version.stdout.decode(errors="replace"), f"{_TRIAL}-{os.getpid()}")
     with tempfile.TemporaryDirectory(prefix="cosi-") as directory:
@@ -118,7 +116,7 @@ def _run(runtime: str, directory: Path, facts: HostFacts) -> str:
         )
     except subprocess.TimeoutExpired:
         subprocess.run((*flags, "delete", "--force", name), capture_output=True, check=False)  # noqa: S603
-        return f"nothing happened within {_TRIAL_SECONDS} seconds"
+        return f"it did not end within {_TRIAL_SECONDS} seconds"
     finally:
         Cgroups().remove_empty(cgroup_path(name, facts))
     return "" if done.returncode == 0 else said(log) or f"exit code {done.returncode}"

@@ -1,4 +1,4 @@
-"""The protocol between the runner and whatever really runs containers.
+"""The driver protocol: between the runner and the program that runs containers.
 
 The runner decides *when*; a driver knows *how*. One service goes through it like this::
 
@@ -7,20 +7,20 @@ The runner decides *when*; a driver knows *how*. One service goes through it lik
     task = await driver.create_and_start(preparation)      # event: Started task ...
     exit = await task.wait()                               # once, for each run
     await task.clean_up()
-    (again from create_and_start after an exit, as the restart policy says)
+    (again from create_and_start after an exit, depending on the restart policy)
     await driver.release(preparation)
 
-*Guarantees the runner gives.* For one id these calls never overlap, but for ``signal`` during
-``wait``. After ``create_and_start`` has returned, ``clean_up`` follows; after ``prepare`` has been
-called, successfully or not, ``release`` follows if it returned a preparation. ``clean_up`` and
-``release`` are shielded from cancellation and bounded in time by the runner. The other calls may
-be cancelled at any await, and must then leave nothing behind, as when they fail.
+*Guarantees of the runner.* For one id these calls never overlap, except for ``signal`` during
+``wait``. After ``create_and_start`` has returned, ``clean_up`` follows; after ``prepare`` has
+returned a preparation, ``release`` follows. ``clean_up`` and ``release`` are shielded from
+cancellation and bounded in time by the runner. The other calls may be cancelled at any await, and
+must then leave nothing behind, as when they fail.
 
-*Guarantees a driver gives.* Different ids do not wait for each other. Errors are
-:class:`DriverError`; their text is shown to people as it is. ``clean_up`` and ``release`` are
+*Guarantees of a driver.* Different ids do not wait for each other. Errors are
+:class:`DriverError`; their text is shown to users unchanged. ``clean_up`` and ``release`` are
 idempotent.
 
-The words of events stay Talos's (``Containerd(ext-x)``) whatever the driver is.
+The texts of events stay Talos's (``Containerd(ext-x)``), whatever the driver is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from resources.container_spec import ContainerSpec
 
 
 class DriverError(CosiError):
-    """Something about a container could not be done; the text says what and where."""
+    """An operation on a container failed; the text names the operation and the place."""
 
 
 class PreparationError(DriverError):
@@ -55,23 +55,23 @@ class StartError(DriverError):
 
 
 class StopError(DriverError):
-    """A signal could not be sent, or something of the run or the preparation is still there.
+    """A signal could not be sent, or a part of the run or of the preparation is still there.
 
     The text is complete: ``failed to remove cgroup for Containerd(ext-x), ...``.
     """
 
 
 class Preparation(Protocol):
-    """What a driver has prepared for one service; drivers keep more in it than is seen here."""
+    """A driver's preparation for one service; drivers keep more in it than this protocol shows."""
 
     @property
     def id(self) -> str:
-        """The service id; also that of the container."""
+        """The service id, which is also the container's."""
         ...
 
     @property
     def container(self) -> ContainerSpec:
-        """What it was prepared for, as it was then."""
+        """The container that it was prepared for, unchanged since then."""
         ...
 
 
@@ -80,18 +80,20 @@ class Task(Protocol):
 
     @property
     def pid(self) -> int:
-        """The main process, as the host numbers it."""
+        """The PID of the main process in the host's namespace."""
         ...
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be left out (capabilities, the OOM score); one event for each."""
+        """The features that had to be left out (capabilities, the OOM score); an event for each."""
         ...
 
     async def wait(self) -> Exited:
-        """Wait for the end of the main process. May be cancelled and called again, and returns
-        the same at once when it is over. Never raises :class:`DriverError`: a connection that is
-        lost is not an exit, and is mended by the driver (differences: race talos@9a521f6).
+        """Wait for the end of the main process.
+
+        May be cancelled and called again; after the end it returns the same result at once. Never
+        raises :class:`DriverError`: a lost connection is not an exit, and the driver restores it
+        (differences: race talos@9a521f6).
         """
         ...
 
@@ -103,22 +105,22 @@ class Task(Protocol):
         ...
 
     async def clean_up(self) -> None:
-        """Take away what the run leaves: container, cgroup, run directory; kill what is left.
+        """Remove container, cgroup and run directory; kill the processes that are left.
 
-        Idempotent. Raises :class:`StopError`, after having done all that could be done.
+        Idempotent. Raises :class:`StopError`, after it has removed all that it could.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What runs from an earlier life of the supervisor, or of the runner."""
+    """A container of a previous run of the supervisor, or of the runner."""
 
     task: Task
     preparation: Preparation | None
-    """What to release when it ends; ``None`` if nothing is known of it but the container."""
+    """The preparation to release when it ends; ``None`` if only the container is known."""
     digest: str
-    """``ContainerSpec.digest`` of what it was made from; "" if that is not known."""
+    """``ContainerSpec.digest`` of its spec; "" if that is not known."""
 
 
 class Driver(Protocol):
@@ -136,46 +138,46 @@ class Driver(Protocol):
 
     @property
     def left(self) -> Mapping[str, str]:
-        """The services of which something may run, because :meth:`adopt` could not judge what is
-        there, or ``clean_up`` could not end it; and why not.
+        """The services of which processes may still run: service id to reason.
 
-        What could not be judged is judged again by :meth:`prepare`, before its service may start.
+        Either :meth:`adopt` could not determine the state of a container, or ``clean_up`` could not
+        end it. In the first case :meth:`prepare` tries again before the service may start.
         """
         ...
 
     async def clear_away(self) -> None:
-        """When all is meant to be stopped: try once more to end what is in :attr:`left`.
+        """At a full stop: try once more to end the services in :attr:`left`.
 
-        Afterwards everything is there of which something may still run.
+        Afterwards :attr:`left` has every service of which processes may still run.
         """
         ...
 
     async def forget_service(self, id: str) -> None:
-        """Give back what is kept of a service beyond its runs: nobody wants it any more.
+        """Free what is kept of a service beyond its runs, because it was removed.
 
-        Called when nothing of it runs, or is prepared; idempotent; raises nothing.
+        Called when it neither runs nor is prepared; idempotent; raises nothing.
         """
         ...
 
     async def forget_all_but(self, ids: Collection[str]) -> None:
-        """As :meth:`forget_service`, for whatever is kept of services that are not named."""
+        """Do as :meth:`forget_service` for every service that is not in ``ids``."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[None]:
-        """The time in which the driver is used, entered by the runner before any other call.
+        """Open the driver; the runner enters this context before any other call.
 
-        What a driver needs in the background (readers of output, a reaper) lives in it. Leaving
-        it stops no container. It may be entered again after it was left.
+        A driver's background tasks (readers of output, a reaper) run inside it. Leaving it stops no
+        container. It may be entered again after it was left.
         """
         ...
 
     async def adopt(self) -> Mapping[str, Adopted]:
-        """Take over what is there from an earlier life, by service id.
+        """Take over the containers of a previous run, by service id.
 
-        A container that ended meanwhile is reported too, if something of it is left: its
-        ``wait`` returns at once. What never got as far as running is cleaned up here, silently.
-        What is in :attr:`left` afterwards is reported, and keeps no other from being taken over.
-        Raises :class:`DriverError` if it cannot be known what runs.
+        A container that has ended meanwhile is returned too, if a part of it is left: its ``wait``
+        returns at once. A container that never ran is cleaned up here, silently. Containers that
+        cannot be taken over are then in :attr:`left`, and do not prevent others from being taken
+        over. Raises :class:`DriverError` if the driver cannot find out what runs.
         """
         ...
 
@@ -186,8 +188,8 @@ class Driver(Protocol):
     async def create_runner(self, preparation: Preparation) -> None:
         """Make missing mount sources, read the environment file, render the bundle.
 
-        Done once for a start; restarts by policy use it again (Talos 1.14, "Runner"). A driver
-        may have done it with :meth:`prepare`; it is here that :class:`RunnerError` is raised.
+        Done once for each start; restarts by policy use the result again (Talos 1.14, "Runner"). A
+        driver may do it in :meth:`prepare`, but :class:`RunnerError` is raised here.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A driver that runs nothing: for tests of whatever stands on the protocol, on any clock.
+"""The fake driver: runs nothing; for tests of programs that use the protocol, on any clock.
 
 ::
 
@@ -10,8 +10,9 @@
     assert driver.calls == ["prepare ext-a", ...]
     assert driver.left_behind == ()
 
-A container without a script runs until it gets a signal. The fake keeps to the protocol and checks
-that its caller does: a second container of one service, or one without a preparation, is an error.
+A container without a script runs until it gets a signal. The fake obeys the protocol and checks
+that its caller does: a second container of one service, or one without a preparation, raises
+``RuntimeError``.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ _ERRORS: Final[dict[Step, type[DriverError]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one run of a container goes."""
+    """The script of one run of a container."""
 
     code: int | None = 0
     last_log: str = ""
     after: float | None = None
     """Seconds until it exits by itself; ``None``: it runs until a signal or :meth:`exit`."""
     stubborn: bool = False
-    """Whether it ignores everything but SIGKILL."""
+    """Whether it ignores every signal but SIGKILL."""
     lingers: float = 0.0
     """Seconds from a signal to its exit."""
     notes: tuple[str, ...] = ()
@@ -69,14 +70,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class FakePreparation:
-    """A preparation with nothing in it."""
+    """A preparation without content."""
 
     id: str
     container: ContainerSpec
 
 
 class FakeTask:
-    """One pretended run."""
+    """One simulated run."""
 
     def __init__(self, driver: FakeDriver, preparation: Preparation, pid: int, run: Run) -> None:
         self._driver = driver
@@ -86,17 +87,17 @@ class FakeTask:
         self.notes = run.notes
         self.ended: Exited | None = None
         self._end = anyio.Event()
-        self._dying = Exited(run.code, run.last_log)  # what it ends with at its deadline
+        self._dying = Exited(run.code, run.last_log)  # its result at the deadline
         self._deadline = None if run.after is None else anyio.current_time() + run.after
 
     def end(self, exit: Exited) -> None:
-        """Let the run be over, unless it is."""
+        """End the run, unless it has ended."""
         if self.ended is None:
             self.ended = exit
             self._end.set()
 
     async def wait(self) -> Exited:
-        """See :class:`~controllers.drivers.driver.Task`; over at its deadline, if it has one."""
+        """See :class:`~controllers.drivers.driver.Task`; ends at the deadline, if it has one."""
         if self.ended is None and self._deadline is not None:
             with anyio.move_on_at(self._deadline):
                 await self._end.wait()
@@ -106,7 +107,7 @@ class FakeTask:
         return self.ended
 
     async def signal(self, number: int) -> None:
-        """See :class:`~controllers.drivers.driver.Task`; it ends as the script says."""
+        """See :class:`~controllers.drivers.driver.Task`; the script determines how it ends."""
         await self._driver.step("signal", self.preparation.id, signal.Signals(number).name)
         if number == signal.SIGKILL or (not self.run.stubborn and not self.run.lingers):
             self.end(Exited(128 + number))
@@ -115,68 +116,68 @@ class FakeTask:
             self._dying = Exited(128 + number)
 
     async def clean_up(self) -> None:
-        """See :class:`~controllers.drivers.driver.Task`; a run that is not over is killed."""
+        """See :class:`~controllers.drivers.driver.Task`; kills a run that has not ended."""
         self.end(Exited(128 + signal.SIGKILL))
         self._driver.forget(self)
         await self._driver.step("clean_up", self.preparation.id)
 
 
 class FakeDriver:
-    """See the module. One fake may serve several runners, one after the other: they adopt."""
+    """See the module. One fake may serve several runners in turn: each adopts its tasks."""
 
     name = "fake"
 
     def __init__(self, *, requires: tuple[str, ...] = ()) -> None:
         self.requires = requires
         self.calls: list[str] = []
-        """Every call, in order: the step, the id, and the signal if it is one."""
+        """Every call, in order: the step, the id, and for a signal its name."""
         self.left: dict[str, str] = {}
         self.forgotten: list[str] = []
-        """The services that it was told to forget, in order."""
+        """The ids passed to ``forget_service``, in order."""
         self.tasks: dict[str, FakeTask] = {}
-        """The containers that are there, by service id."""
+        """The existing containers, by service id."""
         self.prepared: dict[str, bool] = {}
-        """The preparations that are there, and whether their runner was created."""
+        """The existing preparations, and whether their runner was created."""
         self._scripts: defaultdict[str, deque[Run]] = defaultdict(deque)
         self._failures: dict[tuple[str, Step], deque[str]] = defaultdict(deque)
         self._delays: dict[tuple[str, Step], float] = {}
         self._next_pid = 1100
 
     async def clear_away(self) -> None:
-        """See :class:`~controllers.drivers.driver.Driver`; what is left is the test's."""
+        """See :class:`~controllers.drivers.driver.Driver`; tests set ``left`` themselves."""
 
-    # -- what tests say ---------------------------------------------------------------------------
+    # -- for tests --------------------------------------------------------------------------------
 
     def script(self, id: str, *runs: Run) -> None:
-        """Say how the next runs of a service go; afterwards they are ordinary again."""
+        """Script the next runs of a service; later ones are ordinary again."""
         self._scripts[id].extend(runs)
 
     def fail(self, id: str, step: Step, text: str, *, times: int = 1) -> None:
-        """Let a step fail with ``text``, the next ``times`` times."""
+        """Make a step fail with ``text``, the next ``times`` times."""
         self._failures[id, step].extend([text] * times)
 
     def delay(self, id: str, step: Step, seconds: float) -> None:
-        """Let a step take its time, from now on."""
+        """Make a step take that long, from now on."""
         self._delays[id, step] = seconds
 
     def heal(self) -> None:
-        """Forget every script, failure and delay: what begins from now on goes well."""
+        """Clear all scripts, failures and delays: from now on all steps succeed."""
         self._scripts.clear()
         self._failures.clear()
         self._delays.clear()
 
     def exit(self, id: str, code: int | None = 0, last_log: str = "") -> None:
-        """Let the running container of a service end now."""
+        """End the running container of a service now."""
         self.tasks[id].end(Exited(code, last_log))
 
     @property
     def running(self) -> dict[str, int]:
-        """The PIDs of what runs, by service id."""
+        """The PIDs of the running containers, by service id."""
         return {id: task.pid for id, task in self.tasks.items() if task.ended is None}
 
     @property
     def left_behind(self) -> tuple[str, ...]:
-        """Everything that somebody should have undone."""
+        """All tasks and preparations that the runner should have undone."""
         return (
             *(f"task of {id}" for id in self.tasks),
             *(f"rootfs of {id}" for id in self.prepared),
@@ -186,11 +187,11 @@ class FakeDriver:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        """See :class:`~controllers.drivers.driver.Driver`; nothing has to be done."""
+        """See :class:`~controllers.drivers.driver.Driver`; does nothing."""
         yield
 
     async def adopt(self) -> Mapping[str, Adopted]:
-        """See :class:`~controllers.drivers.driver.Driver`; what has no container is gone."""
+        """See :class:`~controllers.drivers.driver.Driver`; drops preparations without container."""
         for id in [id for id in self.prepared if id not in self.tasks]:
             del self.prepared[id]
         return {
@@ -201,7 +202,7 @@ class FakeDriver:
     async def prepare(self, id: str, container: ContainerSpec) -> FakePreparation:
         """See :class:`~controllers.drivers.driver.Driver`.
 
-        Raises ``RuntimeError`` for what the runner must never do, as do the next three.
+        Raises ``RuntimeError`` if the runner breaks the protocol, as do the next three.
         """
         if id in self.prepared:
             raise RuntimeError(f"{id} is prepared already")
@@ -232,7 +233,7 @@ class FakeDriver:
     async def release(self, preparation: Preparation) -> None:
         """See :class:`~controllers.drivers.driver.Driver`."""
         if preparation.id in self.tasks:
-            raise RuntimeError(f"{preparation.id} is released while its container is there")
+            raise RuntimeError(f"{preparation.id} is released while its container exists")
         self.prepared.pop(preparation.id, None)
         await self.step("release", preparation.id)
 
@@ -241,14 +242,14 @@ class FakeDriver:
         self.forgotten.append(id)
 
     async def forget_all_but(self, ids: Collection[str]) -> None:
-        """See :class:`~controllers.drivers.driver.Driver`; here nothing outlives its run."""
+        """See :class:`~controllers.drivers.driver.Driver`; the fake keeps nothing beyond runs."""
 
     def _expect_prepared(self, id: str) -> None:
         if id not in self.prepared:
             raise RuntimeError(f"{id} was not prepared")
 
     async def step(self, step: Step, id: str, detail: str = "") -> None:
-        """Record a call, take the time it takes, and fail if it shall."""
+        """Record a call, wait for its delay, and raise its scripted failure."""
         self.calls.append(" ".join(filter(None, (step, id, detail))))
         if seconds := self._delays.get((id, step)):
             with idle():
@@ -257,10 +258,10 @@ class FakeDriver:
             raise _ERRORS[step](failures.popleft())
 
     def forget(self, task: FakeTask) -> None:
-        """Take a container away."""
+        """Remove a container."""
         if self.tasks.get(task.preparation.id) is task:
             del self.tasks[task.preparation.id]
 
 
 STEPS: Final = get_args(Step)
-"""Every step that can be delayed or fail."""
+"""All steps, each of which can be delayed or fail."""

@@ -1,4 +1,4 @@
-"""Containers by an OCI runtime: runc, or crun, which takes the same command line."""
+"""The driver for OCI runtimes: runc, or crun, which takes the same command line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _log: Final = logging.getLogger("cosi.containers")
 
 
 class OCIDriver(LocalDriver):
-    """One container for each service, as Talos makes them, without a helper process for each."""
+    """Runs each service in a container like Talos's, without a helper process for each."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class OCIDriver(LocalDriver):
         console: Show | None = None,
         environment: tuple[str, ...] = (),
     ) -> None:
-        """`program` is the runtime's; raises `OSError` if there is none."""
+        """``program`` is the runtime's executable; raises ``OSError`` if it is missing."""
         super().__init__(paths, console=console, environment=environment)
         self._program = program
         self._runtime = OCIRuntime(program, paths.runtime)
@@ -87,7 +87,7 @@ class OCIDriver(LocalDriver):
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
         """Mount the writable layer (Talos 1.14: "pre state"), and create the runner.
 
-        Both in one visit to a thread: each is a wait for a processor, on a machine that is busy.
+        Both in one call in a thread: on a busy machine each such call waits for a processor.
         """
         await self.takeover.make_room(id)
         preparation = LocalPreparation(id, container)
@@ -97,13 +97,13 @@ class OCIDriver(LocalDriver):
 
     @override
     async def create_runner(self, preparation: Preparation) -> None:
-        """Say how that went."""
+        """Raise the error of :meth:`prepare`, which did the work."""
         if failure := self.own(preparation).failure:
             raise failure
 
     @override
     async def adopt(self) -> Mapping[str, Adopted]:
-        # One that outlived its supervisor would go on making a container that nobody knows.
+        # A command that outlived its supervisor could still make a container, unnoticed.
         await self._runtime.finish_commands()
         return await super().adopt()
 
@@ -133,7 +133,7 @@ class OCIDriver(LocalDriver):
             with failing_as(RunnerError):
                 self._create_runner(preparation)
         except Exception as error:
-            # Whatever it is: there is a layer now, and it has to be released.
+            # Any exception: the layer is mounted now, and has to be released.
             preparation.failure = error
 
     def _create_runner(self, preparation: LocalPreparation) -> None:
@@ -151,7 +151,7 @@ class OCIDriver(LocalDriver):
         bundle = Bundle(rootfs, config_files, environment)
         directory = self.directory(preparation.id)
         directory.make()
-        # What the runtime keeps there has the environment in it.
+        # The runtime's files there contain the environment.
         self.paths.beneath.make_private(self.paths.runtime)
         directory.write_bundle(oci_spec(container, self._facts, bundle))
         preparation.obstacle = obstacle(container.entrypoint, program, view, IN_ROOTFS)
@@ -173,11 +173,11 @@ class OCIDriver(LocalDriver):
     async def _run(
         self, directory: RunDirectory, container: ContainerSpec, output: ServiceOutput
     ) -> Process:
-        """Start the container; what is left of an older one of that name goes first."""
+        """Start the container, after removing the rest of an older one of that name."""
         await self._runtime.delete(directory.id, directory.runtime_log)
         directory.forget_pid()
-        # Before it may run, so that the next supervisor knows what it was made from, and after,
-        # so that nobody has to ask the runtime who it is.
+        # The state is written before the container may run, so that the next supervisor knows its
+        # spec, and again after, so that this one need not ask the runtime for its PID.
         to_come = RunState.to_come(self.name, container)
         directory.write_state(to_come)
         with output.for_container() as fd:
@@ -188,7 +188,7 @@ class OCIDriver(LocalDriver):
         try:
             directory.write_state(to_come.begun(process))
         except OSError:
-            # It runs, and the next supervisor could not know it.
+            # It runs, and the next supervisor could not find it.
             process.signal(signal.SIGKILL)
             await process.wait()
             process.close()
@@ -196,7 +196,7 @@ class OCIDriver(LocalDriver):
         return process
 
     async def _undo(self, preparation: LocalPreparation, output: ServiceOutput) -> None:
-        # What is there was written by the runtime's command, and is said by the error.
+        # The output comes from the runtime's command, and the error has it.
         output.discard()
         with contextlib.suppress(StopError):
             await self._destroy(preparation.id, preparation.container.name)
@@ -219,7 +219,7 @@ class OCIDriver(LocalDriver):
         return self._cgroups.processes(cgroup_path(name, self._facts))
 
     async def _destroy(self, id: str, name: str) -> None:
-        """Take away the container and its cgroup; raises :class:`StopError` for what stays."""
+        """Remove the container and its cgroup; raises :class:`StopError` if one stays."""
         problems: list[str] = []
         try:
             await self._runtime.delete(id, self.directory(id).runtime_log)
@@ -242,7 +242,7 @@ class OCIDriver(LocalDriver):
             return None
         if state.pid:
             return state
-        # Its supervisor was killed before it was told who it is.
+        # Its supervisor was killed before it could write the PID.
         return state.found(known.pid) if known.pid else None
 
     @override

@@ -1,8 +1,9 @@
-"""Services as plain processes: no isolation and no privileges needed, for laptops and first tries.
+"""The driver for plain processes: without isolation or privileges, for laptops and first steps.
 
-The entrypoint is looked for in the service's root filesystem, which is the working directory, so
-that `./hello --config config.ini` finds both; a path that is not there is taken as the host's. A
-script's interpreter is always the host's. All else that a container gives is missing, and said.
+The entrypoint is looked up in the service's root filesystem, which is the working directory, so
+that ``./hello --config config.ini`` finds both files; a path that is missing there is taken as the
+host's. A script's interpreter is always the host's. All other features of a container are missing,
+and a note for the events lists them.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ from resources.go_format import (
 
 
 class ProcessDriver(LocalDriver):
-    """One session of processes for each service."""
+    """Runs each service as one session of processes."""
 
     @property
     @override
@@ -65,7 +66,7 @@ class ProcessDriver(LocalDriver):
     async def prepare(self, id: str, container: ContainerSpec) -> LocalPreparation:
         await self.takeover.make_room(id)
         with failing_as(PreparationError, "openfs failed: "):
-            # Asks for an error that says which directory it is.
+            # Only for its error, which names the directory.
             next(self.paths.rootfs(container.name).iterdir(), None)
         return LocalPreparation(id, container, tuple(_notes(container)))
 
@@ -103,7 +104,7 @@ class ProcessDriver(LocalDriver):
     def _start(
         self, preparation: LocalPreparation, directory: RunDirectory, output: ServiceOutput
     ) -> Process:
-        # Before it runs, so that the next supervisor knows what it was made from.
+        # Before it runs, so that the next supervisor knows its spec.
         directory.write_state(RunState.to_come(self.name, preparation.container))
         process = self._spawn(preparation, output)
         directory.write_state(RunState.of(self.name, process, preparation.container))
@@ -115,7 +116,7 @@ class ProcessDriver(LocalDriver):
         environment = dict(item.split("=", 1) for item in preparation.environment)
         program = _program(container.entrypoint, rootfs, environment.get("PATH"))
         with output.for_container() as fd:
-            child = subprocess.Popen(  # noqa: S603 what the definition says
+            child = subprocess.Popen(  # noqa: S603 the definition's entrypoint
                 (container.entrypoint, *container.args),
                 executable=program,
                 cwd=rootfs,
@@ -125,12 +126,12 @@ class ProcessDriver(LocalDriver):
                 stderr=fd,
                 start_new_session=True,
             )
-        # Its task waits for it, by pidfd; Popen must not.
+        # The task waits for the process by pidfd; Popen must not.
         child.returncode = 0
         _limit_files(child.pid)
         process = Process.find(child.pid)
         if process is None:
-            raise ProcessLookupError(f"process {child.pid} was gone at once")
+            raise ProcessLookupError(f"process {child.pid} ended before it could be watched")
         return process
 
     def _ops(self, preparation: LocalPreparation, pid: int) -> RunOps:
@@ -148,27 +149,27 @@ class ProcessDriver(LocalDriver):
             return None
         if state.pid:
             return state
-        # Its supervisor was killed before it could write down who it is: the leader of a session,
-        # as no other that writes there can have been from the beginning.
+        # Its supervisor was killed before it could write the PID. It is the leader of a session:
+        # every other process that writes to that FIFO began as a member of one.
         leaders = [stat.pid for stat in session_members(NO_SESSION, directory.fifo) if stat.leads]
         return state.found(leaders[0]) if len(leaders) == 1 else None
 
     @override
     def make_killable(self, directory: RunDirectory) -> None:
-        """A process has no cgroup of its own that could be frozen."""
+        """Nothing to do: a process has no cgroup of its own that could be frozen."""
 
     @override
     async def destroy_left_over(self, directory: RunDirectory) -> None:
-        """The processes were all that there is."""
+        """Nothing to do: there are only processes, which are gone."""
 
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
-        """Nothing is prepared that outlives this process."""
+        """Nothing to do: no preparation outlives this process."""
 
 
 def _limit_files(pid: int) -> None:
-    """Give a process the limit of open files that this one had before it has raised its own.
+    """Give a process the limit of open files that this one had before raising its own.
 
-    Not before its program runs, for which there would have to be Python between fork and exec.
+    Set after the start: before, it would need Python code between fork and exec.
     """
     if (limits := limit_before()) is not None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -187,11 +188,11 @@ def _notes(container: ContainerSpec) -> Iterator[str]:
 
 
 def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
-    """Where the program is: in the root filesystem, else on the host."""
+    """The path of the program: in the root filesystem, else on the host."""
     if "/" not in entrypoint:
         return shutil.which(entrypoint, path=search or os.defpath) or entrypoint
     if not entrypoint.startswith("/"):
-        return entrypoint  # to be found from the working directory: a script sees it
+        return entrypoint  # found from the working directory: a script sees the path as written
     try:
         return str(ContainerView(rootfs).find(entrypoint) or entrypoint)
     except Missing:
@@ -199,7 +200,7 @@ def _program(entrypoint: str, rootfs: Path, search: str | None) -> str:
 
 
 def _view(container: ContainerSpec, rootfs: Path) -> ContainerView:
-    """What a container would see; nothing is mounted, and what would be may be the host's."""
+    """What a container would see; mounts are missing, so their paths may be the host's."""
     mounted = [mount.destination for mount in container.mounts]
     mounted += [file.mount_path for file in container.config_files]
     return ContainerView(rootfs, map(Mounted, mounted))

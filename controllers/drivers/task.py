@@ -1,4 +1,4 @@
-"""One run of one container, whatever has started it."""
+"""The task of a local driver: one run of one container, from whichever program started it."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from controllers.processes.processes import Process
 from cosi import idle
 
 Members: TypeAlias = Callable[[], Collection[int]]
-"""The processes of a container at this moment, as the host numbers them."""
+"""Returns the current processes of a container, by their PIDs in the host's namespace."""
 
 
 @dataclass(frozen=True)
 class RunOps:
-    """How a driver gets at what it has started."""
+    """The operations of a driver on a run that it has started."""
 
     session_members: Members
     destroy: Callable[[], Awaitable[None]]
-    """Kill what is left and take it away; raises :class:`StopError`."""
+    """Kill the remaining processes and remove the container; raises :class:`StopError`."""
     thaw: Callable[[], None] = lambda: None
-    """Let what is frozen go on; raises `OSError`."""
+    """Resume frozen processes; raises ``OSError``."""
     obstacle: str = ""
-    """What keeps its program from being executed, if that is known."""
+    """What prevents its program from being executed, if that is known."""
 
 
 class RunningTask:
     """A :class:`controllers.drivers.driver.Task` on a process of this host.
 
-    `process` is `None` for a container that ended while nobody was there to see how.
+    ``process`` is ``None`` for a container that ended while no supervisor ran.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class RunningTask:
                 with idle():
                     code = await self._process.wait()
             last = await self._output.last_log()
-            # runc's word for it; whatever else was written comes from a program that runs.
+            # "exec " begins runc's own error; any other output comes from a program that ran.
             reason = self._ops.obstacle if last.startswith("exec ") else ""
             self._exit = Exited(code, last, reason)
         return self._exit
 
     async def signal(self, number: int) -> None:
-        """Signal the container's processes, and those that they start meanwhile."""
+        """Signal the container's processes, also those started meanwhile."""
         if self._exit is not None or self._process is None:
             return
         signalled: set[int] = set()
         try:
             while new := set(self._ops.session_members()) - signalled:
-                # The main one first: a shell whose child ends before it gets the signal itself
-                # takes that for the end of a command, and goes on, or ends without its trap.
+                # The main process first: a shell whose child ends before it gets the signal itself
+                # takes that for the end of a command, and continues, or ends without its trap.
                 for pid in sorted(new, key=lambda pid: (pid != self.pid, pid)):
                     _signal(pid, number)
                 signalled |= new
@@ -84,23 +84,24 @@ class RunningTask:
             raise StopError(f"failed to signal process {self.pid}: {error.strerror}") from error
 
     async def clean_up(self) -> None:
-        """See :class:`~controllers.drivers.driver.Task`; kills it first if it still runs."""
+        """See :class:`~controllers.drivers.driver.Task`; kills the container if it still runs."""
         if self._process and self._exit is None:
             await self.signal(signal.SIGKILL)
             await self._process.wait()
-        # The output first: whoever finds the rest after a kill -9 needs to find none of it again.
+        # The output first: if this is killed (kill -9) in between, the next supervisor finds the
+        # rest, and must not read the same output again.
         await self._output.close()
         await self._ops.destroy()
         if self._process:
             self._process.close()
 
     def _thaw(self) -> None:
-        # What somebody has paused does not even die (cgroup v1) before it may go on.
-        with contextlib.suppress(OSError):  # it is gone with its cgroup, as it should be
+        # A paused process does not even die (cgroup v1) before it is resumed.
+        with contextlib.suppress(OSError):  # the container and its cgroup are gone, as they should
             self._ops.thaw()
 
     def abandon(self) -> None:
-        """Let go of it and leave it running; for the end of the driver's own life."""
+        """Release the process and leave it running; called when the driver closes."""
         self._output.abandon()
         if self._process:
             self._process.close()

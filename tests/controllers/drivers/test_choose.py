@@ -94,7 +94,7 @@ def test_an_unknown_name_is_refused(paths: Paths) -> None:
     with pytest.raises(RuntimeUnavailable) as caught:
         choose_driver("podman", paths)
     choices = "take one of auto, runc, crun, process"
-    assert str(caught.value) == f"there is no runtime podman: {choices}"
+    assert str(caught.value) == f"unknown runtime podman: {choices}"
 
 
 def test_a_real_runtime_leaves_nothing_of_its_trial(oci_runtime: str) -> None:
