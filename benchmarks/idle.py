@@ -96,7 +96,7 @@ def voluntary_switches(pid: int) -> int:
 async def machine(services: int) -> None:
     """Run the host's controllers and the gates until stdin ends."""
     from controllers.dependency import DependencyController
-    from controllers.host.paths import InotifyPaths
+    from controllers.host.paths import HostPaths
     from controllers.network_status import NetworkStatusController
     from controllers.path_status import PathStatusController
     from controllers.probes import ProbeController
@@ -116,7 +116,7 @@ async def machine(services: int) -> None:
             )
             await cosi.given(name, service)
         cosi.start(NetworkStatusController(), TimeStatusController(), ProbeController())
-        cosi.start(PathStatusController(InotifyPaths(_QUIET)), DependencyController())
+        cosi.start(PathStatusController(HostPaths(_QUIET)), DependencyController())
         await cosi.settled()
         sys.stdout.write("settled\n")
         sys.stdout.flush()

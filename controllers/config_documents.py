@@ -26,7 +26,7 @@ from controllers.definitions.machine_config import Variables, merged
 from controllers.definitions.service import unreadable
 from controllers.definitions.service_config import ConfigReading, read_service_configs
 from controllers.definitions.shares import FileShare, shares
-from controllers.host.file_watcher import FileWatcher, InotifyFiles
+from controllers.host.file_watcher import FileWatcher, HostFiles
 from controllers.host.reader import keep_following
 from cosi import Controller, Input, Output, Reason, Wakeups
 from resources.config_source_status import ConfigSourceStatus
@@ -61,7 +61,7 @@ class ConfigDocumentsController(Controller):
     def __init__(self, files: Iterable[str | Path], watcher: FileWatcher | None = None) -> None:
         """``files`` in the order that decides between duplicates; the default watcher is real."""
         self._paths = {str(file): Path(file).absolute() for file in files}
-        self._watcher = watcher or InotifyFiles()
+        self._watcher = watcher or HostFiles()
         self._sources: dict[str, _Source] = {}
         self._logged: dict[str, ConfigSourceStatus] = {}
         self._told: set[Path] = set()

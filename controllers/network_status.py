@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from controllers.host.hostname import HostnameReader
 from controllers.host.netlink import Address, Link, NetlinkReader, NetworkTables
-from controllers.host.paths import InotifyPaths
+from controllers.host.paths import HostPaths
 from controllers.host.reader import Followed, HostReader, failures, first_words
 from controllers.host.walk import Presence
 from cosi import Controller, Input, Output, Wakeups
@@ -90,7 +90,7 @@ class NetworkStatusController(Controller):
         """Readers of the real host are made where none is given."""
         self._tables = Followed("netlink", tables or NetlinkReader())
         self._hostname = Followed("hostname", hostname or HostnameReader())
-        self._etc = Followed("etc", etc or InotifyPaths("/", *ETC_FILES))
+        self._etc = Followed("etc", etc or HostPaths("/", *ETC_FILES))
         self._etc_files: dict[str, Presence] = {}
 
     @override

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 import anyio
 from typing_extensions import override
 
-from controllers.host.paths import InotifyPaths, PathReader
+from controllers.host.paths import HostPaths, PathReader
 from controllers.host.reader import FIRST_LOOK_SECONDS, keep_following
 from controllers.host.walk import Presence
 from cosi import Cause, Controller, Input, Output, Reason, Wakeups
@@ -68,7 +68,7 @@ class PathStatusController(Controller):
 
     def __init__(self, paths: PathReader | None = None) -> None:
         """The reader of the real host, from its root directory, is made where none is given."""
-        self._reader = paths or InotifyPaths()
+        self._reader = paths or HostPaths()
         self._wanted_paths = WantedPaths()
         self._news: dict[str, Presence] = {}
         self._going: set[str] = set()  # what is to be taken away, and was held when it was tried

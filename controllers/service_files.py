@@ -23,7 +23,7 @@ from typing_extensions import override
 from controllers.definitions.claims import Claims
 from controllers.definitions.scanner import Scanner, Seen
 from controllers.definitions.service import Fault
-from controllers.host.file_watcher import FileWatcher, InotifyFiles
+from controllers.host.file_watcher import FileWatcher, HostFiles
 from controllers.host.reader import keep_following
 from controllers.paths import Paths
 from cosi import Controller, Output, Reason, Wakeups
@@ -48,7 +48,7 @@ class ServiceFilesController(Controller):
         """The watcher of the real machine is made where none is given."""
         self._scanner = Scanner(paths.definitions, paths.rootfs)
         self._directory = paths.definitions
-        self._watcher = watcher or InotifyFiles()
+        self._watcher = watcher or HostFiles()
         self._claims = Claims()
         self._seen: dict[Path, Seen] = {}
         self._told: set[Path] = set()

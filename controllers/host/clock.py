@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from controllers.host.paths import InotifyPaths
+from controllers.host.paths import HostPaths
 from controllers.host.reader import HostReadError
 from controllers.host.timerfd import ClockSetDescriptor
 from controllers.host.timex import kernel_clock_is_synchronised
@@ -134,4 +134,4 @@ class ClockReader:
             self._file_is_there = presences[self._file].present
             self._news.set()
 
-        await InotifyPaths("/", self._file).follow(look)
+        await HostPaths("/", self._file).follow(look)

@@ -10,18 +10,18 @@ It is the base of the path reader and of the file watcher.
 The look itself finds out what a key depends on (``walk.py``): each directory is watched before its
 name is looked up. Keys below the same directories share watches, and an idle machine costs nothing.
 
-A key is *blind* if watches do not record all its changes: in /proc, /sys and network file systems,
-below a directory that may not be watched, beyond the number of watches that the kernel grants.
-Blind keys are looked at every ten seconds, as long as there are any. A mount covers directories
-without a record in any watch; the kernel's mount table reports it. A dead NFS server blocks looks,
-and nothing else.
+*Blind* is a key of which no watch has all records: in /proc, /sys and network file systems, below a
+directory that may not be watched, beyond the watches that the kernel grants, or anywhere on a
+kernel that has to be polled. Those are looked at
+every ten seconds, as long as there are any. A mount covers directories without a record in any
+watch; the kernel's mount table reports it. A dead NFS server blocks looks, and nothing else.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Generic
 
@@ -29,8 +29,8 @@ import anyio
 import anyio.to_thread
 
 from controllers.host.hinges import Hinges, Key
-from controllers.host.inotify import Inotify
 from controllers.host.mounts import silent_devices
+from controllers.host.notifier import Notifier, OpenNotifier, open_notifier
 from controllers.host.proc_events import MOUNTS, each_change
 from controllers.host.walk import Look
 
@@ -52,8 +52,8 @@ class Sight:
     touched: bool
 
 
-See = Callable[[Key, Inotify, Set[int]], Look]
-"""Looks at a key and makes watches; the set has the devices without records. It may block."""
+See = Callable[[Key, Notifier, Set[int]], Look]
+"""Looks at a key: it makes watches, and gets the devices that record nothing. It may block."""
 
 Report = Callable[[Mapping[Key, Sight], Mapping[Key, Set[str]]], None]
 """Receives the keys that were looked at, and the names that changed inside directories."""
@@ -62,7 +62,8 @@ Report = Callable[[Mapping[Key, Sight], Mapping[Key, Set[str]]], None]
 class DirectoryWatcher(Generic[Key]):
     """Follows a set of keys, which may change at any time.
 
-    After the first record of a change it waits ``settle_seconds``, to collect the next ones.
+    ``settle_seconds`` are waited after the first record of a change, to let its steps pile up.
+    ``notifier`` makes what watches directories.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class DirectoryWatcher(Generic[Key]):
         *,
         settle_seconds: float = 0.0,
         blind_seconds: float = BLIND_SECONDS,
+        notifier: OpenNotifier = open_notifier,
     ) -> None:
         self.see = see
         self.wanted = set(wanted)
         """The followed keys; after changing it, ``ask`` for the keys added or removed."""
         self.settle_seconds = settle_seconds
         self.blind_seconds = blind_seconds
+        self._notifier = notifier
         self._asked: set[Key] = set()
         self._wake = anyio.Event()
 
@@ -89,11 +92,11 @@ class DirectoryWatcher(Generic[Key]):
     async def follow(self, report: Report[Key]) -> None:
         """Report every wanted key now, and again after each look, until cancelled.
 
-        One call at a time. Raises ``OSError`` where inotify is not available.
+        One call at a time. Raises what the notifier does: where it cannot be had, where it ends.
         """
         self._asked, self._wake = set(), anyio.Event()
-        with Inotify() as inotify:
-            following = _Following(self, inotify, report)
+        with self._notifier() as notifier:
+            following = _Following(self, notifier, report)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(following.records)
                 tasks.start_soon(following.mounts)
@@ -108,10 +111,10 @@ class _Following(Generic[Key]):
     """One call of ``follow``: its watches, and the tasks that read them."""
 
     def __init__(
-        self, watcher: DirectoryWatcher[Key], inotify: Inotify, report: Report[Key]
+        self, watcher: DirectoryWatcher[Key], notifier: Notifier, report: Report[Key]
     ) -> None:
         self._watcher = watcher
-        self._inotify = inotify
+        self._notifier = notifier
         self._report = report
         self._hinges: Hinges[Key] = Hinges()
         self._looks: dict[Key, Look] = {}
@@ -123,10 +126,10 @@ class _Following(Generic[Key]):
     async def records(self) -> None:
         """Look again at the keys for which the watches have records."""
         while True:
-            await anyio.wait_readable(self._inotify.fd)
+            await self._notifier.wait()
             await anyio.sleep(self._watcher.settle_seconds)
             async with self._looking:
-                records = self._inotify.read()
+                records = self._notifier.read()
                 affected = self._hinges.affected(records)
                 inside = self._hinges.inside(records)
             if affected or inside:
@@ -172,7 +175,7 @@ class _Following(Generic[Key]):
             seen = await anyio.to_thread.run_sync(self._walk, wanted, abandon_on_cancel=True)
             looks = {key: seen.get(key) if key in self._watcher.wanted else None for key in keys}
             for watch in self._hinges.replace(looks):
-                self._inotify.remove(watch)
+                self._notifier.remove(watch)
             if self._hinges.blind:
                 self._blind.set()
             before = {key: self._looks.pop(key, None) for key in keys}
@@ -181,7 +184,10 @@ class _Following(Generic[Key]):
         return sights
 
     def _walk(self, keys: Iterable[Key]) -> dict[Key, Look]:
-        return {key: self._watcher.see(key, self._inotify, self._silent) for key in keys}
+        looks = {key: self._watcher.see(key, self._notifier, self._silent) for key in keys}
+        if self._notifier.exact:
+            return looks
+        return {key: replace(look, blind=True) for key, look in looks.items()}
 
 
 def _silent_devices() -> list[int]:

@@ -1,9 +1,9 @@
 """Files and directories of files: which of them may have changed.
 
-By inotify, and not by watchfiles: its thread looks twenty times a second whether something has
-happened (measured: 61 wake-ups in 3 s, for each watch), and an idle machine is to wake this process
-less than once a second. What a path hangs on (links, directories that do not exist yet, mounts),
-and when to look again, is ``directory_watcher.py``'s.
+By inotify, and by watchfiles only where there is none (``notifier.py``): its thread looks twenty
+times a second whether something has happened (measured: 61 wake-ups in 3 s, for each watch), and an
+idle machine is to wake this process less than once a second. What a path hangs on (links,
+directories that do not exist yet, mounts), and when to look again, is ``directory_watcher.py``'s.
 
 What has changed is not reported: the caller looks, and knows what it knew.
 """
@@ -16,7 +16,8 @@ from typing import Final, Protocol
 
 from controllers.host.directory_watcher import BLIND_SECONDS, DirectoryWatcher, Sight
 from controllers.host.hinges import CONTENTS_OF
-from controllers.host.inotify import CONTENTS, Inotify
+from controllers.host.inotify import CONTENTS
+from controllers.host.notifier import Notifier, OpenNotifier, open_notifier
 from controllers.host.reader import HostReader
 from controllers.host.walk import Hinge, Look, Walk
 
@@ -36,13 +37,18 @@ class FileWatcher(HostReader[Set[Path]], Protocol):
         ...
 
 
-class InotifyFiles:
+class HostFiles:
     """The :class:`FileWatcher` of the real machine."""
 
-    def __init__(self, *, blind_seconds: float = BLIND_SECONDS) -> None:
+    def __init__(
+        self, *, blind_seconds: float = BLIND_SECONDS, notifier: OpenNotifier = open_notifier
+    ) -> None:
         """``blind_seconds``: between two reports of files of which no watch has records."""
         self._watcher: DirectoryWatcher[Path] = DirectoryWatcher(
-            _see, settle_seconds=SETTLE_SECONDS, blind_seconds=blind_seconds
+            _see,
+            settle_seconds=SETTLE_SECONDS,
+            blind_seconds=blind_seconds,
+            notifier=notifier,
         )
 
     def aim(self, paths: Iterable[Path]) -> None:
@@ -69,16 +75,16 @@ def _may_have_changed(sight: Sight) -> bool:
     return sight.touched or sight.before != sight.now
 
 
-def _see(path: Path, inotify: Inotify, silent: Set[int]) -> Look:
-    look = Walk(inotify.add, silent).look(path)
+def _see(path: Path, notifier: Notifier, silent: Set[int]) -> Look:
+    look = Walk(notifier.add, silent).look(path)
     contents, blind = frozenset[Hinge](), look.blind
     try:
         if path.is_dir():
-            contents = frozenset({(inotify.add(path, CONTENTS), CONTENTS_OF)})
+            contents = frozenset({(notifier.add(path, CONTENTS), CONTENTS_OF)})
             blind |= path.stat().st_dev in silent
         else:
             # The hinges tell of its coming and going; this, of what is written into it.
-            inotify.add(path.resolve().parent, CONTENTS)
+            notifier.add(path.resolve().parent, CONTENTS)
     except (FileNotFoundError, NotADirectoryError, RuntimeError):
         pass  # Gone just now, or a circle of links: the hinges tell.
     except OSError:

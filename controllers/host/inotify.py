@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import anyio
+
 _RECORD = struct.Struct("iIII")
 _BUFFER_BYTES = 64 * 1024
 
@@ -55,6 +57,8 @@ class InotifyRecord:
 class Inotify:
     """One inotify descriptor; a context manager. Every method may raise ``OSError``."""
 
+    exact = True
+
     def __init__(self) -> None:
         self.fd = _checked(_libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
 
@@ -67,6 +71,10 @@ class Inotify:
     def remove(self, watch: int) -> None:
         """End a watch; one that the kernel has ended already is no error."""
         _libc().inotify_rm_watch(self.fd, watch)
+
+    async def wait(self) -> None:
+        """Wait until there are records."""
+        await anyio.wait_readable(self.fd)
 
     def read(self) -> list[InotifyRecord]:
         """The pending records, up to 64 KiB of them; empty if there are none."""

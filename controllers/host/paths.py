@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from controllers.host.directory_watcher import BLIND_SECONDS, DirectoryWatcher, Sight
-from controllers.host.inotify import Inotify
+from controllers.host.notifier import Notifier, OpenNotifier, open_notifier
 from controllers.host.reader import HostReader
 from controllers.host.walk import Look, Presence, Walk
 
@@ -29,18 +29,24 @@ class PathReader(HostReader[Mapping[str, Presence]], Protocol):
         ...
 
 
-class InotifyPaths:
+class HostPaths:
     """The :class:`PathReader` of the real machine; paths are below ``root``.
 
     Symbolic links are followed as the kernel does: an absolute one leads to the machine's own root.
     """
 
     def __init__(
-        self, root: str | Path = "/", *paths: str, blind_seconds: float = BLIND_SECONDS
+        self,
+        root: str | Path = "/",
+        *paths: str,
+        blind_seconds: float = BLIND_SECONDS,
+        notifier: OpenNotifier = open_notifier,
     ) -> None:
         """``blind_seconds``: between two looks at paths that watches do not cover."""
         self._root = str(root).rstrip("/")
-        self._watcher = DirectoryWatcher(self._see, paths, blind_seconds=blind_seconds)
+        self._watcher = DirectoryWatcher(
+            self._see, paths, blind_seconds=blind_seconds, notifier=notifier
+        )
 
     def want(self, path: str) -> None:
         """See :class:`PathReader`."""
@@ -62,9 +68,9 @@ class InotifyPaths:
 
         await self._watcher.follow(seen)
 
-    def _see(self, path: str, inotify: Inotify, silent: Set[int]) -> Look:
+    def _see(self, path: str, notifier: Notifier, silent: Set[int]) -> Look:
         # As text: "a/" and "a/." are not the path "a".
-        return Walk(inotify.add, silent).look(f"{self._root}/{path.lstrip('/')}")
+        return Walk(notifier.add, silent).look(f"{self._root}/{path.lstrip('/')}")
 
 
 def _is_news(sight: Sight) -> bool:

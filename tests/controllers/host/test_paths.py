@@ -11,18 +11,21 @@ import anyio
 import pytest
 
 from controllers.host.hinges import Hinges
-from controllers.host.inotify import Change, InotifyRecord
-from controllers.host.paths import InotifyPaths
+from controllers.host.inotify import Change, Inotify, InotifyRecord
+from controllers.host.notifier import OpenNotifier
+from controllers.host.paths import HostPaths
 from controllers.host.walk import Look, Presence
+from controllers.host.watchfiles_notifier import WatchfilesNotifier
 from tests.controllers.host.conftest import Following
 from tests.controllers.host.namespaces import needs_namespaces
+from tests.soak import quantity
 
 THERE = Presence(present=True)
 NOT_THERE = Presence(present=False)
 
 
 async def test_a_file_that_comes_and_goes_is_told(tmp_path: Path, following: Following) -> None:
-    async with following(InotifyPaths(tmp_path, "/file")) as report:
+    async with following(HostPaths(tmp_path, "/file")) as report:
         assert await report() == {"/file": NOT_THERE}
         (tmp_path / "file").touch()
         assert await report() == {"/file": THERE}
@@ -31,7 +34,7 @@ async def test_a_file_that_comes_and_goes_is_told(tmp_path: Path, following: Fol
 
 
 async def test_a_path_whose_parents_do_not_exist_yet(tmp_path: Path, following: Following) -> None:
-    async with following(InotifyPaths(tmp_path, "/a/b/c")) as report:
+    async with following(HostPaths(tmp_path, "/a/b/c")) as report:
         assert await report() == {"/a/b/c": NOT_THERE}
         (tmp_path / "a/b/c").mkdir(parents=True)
         assert await report() == {"/a/b/c": THERE}
@@ -39,7 +42,7 @@ async def test_a_path_whose_parents_do_not_exist_yet(tmp_path: Path, following: 
 
 async def test_a_parent_that_is_renamed_away_and_back(tmp_path: Path, following: Following) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
-    async with following(InotifyPaths(tmp_path, "/a/b")) as report:
+    async with following(HostPaths(tmp_path, "/a/b")) as report:
         assert await report() == {"/a/b": THERE}
         (tmp_path / "a").rename(tmp_path / "z")
         assert await report() == {"/a/b": NOT_THERE}
@@ -49,7 +52,7 @@ async def test_a_parent_that_is_renamed_away_and_back(tmp_path: Path, following:
 
 async def test_a_tree_that_is_removed_and_made_anew(tmp_path: Path, following: Following) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
-    async with following(InotifyPaths(tmp_path, "/a/b")) as report:
+    async with following(HostPaths(tmp_path, "/a/b")) as report:
         await report()
         for _ in range(3):
             (tmp_path / "a/b").rmdir()
@@ -64,7 +67,7 @@ async def test_a_symbolic_link_and_its_target_are_both_watched(
 ) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
-    async with following(InotifyPaths(tmp_path, "/link/file")) as report:
+    async with following(HostPaths(tmp_path, "/link/file")) as report:
         assert await report() == {"/link/file": NOT_THERE}
         (tmp_path / "link").symlink_to("here")
         (tmp_path / "here/file").touch()
@@ -79,7 +82,7 @@ async def test_a_file_where_a_directory_should_be_is_an_error_until_it_is_one(
 ) -> None:
     """differences: Talos 4: in Talos that error ends the wait, and is told late."""
     (tmp_path / "a").touch()
-    async with following(InotifyPaths(tmp_path, "/a/b")) as report:
+    async with following(HostPaths(tmp_path, "/a/b")) as report:
         error = f"stat {tmp_path}/a/b: not a directory"
         assert await report() == {"/a/b": Presence(present=False, error=error)}
         (tmp_path / "a").unlink()
@@ -91,7 +94,7 @@ async def test_a_file_where_a_directory_should_be_is_an_error_until_it_is_one(
 async def test_paths_are_asked_for_and_forgotten_while_running(
     tmp_path: Path, following: Following
 ) -> None:
-    paths = InotifyPaths(tmp_path)
+    paths = HostPaths(tmp_path)
     async with following(paths) as report:
         paths.want("/a")
         assert await report() == {"/a": NOT_THERE}
@@ -106,7 +109,7 @@ async def test_paths_are_asked_for_and_forgotten_while_running(
 
 
 async def test_a_reader_can_be_followed_again(tmp_path: Path, following: Following) -> None:
-    paths = InotifyPaths(tmp_path, "/a")
+    paths = HostPaths(tmp_path, "/a")
     for _ in range(2):
         async with following(paths) as report:
             assert await report() == {"/a": NOT_THERE}
@@ -116,7 +119,7 @@ async def test_a_thousand_paths_share_their_watches(tmp_path: Path, following: F
     names = [f"/run/{number}.sock" for number in range(1000)]
     (tmp_path / "run").mkdir()
     before = watches()
-    async with following(InotifyPaths(tmp_path, *names)) as report:
+    async with following(HostPaths(tmp_path, *names)) as report:
         assert await report() == dict.fromkeys(names, NOT_THERE)
         assert watches() - before == len((tmp_path / "run/x").parents)
         (tmp_path / "run/700.sock").touch()
@@ -140,7 +143,7 @@ def text_of(info: Path) -> str:
 
 async def test_nothing_stays_open(tmp_path: Path, following: Following) -> None:
     before = descriptors()
-    async with following(InotifyPaths(tmp_path, "/a")) as report:
+    async with following(HostPaths(tmp_path, "/a")) as report:
         await report()
     assert descriptors() == before
 
@@ -154,7 +157,7 @@ async def test_where_nobody_tells_the_paths_are_looked_at_now_and_then(
 ) -> None:
     async with await anyio.open_process(["sleep", "60"]) as process:
         path = f"/proc/{process.pid}"
-        async with following(InotifyPaths("/", path, blind_seconds=0.05)) as report:
+        async with following(HostPaths("/", path, blind_seconds=0.05)) as report:
             assert await report() == {path: THERE}
             process.kill()
             await process.wait()
@@ -167,7 +170,7 @@ async def test_a_mount_that_covers_a_path_and_goes_again(
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/file").touch()
-    async with following(InotifyPaths(tmp_path, "/data/file")) as report:
+    async with following(HostPaths(tmp_path, "/data/file")) as report:
         assert await report() == {"/data/file": THERE}
         await anyio.run_process(["mount", "-t", "tmpfs", "none", str(tmp_path / "data")])
         try:
@@ -236,15 +239,18 @@ def stats(root: Path, paths: Iterable[str]) -> dict[str, bool]:
     return {path: os.path.exists(f"{root}{path}") for path in paths}  # noqa: PTH110  # "/a/" too
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("seed", "notifier", "steps"),
+    [*((seed, Inotify, 60) for seed in range(5)), (5, WatchfilesNotifier, quantity(8, 60))],
+)
 async def test_whatever_happens_the_last_word_is_right(
-    seed: int, tmp_path: Path, following: Following
+    seed: int, notifier: OpenNotifier, steps: int, tmp_path: Path, following: Following
 ) -> None:
     random = Random(seed)
     paths = ["/a", "/b/c", "/a/b/c", "/c/a/b", "/b/a/../c", "/c/b/"]
     told: dict[str, bool] = {}
-    async with following(InotifyPaths(tmp_path, *paths)) as report:
-        for _ in range(60):
+    async with following(HostPaths(tmp_path, *paths, notifier=notifier)) as report:
+        for _ in range(steps):
             for _ in range(random.randint(1, 5)):
                 disturb(random, tmp_path)
             while told != stats(tmp_path, paths):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controllers.host.paths import InotifyPaths
+from controllers.host.paths import HostPaths
 from controllers.network_status import NetworkStatusController
 from controllers.path_status import PathStatusController
 from controllers.time_status import TimeStatusController
@@ -28,13 +28,13 @@ async def test_whoever_asks_for_a_path_is_not_settled_before_there_is_an_answer(
     cosi: Harness, tmp_path: Path
 ) -> None:
     (tmp_path / "there").touch()
-    cosi.start(PathStatusController(InotifyPaths(tmp_path)))
+    cosi.start(PathStatusController(HostPaths(tmp_path)))
     await cosi.given("a", service("/there", "/missing"))
     assert await cosi.list(PathStatus) == {"/there": THERE, "/missing": NOT_THERE}
 
 
 async def test_a_path_is_below_the_root_directory(cosi: Harness, tmp_path: Path) -> None:
-    cosi.start(PathStatusController(InotifyPaths(tmp_path)))
+    cosi.start(PathStatusController(HostPaths(tmp_path)))
     await cosi.given("a", service("/var/lib/x"))
     async with cosi.state.watch(PathStatus, "/var/lib/x") as events:
         await events.batch()
