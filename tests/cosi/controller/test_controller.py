@@ -386,11 +386,11 @@ async def test_an_output_reaches_other_namespaces(cosi: Harness, hands: Hands) -
 
 
 async def test_an_output_may_move_and_has_no_ids(cosi: Harness, hands: Hands) -> None:
-    hands.texts.aim(namespace="moved")
+    hands.texts.retarget(namespace="moved")
     await hands.texts.apply("a", Text())
     assert list(await cosi.list(Text, namespace="moved")) == ["a"]
     with pytest.raises(TypeError, match="any id"):
-        hands.texts.aim(ids=["a"])
+        hands.texts.retarget(ids=["a"])
 
 
 async def test_a_lost_race_is_tried_again(cosi: Harness, hands: Hands) -> None:

@@ -408,24 +408,24 @@ async def test_a_mapping_that_raises_is_reported_and_wakes_everyone(cosi: Harnes
 
 
 @pytest.mark.usefixtures("numbers")
-async def test_a_mapped_input_may_be_aimed_and_the_primary_not(cosi: Harness) -> None:
+async def test_a_mapped_input_may_be_retargeted_and_the_primary_not(cosi: Harness) -> None:
     keyed = ById()
     cosi.start(keyed)
     await woken(cosi, keyed, "a", "b", "c")
-    keyed.texts.aim(namespace="elsewhere")
+    keyed.texts.retarget(namespace="elsewhere")
     await woken(cosi, keyed, "a", "b", "c")
     await cosi.given("a", Text(), namespace="elsewhere")
     await cosi.given("b", Text())
     await woken(cosi, keyed, "a")
     with pytest.raises(RegistrationError, match="primary"):
-        keyed.primary.aim(namespace="elsewhere")
+        keyed.primary.retarget(namespace="elsewhere")
 
 
-async def test_the_primary_may_be_aimed_before_registration(cosi: Harness) -> None:
+async def test_the_primary_may_be_retargeted_before_registration(cosi: Harness) -> None:
     await cosi.given("a", Number(), namespace="there")
     await cosi.given("b", Number())
     keyed = Keyed()
-    keyed.primary.aim(namespace="there")
+    keyed.primary.retarget(namespace="there")
     cosi.start(keyed)
     await woken(cosi, keyed, "a")
 
