@@ -1,1 +1,1 @@
-"""Files of the host, reached without following links, and as a container sees them."""
+"""Files of the host: access without following links, and paths as a container sees them."""

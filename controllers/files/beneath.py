@@ -1,15 +1,17 @@
-"""What lies below a root: opened, made, listed and removed without following a link.
+"""Opens, creates, lists and removes files below a root without following links.
 
-Who may write somewhere below the root could otherwise plant a link, and have the supervisor, which
-is root, write, empty or mount over what the link leads to. So each call walks from a descriptor of
-the root (:mod:`controllers.files.openat2`), and what it does, it does relative to what it found.
+Otherwise a user who may write somewhere below the root could plant a link, and make the supervisor,
+which is root, write to, empty or mount over the target of the link. So each call walks from a
+descriptor of the root (:mod:`controllers.files.openat2`), and operates relative to the directory
+that it opened.
 
-*Allowed:* links above the root, and in `--root` itself. Below `/` also those of the distribution:
-the directories in :data:`DISTRIBUTION` may lie behind links (`/var/log`, `/usr/local`); only root
-can have made these. Mounts, bind mounts too, are no links, and may be anywhere.
+*Allowed:* links above the root, and in ``--root`` itself. If the root is ``/``, also links of the
+distribution: the directories in :data:`DISTRIBUTION` may lie behind links (``/var/log``,
+``/usr/local``), because only root can have created these. Mounts, including bind mounts, are not
+links, and may be anywhere.
 
-*Refused*, with `ELOOP` and the name of the link: all others. A link is never taken for what it
-leads to, but can be removed and replaced like a file.
+*Refused*, with ``ELOOP`` and the name of the link: all other links. A link is never followed, but
+can be removed and replaced like a file.
 """
 
 from __future__ import annotations
@@ -45,32 +47,32 @@ DISTRIBUTION: Final = tuple(
         ),
     )
 )
-"""Where the root is `/`: what the machine's maker or owner lays out, as they like."""
+"""If the root is ``/``: directories whose paths may have links of the distribution or its owner."""
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
 
 
 class Beneath:
-    """Everything below `root`, an absolute path, by absolute paths below it.
+    """Access to the files below ``root``, an absolute path, by absolute paths below it.
 
-    Nothing is held between two calls. All errors are `OSError` and name the path that was given, or
-    the link that is on its way.
+    No descriptor is kept between two calls. All errors are ``OSError`` and name the given path, or
+    the link on the way to it.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
-        """Open something; `mode`, less the umask, is that of a file which `flags` create."""
+        """Open a file; ``mode``, less the umask, is that of a file that ``flags`` create."""
         anchor, name = self._split(path)
         with self._naming(path, anchor), _opened(anchor) as start:
             return open_beneath(start, name, flags, mode)
 
     @contextmanager
     def directory(self, path: Path, *, make: int | None = None) -> Generator[int]:
-        """A directory as long as it is needed; with `make`, it is made with this mode if need be.
+        """Open a directory inside the block; with ``make``, create it with this mode if missing.
 
-        Directories on the way to it are made with 0755.
+        Its missing parents are created with 0755.
         """
         descriptor = self.open(path, _DIRECTORY) if make is None else self._made(path, make)
         try:
@@ -79,12 +81,12 @@ class Beneath:
             os.close(descriptor)
 
     def make_directory(self, path: Path, mode: int = 0o755) -> None:
-        """Make a directory, and those on the way to it; one that is there stays as it is."""
+        """Create a directory and its parents; an existing one is not changed."""
         with self.directory(path, make=mode):
             pass
 
     def make_private(self, path: Path) -> None:
-        """Make a directory that we alone can enter; one that is there becomes ours, and so."""
+        """Create a directory that only we can enter; an existing one gets our owner and mode."""
         with self.directory(path, make=0o700) as directory:
             there = os.fstat(directory)
             if there.st_uid != os.geteuid():
@@ -93,19 +95,19 @@ class Beneath:
                 os.fchmod(directory, 0o700)
 
     def look(self, path: Path) -> os.stat_result | None:
-        """What is there, a link itself; `None` if there is nothing."""
+        """The status of the file or link at ``path``; ``None`` if there is none."""
         with contextlib.suppress(FileNotFoundError), self.directory(path.parent) as parent:
             return os.stat(path.name, dir_fd=parent, follow_symlinks=False)
         return None
 
     def refuse_link(self, path: Path) -> None:
-        """Raise `ELOOP` if a link is there; for those who go on by the path."""
+        """Raise ``ELOOP`` if a link is there; for callers that then use the path itself."""
         there = self.look(path)
         if there and stat.S_ISLNK(there.st_mode):
             raise OSError(errno.ELOOP, LINK_REFUSED, str(path))
 
     def names(self, path: Path) -> list[str]:
-        """The names in a directory, sorted; none if it is missing."""
+        """The names in a directory, sorted; empty if it is missing."""
         try:
             with self.directory(path) as directory:
                 return sorted(os.listdir(directory))  # noqa: PTH208 a descriptor
@@ -113,7 +115,7 @@ class Beneath:
             return []
 
     def read(self, path: Path, limit: int = 16 * 1024 * 1024) -> bytes:
-        """Up to `limit` bytes of a regular file."""
+        """Read up to ``limit`` bytes of a regular file."""
         with _closing(self.open(path, os.O_RDONLY | os.O_NONBLOCK)) as descriptor:
             refuse_irregular(descriptor, path)
             with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -128,10 +130,10 @@ class Beneath:
         sync: bool = False,
         by: Path | None = None,
     ) -> None:
-        """Make a file hold `content`, whole or not at all, whoever is killed meanwhile.
+        """Write ``content`` to a file atomically, also if we are killed meanwhile.
 
-        It has `mode`, whatever the umask. `by` is where it is written before it takes its place, a
-        name that nothing else has; `sync`: it is on the disk when it does.
+        The file gets ``mode``, independent of the umask. ``by`` is a unique temporary name; the
+        file is written there and then renamed. With ``sync`` it is flushed to disk before that.
         """
         by = by or path.with_name(f".{path.name}")
         self.remove(by)
@@ -145,7 +147,7 @@ class Beneath:
         self.rename(by, path)
 
     def rename(self, old: Path, new: Path) -> None:
-        """Give something another name, in place of what has it: a link itself, a file."""
+        """Rename a file or link, replacing the file or link with the new name."""
         with self.directory(old.parent) as here, self.directory(new.parent) as there:
             try:
                 os.rename(old.name, new.name, src_dir_fd=here, dst_dir_fd=there)
@@ -153,9 +155,9 @@ class Beneath:
                 raise _named(error, new) from None
 
     def remove(self, path: Path) -> None:
-        """Take away what is there, a directory with all that is in it, a link itself; idempotent.
+        """Remove a file, a link, or a directory with its contents; idempotent.
 
-        What is mounted there is not emptied, nor is anything around it then: `EBUSY`, `EXDEV`.
+        If something is mounted there or below, nothing is removed: ``EBUSY``, ``EXDEV``.
         """
         with (
             contextlib.suppress(FileNotFoundError),
@@ -165,7 +167,7 @@ class Beneath:
             remove_at(parent, path.name)
 
     def remove_file(self, path: Path) -> None:
-        """As :meth:`remove`, but a directory stays: `EISDIR`."""
+        """As :meth:`remove`, but refuse a directory: ``EISDIR``."""
         with (
             contextlib.suppress(FileNotFoundError),
             self.directory(path.parent) as parent,
@@ -174,16 +176,16 @@ class Beneath:
             os.unlink(path.name, dir_fd=parent)
 
     def remove_empty(self, path: Path) -> bool:
-        """Take a directory away if there is nothing in it; return whether it is gone."""
+        """Remove a directory if it is empty; return whether it is gone."""
         with contextlib.suppress(OSError), self.directory(path.parent) as parent:
             os.rmdir(path.name, dir_fd=parent)
             return True
         return False
 
     def real(self, path: Path) -> Path:
-        """A path to the same directory in which nothing is a link, for those who go by paths."""
+        """A path to the same directory without links, for callers that use paths."""
         with self.directory(path) as directory:
-            return Path(os.readlink(f"/proc/self/fd/{directory}"))  # noqa: PTH115 no path of ours
+            return Path(os.readlink(f"/proc/self/fd/{directory}"))  # noqa: PTH115 not a real path
 
     def _made(self, path: Path, mode: int) -> int:
         with contextlib.suppress(FileNotFoundError):
@@ -198,7 +200,7 @@ class Beneath:
             return open_beneath(start, name, _DIRECTORY)
 
     def _split(self, path: Path) -> tuple[Path, str]:
-        """The nearest directory that may lie behind links, and the way from there on."""
+        """The nearest directory that may lie behind links, and the relative path from there."""
         anchors = [self.root]
         if self.root == Path("/"):
             anchors = [each for each in DISTRIBUTION if path.is_relative_to(each)] or anchors
@@ -233,7 +235,7 @@ def _make(start: int, way: str, mode: int) -> None:
 
 
 def refuse_irregular(descriptor: int, path: Path) -> None:
-    """Raise `EINVAL` for a directory, a pipe, a device, a socket."""
+    """Raise ``EINVAL`` for a directory, a pipe, a device, a socket."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
 

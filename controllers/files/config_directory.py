@@ -1,11 +1,12 @@
-"""The config files of services on disk: one directory for each service. Blocking: for a thread.
+"""The config files of services on disk: one directory for each service. Blocking: use a thread.
 
-Talos 1.14 writes in place, so that a running service sees half of a new file, and a crash leaves
-half of it for ever (differences: Talos 10). Here a file is replaced by renaming: a container that
-has the old one mounted keeps it, whole, until it is started anew.
+Talos 1.14 writes in place, so a running service can see half of a new file, and a crash leaves a
+partial file behind (differences: Talos 10). Here a file is replaced by renaming: a container that
+has the old file mounted keeps it, complete, until the container is restarted.
 
-They may hold secrets. On the host only root gets at them, as only root may enter the directory of
-them all; their own modes let every user of a container read what is mounted there from them.
+The files may have secrets. On the host only root can read them, because only root may enter their
+common directory. The modes of the files themselves let every user in a container read those mounted
+there.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ _TEMPORARY: Final = ".new"  # no service can have this name
 
 
 class ConfigDirectory:
-    """All services' config files, below one directory that holds nothing else."""
+    """The config files of all services, below one directory that has nothing else."""
 
     def __init__(self, base: Path, beneath: Beneath) -> None:
         self.base = base
         self._beneath = beneath
 
     def write(self, service: str, config: ExtensionServiceConfig) -> None:
-        """Make the service's directory hold the config's files and nothing else.
+        """Make the service's directory contain the config's files and nothing else.
 
-        What is there already stays as it is, its times included. Raises ``OSError``.
+        Unchanged files are not touched, and keep their times. Raises ``OSError``.
         """
         self._beneath.make_private(self.base)
         directory = self.base / service
@@ -53,18 +54,18 @@ class ConfigDirectory:
                 os.fsync(descriptor)
 
     def remove(self, service: str) -> None:
-        """Take the service's directory away; raises ``OSError``."""
+        """Remove the service's directory; raises ``OSError``."""
         self._beneath.remove(self.base / service)
 
     def sweep(self, keep: Collection[str]) -> Mapping[str, OSError]:
-        """Remove whatever belongs to none of these services; return what could not be, and why.
+        """Remove everything that belongs to none of these services; return the failures by name.
 
-        Raises ``OSError`` if the directory of all cannot be used.
+        Raises ``OSError`` if the common directory cannot be used.
         """
         stuck: dict[str, OSError] = {}
         if self._beneath.look(self.base) is None:
             return stuck
-        # One that an older version of this program has made could be entered by everyone.
+        # An older version of this program created it with access for all users.
         self._beneath.make_private(self.base)
         for name in self._beneath.names(self.base):
             if name not in keep:
@@ -79,7 +80,7 @@ class ConfigDirectory:
         if there is None or not stat.S_ISDIR(there.st_mode):
             self._beneath.remove(directory)
             with self._beneath.directory(directory, make=_DIRECTORY_MODE) as made:
-                os.fchmod(made, _DIRECTORY_MODE)  # whatever the umask says
+                os.fchmod(made, _DIRECTORY_MODE)  # independent of the umask
 
     def _replace(self, path: Path, content: bytes) -> None:
         there = self._beneath.look(path)
@@ -95,10 +96,10 @@ class ConfigDirectory:
 
 
 def is_directory_name(service: str) -> bool:
-    """Whether a directory of this name lies where it should: in the base directory."""
+    """Whether a directory with this name is inside the base directory."""
     return service not in {"", ".", "..", _TEMPORARY} and "/" not in service and "\0" not in service
 
 
 def contents(config: ExtensionServiceConfig) -> Mapping[str, bytes]:
-    """What each file is to hold, by file name; of two for one mount path the last one counts."""
+    """The content of each file, by file name; the last one for a mount path counts."""
     return {config.file_names[file.mount_path]: file.content.encode() for file in config.files}

@@ -1,4 +1,4 @@
-"""Whether the program of a container can be there at all, found out before anything is started."""
+"""Looks up the program of a container before the container is started."""
 
 from __future__ import annotations
 
@@ -16,23 +16,21 @@ from resources.extension_service import Mount
 def container_view(
     rootfs: Path, mounts: Iterable[Mount], files: Iterable[Mounted] = ()
 ) -> ContainerView:
-    """What a container with these mounts will see; `files` are the service's config files."""
+    """The view of a container with these mounts; ``files`` are the service's config files."""
     return ContainerView(rootfs, [*map(_mounted, (*DEFAULT_MOUNTS, *mounts)), *files])
 
 
 def look_for(entrypoint: str, view: ContainerView) -> Path | None:
-    """Where the host has the entrypoint; `None` if that is not certain.
+    """The path of the entrypoint on the host; ``None`` if it is not certain.
 
-    It is not if it is searched for in PATH, or lies in what is mounted and cannot be seen yet.
-
-    Raises:
-        Missing: it is certainly not there.
+    It is not certain if the entrypoint is searched in PATH, or is in a mount that the host cannot
+    see yet. Raises :class:`Missing` if it certainly does not exist.
     """
     return view.find(entrypoint) if "/" in entrypoint else None
 
 
 def without_dots(path: str) -> Path:
-    """The path below a root filesystem, in the words of a definition; links are not followed."""
+    """The path of a definition relative to its root filesystem; links are not followed."""
     return Path(PurePosixPath("/", path).relative_to("/"))
 
 

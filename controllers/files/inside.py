@@ -1,8 +1,8 @@
-"""Paths inside a container, resolved on the host as its runtime and its processes resolve them.
+"""Resolves paths inside a container on the host, as its runtime and its processes resolve them.
 
-Links are followed in the root filesystem and in what is mounted there, never out of them; `..`
-stops at the root. A mount lies where its destination leads with the mounts before it in place (runc
-and crun: `filepath-securejoin`, `RESOLVE_IN_ROOT`), and what is missing on the way to it is made.
+Links are followed inside the root filesystem and its mounts, never out of them; ``..`` stops at the
+root. The destination of a mount is resolved with the earlier mounts in place (runc and crun:
+``filepath-securejoin``, ``RESOLVE_IN_ROOT``), and its missing parents are created.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 _LINKS: Final = 40
-"""Symbolic links that are followed in one path, as the kernel does (path_resolution(7))."""
+"""The most symbolic links in one path, as in the kernel (path_resolution(7))."""
 _ROOT: Final = PurePosixPath("/")
 
 
 class Missing(Exception):
-    """There is certainly nothing at a path inside a container."""
+    """A path inside a container certainly does not exist."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Mounted:
     """One mount of a container."""
 
     destination: str
-    """As its definition has it: with links, relative, with `..`."""
+    """As in the definition: it may be relative, and have links and ``..``."""
     source: Path | None = None
-    """What of the host is bound there; `None` for what the host cannot look into."""
+    """The bind source on the host; ``None`` for a mount that the host cannot look into."""
 
 
 class ContainerView:
-    """What a container will see, before it is there."""
+    """The filesystem of a container, before the container exists."""
 
     def __init__(self, rootfs: Path, mounts: Iterable[Mounted] = ()) -> None:
-        """`mounts` in the order in which they are made."""
+        """``mounts`` are in the order in which they are mounted."""
         self._rootfs = rootfs
         self._mounts: list[tuple[PurePosixPath, Path | None]] = []
         for mount in mounts:
@@ -46,10 +46,9 @@ class ContainerView:
             self._mounts.append((self._place(mount.destination), source))
 
     def find(self, path: str) -> Path | None:
-        """Where the host has what is at `path`; `None` where that is not certain.
+        """The path on the host of the file at ``path``; ``None`` if it is not certain.
 
-        Raises:
-            Missing: there is nothing, whatever the mounts bring.
+        Raises :class:`Missing` if it does not exist, with any contents of the mounts.
         """
         try:
             return self._host(self._follow(path, _Walk(certain=True)))
@@ -57,17 +56,17 @@ class ContainerView:
             return None
 
     def _place(self, destination: str) -> PurePosixPath:
-        """Where a mount lies, among those that are made before it."""
+        """The resolved destination of a mount, with the earlier mounts in place."""
         if not destination.startswith("/"):
-            # runc cleans a relative destination before it looks at any link in it.
+            # runc normalizes a relative destination before it resolves links in it.
             destination = posixpath.normpath(f"/{destination}")
         try:
             return self._follow(destination, _Walk(certain=False))
-        except OSError:  # it leads in a circle: the runtime refuses it
+        except OSError:  # a loop of links, which the runtime refuses
             return PurePosixPath(destination)
 
     def _follow(self, path: str, walk: _Walk) -> PurePosixPath:
-        """The place to which a path leads; no part of it is a link then."""
+        """The resolved path, without links."""
         at = _ROOT
         walk.parts = list(PurePosixPath("/", path).parts[1:])
         while walk.parts:
@@ -81,11 +80,11 @@ class ContainerView:
         return at
 
     def _link(self, at: PurePosixPath, walk: _Walk) -> str:
-        """Where the link there leads; "" if it is none."""
+        """The target of the link at ``at``; "" if it is not a link."""
         host = self._host(at)
         try:
             if host is None:
-                raise PermissionError(f"{at} lies in what cannot be looked into")
+                raise PermissionError(f"{at} is in a mount that the host cannot see")
             return str(host.readlink()) if stat.S_ISLNK(host.lstat().st_mode) else ""
         except OSError as error:
             if not walk.certain or self._is_made(at):
@@ -105,21 +104,21 @@ class ContainerView:
         return any(at.is_relative_to(place) for place, _ in self._mounts)
 
     def _is_made(self, at: PurePosixPath) -> bool:
-        """Whether it is a directory that the runtime makes, on the way to a mount."""
+        """Whether it is a directory that the runtime creates as a parent of a mount."""
         return any(at != place and place.is_relative_to(at) for place, _ in self._mounts)
 
 
 class _Walk:
-    """What is still to be followed of one path."""
+    """The unresolved rest of one path."""
 
     def __init__(self, *, certain: bool) -> None:
         self.certain = certain
-        """Whether what cannot be seen is an error; a name like any other if not."""
+        """Whether an invisible part is an error; otherwise it counts as an ordinary name."""
         self.parts: list[str] = []
         self._links = 0
 
     def into(self, target: str, at: PurePosixPath) -> PurePosixPath:
-        """Follow a link that is in the directory `at`; raises `OSError` if there are too many."""
+        """Follow a link in the directory ``at``; raises ``OSError`` if there are too many."""
         self._links += 1
         if self._links > _LINKS:
             raise OSError("too many links")

@@ -1,8 +1,8 @@
-"""Opens what lies below a directory and follows no link: openat2(2), and its twin for old kernels.
+"""Opens files below a directory without following links: openat2(2), and a fallback.
 
-Both refuse a symbolic link wherever it lies on the way, the last name included, and never leave
-the directory. openat2 does it in one call (Linux 5.6 on); where it is missing, or a sandbox does
-not let it through, the same is done name by name, each relative to the one before.
+Both refuse a symbolic link anywhere in the path, the last name included, and never leave the
+directory. openat2 does it in one call (since Linux 5.6). If it is missing, or blocked by a sandbox,
+the fallback opens name by name, each relative to the previous one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import stat
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-_OPENAT2: Final = 437  # the same number on every architecture that Python runs on, but Alpha
+_OPENAT2: Final = 437  # the same number on all architectures of Python, except Alpha
 _NO_XDEV: Final = 0x01
 _NO_SYMLINKS: Final = 0x04
 _BENEATH: Final = 0x08
@@ -31,7 +31,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 class _How(ctypes.Structure):
-    """`struct open_how` of linux/openat2.h."""
+    """``struct open_how`` of linux/openat2.h."""
 
     _fields_ = (
         ("flags", ctypes.c_uint64),
@@ -43,16 +43,15 @@ class _How(ctypes.Structure):
 def open_beneath(
     directory: int, name: str, flags: int, mode: int = 0, *, cross_mounts: bool = True
 ) -> int:
-    """Open `name`, one name or several ("a/b"), below the open `directory`; "." is itself.
+    """Open ``name``, one name or several ("a/b"), below the open ``directory``; "." is itself.
 
-    The descriptor is not inherited. `mode` counts where `flags` create a file.
+    The descriptor is not inherited. ``mode`` applies if ``flags`` create a file.
 
-    Raises:
-        OSError: `ELOOP` for a link, naming which; `EXDEV` for a mount that may not be crossed;
-            `EINVAL` for a name that is absolute, empty or has "..".
+    Raises ``OSError``: ``ELOOP`` with the name of a link, ``EXDEV`` for a mount that may not be
+    crossed, ``EINVAL`` for a name that is absolute, empty or has "..".
     """
     if name != "." and (not {"", ".", ".."}.isdisjoint(name.split("/")) or "\0" in name):
-        raise OSError(errno.EINVAL, "no name of something below a directory", name)
+        raise OSError(errno.EINVAL, "not a name below a directory", name)
     how = at_once if has_openat2() else step_by_step
     flags |= os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -68,7 +67,7 @@ def open_beneath(
 
 
 def at_once(directory: int, name: str, flags: int, mode: int, cross_mounts: bool) -> int:
-    """As :func:`open_beneath`, by openat2(2), for a name and flags that were checked."""
+    """As :func:`open_beneath`, by openat2(2), for a checked name and flags."""
     resolve = _BENEATH | _NO_SYMLINKS | (0 if cross_mounts else _NO_XDEV)
     how = _How(flags, mode, resolve)
     while True:
@@ -108,17 +107,17 @@ def _next(at: int, name: str, flags: int, mode: int, cross_mounts: bool) -> int:
 
 
 def _mount_of(descriptor: int) -> str:
-    """The id of the mount on which it lies (proc_pid_fdinfo(5))."""
+    """The id of its mount (proc_pid_fdinfo(5))."""
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:  # noqa: PTH123
         return next(line for line in file if line.startswith("mnt_id:"))
 
 
 def _first_link(directory: int, name: str) -> str:
-    """The first link on the way, from `directory` on; "" if there is none."""
+    """The first link in the path ``name``, from ``directory`` on; "" if there is none."""
     parts = name.split("/")
     for count in range(1, len(parts) + 1):
         way = "/".join(parts[:count])
-        # What came before is no link, so that this is what it was asked for.
+        # The earlier parts are not links, so this is the file meant by the path.
         with contextlib.suppress(OSError):
             if stat.S_ISLNK(os.stat(way, dir_fd=directory, follow_symlinks=False).st_mode):
                 return way
@@ -127,7 +126,7 @@ def _first_link(directory: int, name: str) -> str:
 
 @functools.cache
 def has_openat2() -> bool:
-    """Whether the kernel has it, and lets us call it."""
+    """Whether the kernel has openat2, and lets us call it."""
     here = os.open("/", os.O_PATH | os.O_CLOEXEC)
     try:
         os.close(at_once(here, ".", os.O_PATH | os.O_CLOEXEC, 0, True))

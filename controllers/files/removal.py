@@ -1,4 +1,4 @@
-"""Takes away what has a name in an open directory: a link itself, a tree of any depth, no mount."""
+"""Removes files, links and trees of any depth in an open directory, but no mounts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
 
 
 def remove_at(parent: int, name: str) -> None:
-    """Take it away, whatever it is; nothing happens if there is nothing.
+    """Remove a file, link or tree; does nothing if it does not exist.
 
-    Raises:
-        OSError: `EXDEV` or `EBUSY` if something is mounted there, or below; nothing is gone then.
+    Raises ``OSError``: ``EXDEV`` or ``EBUSY`` if something is mounted there or below; then nothing
+    is removed.
     """
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
@@ -39,10 +39,10 @@ def remove_at(parent: int, name: str) -> None:
 
 
 def _empty(top: int) -> None:
-    """Take away everything in a directory, however deep.
+    """Remove everything in a directory, at any depth.
 
-    A directory in one of its directories is first moved up: two descriptors and no recursion do for
-    any depth, and who is killed leaves what the next one empties.
+    Nested directories are first moved up to ``top``. So two descriptors and no recursion are enough
+    for any depth, and after a kill the next call removes the rest.
     """
     _refuse_mounts(top)
     numbers = itertools.count()
@@ -65,7 +65,7 @@ def _flatten(top: int, name: str, numbers: Iterator[int]) -> None:
 
 def _move_up(directory: int, name: str, top: int, numbers: Iterator[int]) -> None:
     for number in numbers:
-        # A name that is taken, by what a killed one has moved or by a stranger, is no error.
+        # A name may be taken, by a killed supervisor's rest or another program; try the next.
         try:
             os.rename(name, f".removed-{number}", src_dir_fd=directory, dst_dir_fd=top)
         except OSError as error:
@@ -76,7 +76,7 @@ def _move_up(directory: int, name: str, top: int, numbers: Iterator[int]) -> Non
 
 
 def _unlinked(directory: int, name: str) -> bool:
-    """Take it away unless it is a directory."""
+    """Remove it unless it is a directory; return whether it is gone."""
     try:
         os.unlink(name, dir_fd=directory)
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def _unlinked(directory: int, name: str) -> bool:
 
 
 def _refuse_mounts(directory: int) -> None:
-    here = Path(os.readlink(f"/proc/self/fd/{directory}"))  # noqa: PTH115 no path of ours
+    here = Path(os.readlink(f"/proc/self/fd/{directory}"))  # noqa: PTH115 not a real path
     for point in mount_points():
         if here in point.parents:
             raise OSError(errno.EBUSY, MOUNTED, str(point))
