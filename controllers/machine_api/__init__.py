@@ -1,5 +1,5 @@
-"""The machine API: services, logs and events for people and tools, as Talos 1.14 serves them.
+"""The machine API: services, logs and events for users and tools, as in Talos 1.14.
 
-A rim: it reads ``ServiceState`` and logs, and writes ``ServiceRequest``. It has no side door to the
-runner. :func:`~controllers.machine_api.api.machine_services` makes what a server serves.
+It only reads ``ServiceState`` and logs, and writes ``ServiceRequest``; it has no direct access to
+the runner. :func:`~controllers.machine_api.api.machine_services` makes the gRPC services.
 """

@@ -1,4 +1,4 @@
-"""``machine.MachineService`` and ``inspect.InspectService``, put together."""
+"""The gRPC services ``machine.MachineService`` and ``inspect.InspectService``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cosi.api.rpc import Service, Streaming, Unary
 def machine_services(
     state: State, logs: LogStore, graph: Callable[[], Graph]
 ) -> tuple[Service, Service]:
-    """What to serve beside ``state``; ``graph`` tells who reads and writes what at that moment."""
+    """The services to serve beside ``state``; ``graph`` returns the current dependency graph."""
     return MachineService(state, logs), InspectService(graph)
 
 
@@ -27,7 +27,7 @@ def inspect_service(runtime: Runtime) -> Service:
 
 
 class MachineService:
-    """Services, their logs and their events. Roles: Talos 1.14, "Roles"."""
+    """Serves services, their logs and their events. Roles: Talos 1.14, "Roles"."""
 
     name = "machine.MachineService"
 
@@ -39,7 +39,7 @@ class MachineService:
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
-        """What is answered, and who may ask (Talos 1.14, "Roles")."""
+        """The methods, with the roles that may call them (Talos 1.14, "Roles")."""
         return {
             "Version": Unary(self._version.answer, READERS, many_nodes=True),
             "ServiceList": Unary(self._services.list, READERS, many_nodes=True),
@@ -53,7 +53,7 @@ class MachineService:
 
 
 class InspectService:
-    """What runs inside of the machine."""
+    """Serves the dependency graph of the controllers."""
 
     name = "inspect.InspectService"
 
@@ -62,6 +62,6 @@ class InspectService:
 
     @property
     def methods(self) -> Mapping[str, Unary | Streaming]:
-        """What is answered, and who may ask (Talos 1.14, "Roles")."""
+        """The methods, with the roles that may call them (Talos 1.14, "Roles")."""
         answer = Unary(self._dependencies.answer, READERS, many_nodes=True)
         return {"ControllerRuntimeDependencies": answer}

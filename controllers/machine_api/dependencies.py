@@ -1,4 +1,4 @@
-"""Who reads and writes what, as edges."""
+"""The method that answers the dependency graph of the controllers, as edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cosi import Edge, EdgeType, Graph
 from cosi.api.rpc import Call
 
 _Wire = inspect_pb2.DependencyEdgeType
-# The wire's numbers are older than the framework's, and know no queues.
+# The numbers on the wire are older than the framework's, and have none for queues.
 _TYPES: Final[dict[EdgeType, _Wire]] = {
     EdgeType.OUTPUT_EXCLUSIVE: inspect_pb2.OUTPUT_EXCLUSIVE,
     EdgeType.OUTPUT_SHARED: inspect_pb2.OUTPUT_SHARED,
@@ -31,7 +31,7 @@ class DependencyMethods:
         self._graph = graph
 
     async def answer(self, data: bytes, call: Call) -> bytes:
-        """The edges of the graph as it is now, once for each node that was asked."""
+        """The edges of the current graph, once for each requested node."""
         edges = [_message(edge) for edge in self._graph().edges]
         messages = [
             inspect_pb2.ControllerRuntimeDependency(metadata=metadata, edges=edges)

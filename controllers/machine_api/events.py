@@ -1,9 +1,9 @@
-"""What happened to services, as a stream that begins in the past and goes on for ever.
+"""The method that streams the events of services: past ones first, then live ones, without end.
 
-The past is what their states remember. Ids are computed from the events themselves, so that a
-client can go on where it stopped (``tail_id``) even after the server was restarted. They sort by
-time, but order is not read from them: two events may be of one microsecond, and a clock may be set
-back. What one service went through is told as its state has it, services side by side by time.
+The past events are those kept in the states. Ids are computed from the events themselves, so a
+client can resume where it stopped (``tail_id``) even after a restart of the server. They sort by
+time, but do not define the order: two events may have the same microsecond, and a clock may be set
+back. The events of one service are in the order of its state; services are merged by time.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def event_id(service: str, event: ServiceEvent) -> str:
 
 
 class SeenEvents:
-    """Tells which events of a service are new. Knows as many as the states remember."""
+    """Finds the new events of a service. It remembers as many as the states keep."""
 
     def __init__(self) -> None:
         self._known: dict[str, frozenset[ServiceEvent]] = {}
@@ -82,7 +82,7 @@ class SeenEvents:
         return [NewEvent(event_id(service.id, event), service.id, event) for event in new]
 
     def forget(self, service: str) -> None:
-        """Know nothing of ``service`` any more: all that it says is new again."""
+        """Forget ``service``: all of its events are new again."""
         self._known.pop(service, None)
 
 
@@ -93,27 +93,27 @@ class EventMethods:
         self._state = state
 
     async def follow(self, data: bytes, call: Call) -> None:
-        """Send the past that was asked for, then what happens, until the call ends.
+        """Send the requested past events, then live ones, until the call ends.
 
-        Raises :class:`~cosi.errors.InvalidResource` for bytes that are no request, and what
-        :func:`tail` does for a past that cannot be had.
+        Raises :class:`~cosi.errors.InvalidResource` for bytes that are not a request, and as
+        :func:`tail`.
         """
         request = parse(machine_pb2.EventsRequest, data)
         wanted = tail(request)
         answers = metadata_of(call)
         async with aclosing(self._happening(wanted)) as happening:
             async for happened in happening:
-                # Nothing here happens on behalf of an actor; who asks for one's hears nothing.
+                # No event here belongs to an actor, so a request for one's events gets none.
                 if happened is None or not request.with_actor_id:
                     for metadata in answers:
                         await call.send(_message(happened, metadata))
 
     async def _happening(self, wanted: Tail) -> AsyncGenerator[NewEvent | None]:
-        """``None`` as soon as nothing can be missed any more, what is ``wanted`` of the past, then
-        what happens.
+        """``None`` once no event can be missed any more, then the ``wanted`` past events, then live
+        ones.
 
-        A client that is too slow for the history of the state is brought up to date from what the
-        states remember, which is longer.
+        A client that is too slow for the history of the state gets the missed events from the
+        states, which keep more.
         """
         history = SeenEvents()
         while True:
@@ -133,13 +133,14 @@ class EventMethods:
 
 
 async def _contents(watch: Watch[ServiceState], history: SeenEvents) -> list[NewEvent]:
-    """The past of all services as one; each keeps its own order, whatever the clock said."""
+    """The past events of all services, merged; those of one service keep their order, even if the
+    clock was set back."""
     services: list[list[NewEvent]] = []
     async for event in watch:
         if event.type is EventType.BOOTSTRAPPED:
             break
         services.append(_news(event, history))
-        await anyio.lowlevel.checkpoint()  # a thousand clients may ask for it at one time
+        await anyio.lowlevel.checkpoint()  # a thousand clients may request it at the same time
     return list(merge(*services, key=lambda happened: happened.event.timestamp))
 
 
@@ -151,7 +152,7 @@ def _news(event: Event[ServiceState], history: SeenEvents) -> list[NewEvent]:
     return []
 
 
-# -- how much of the past -------------------------------------------------------------------------
+# -- selection of past events ---------------------------------------------------------------------
 
 Tail = Callable[[list[NewEvent]], Iterable[NewEvent]]
 
@@ -161,7 +162,7 @@ def _everything(past: list[NewEvent]) -> Iterable[NewEvent]:
 
 
 def tail(request: machine_pb2.EventsRequest, now: Callable[[], datetime] | None = None) -> Tail:
-    """How much of the past is asked for; raises :class:`InvalidResource` if in two ways."""
+    """The selection of past events in a request; raises :class:`InvalidResource` for two."""
     given = {
         "WithTailEvents": bool(request.tail_events),
         "WithTailID": bool(request.tail_id),
@@ -179,12 +180,12 @@ def tail(request: machine_pb2.EventsRequest, now: Callable[[], datetime] | None 
 
 
 def _last(count: int) -> Tail:
-    """The last ``count``; all if negative."""
+    """The last ``count`` events; all if negative."""
     return lambda past: past[max(0, len(past) - count) :] if count >= 0 else past
 
 
 def _after(id: str) -> Tail:
-    """What comes after that event; if nobody remembers it, what is later by its id."""
+    """The events after the one with ``id``; if it is not kept any more, those with larger ids."""
 
     def rest(past: list[NewEvent]) -> list[NewEvent]:
         places = [place for place, happened in enumerate(past, 1) if happened.id == id]
@@ -208,7 +209,7 @@ def _now() -> datetime:
 
 
 def _message(happened: NewEvent | None, metadata: Metadata | None) -> bytes:
-    if happened is None:  # hello: the stream stands
+    if happened is None:  # the first message: the stream is open
         return machine_pb2.Event(metadata=metadata, data=AnyMessage()).SerializeToString()
     event = happened.event
     running = event.phase is ServicePhase.RUNNING

@@ -1,4 +1,4 @@
-"""What services have written, as streams of bytes."""
+"""The methods that stream the logs of services."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cosi.api.codec import parse
 from cosi.api.rpc import Call
 
 CHUNK: Final = 1024
-"""Bytes in one message (Talos 1.14)."""
+"""The most bytes in one message (Talos 1.14)."""
 
 
 class ReadableLog(Protocol):
-    """What one service has written."""
+    """The log of one service."""
 
     def reader(
         self, *, lines: int = -1, follow: bool = False
     ) -> AbstractContextManager[AsyncIterator[bytes]]:
-        """Read from the last ``lines`` lines on, or all that is there if negative."""
+        """Read from the last ``lines`` lines on, or everything if negative."""
         ...
 
 
@@ -33,15 +33,15 @@ class LogStore(Protocol):
         ...
 
     def get(self, id: str) -> ReadableLog:
-        """Raises :class:`~cosi.errors.NotFound` before the first run of the service."""
+        """The log of a service; raises :class:`~cosi.errors.NotFound` before its first run."""
         ...
 
 
 class MachineLogs:
     """Answers ``Logs`` and ``LogsContainers``.
 
-    Pieces are not cut at line ends. ``tail_lines`` that was not sent is 0, which is nothing of what
-    was written before (Talos 1.14); a negative number is everything.
+    Pieces are not split at line ends. A missing ``tail_lines`` is 0, which means no earlier output
+    (Talos 1.14); a negative number means everything.
     """
 
     def __init__(self, logs: LogStore) -> None:

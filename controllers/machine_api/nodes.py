@@ -1,6 +1,6 @@
-"""Who answers: one message for each node that a call names (Talos 1.14: ``nodes`` metadata).
+"""The metadata of answers: one for each node that a call names (Talos 1.14: ``nodes`` metadata).
 
-There is one node here, and it answers to every name: which of them are its own only a proxy knows.
+There is only one node here, and it answers for every name, because only a proxy knows its names.
 """
 
 from __future__ import annotations
@@ -10,5 +10,5 @@ from cosi.api.rpc import Call
 
 
 def metadata_of(call: Call) -> list[Metadata | None]:
-    """The metadata of each answer; one answer without any if the call names nobody."""
+    """The metadata of each answer; one answer without metadata if the call names no node."""
     return [Metadata(hostname=node) for node in call.nodes] or [None]

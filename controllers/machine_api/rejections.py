@@ -93,7 +93,7 @@ def _waits_for_config(gate: ServiceGate) -> bool:
 
 
 def _id(file: Resource[ServiceFileStatus]) -> str:
-    """The id of the service that the file would define; from the file's name if it names none."""
+    """The id of the service that the file would define; by the file's name if it has no name."""
     name = file.spec.service or PurePath(file.id).stem
     return file.id if any(name_mistakes(name)) else service_id(name)
 

@@ -1,8 +1,8 @@
-"""Services: which there are, and what people want of them (Talos 1.14, "API operations").
+"""The methods that list, start, stop and restart services (Talos 1.14, "API operations").
 
-A wish is written down, as a ``ServiceRequest``, and answered when the state of the service shows
-that it was granted. Only the ``ext-`` services are the runner's; to wishes about others nobody
-would listen, so they are refused, in Talos's words.
+A request is written as a ``ServiceRequest``, and answered once the state of the service shows that
+it was executed. The runner has only the ``ext-`` services; no controller would execute requests for
+others, so they are refused, with Talos's message.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UNDER_WAY: Final = frozenset(
         ServicePhase.STOPPING,
     }
 )
-"""The phases that these operations take for *running*."""
+"""The phases that count as *running* for these operations."""
 
 Granted = Callable[[ServiceState], bool]
 
@@ -52,9 +52,9 @@ class Services:
         self._state = state
 
     async def list(self, data: bytes, call: Call) -> bytes:
-        """``ServiceList``: every service with its state, its health and its last events.
+        """``ServiceList``: all services with their state, health and last events.
 
-        Behind them, what of its files is rejected (``controllers.machine_api.rejections``).
+        After the events come the rejections of its files (``controllers.machine_api.rejections``).
         """
         services = [_info(*service) for service in await services_and_rejections(self._state)]
         messages = [
@@ -64,10 +64,10 @@ class Services:
         return machine_pb2.ServiceListResponse(messages=messages).SerializeToString()
 
     async def start(self, data: bytes, call: Call) -> bytes:
-        """``ServiceStart``: answers once the wish was taken, at once if the service runs.
+        """``ServiceStart``: answers once the request was taken, at once if the service runs.
 
-        Raises :class:`~cosi.api.rpc.Refused` for a service that is not defined, or not ours to
-        start.
+        Raises :class:`~cosi.api.rpc.Refused` for a service that is not defined, or not one of the
+        runner's.
         """
         id = parse(machine_pb2.ServiceStartRequest, data).id
         phase = (await self._find(id)).phase
@@ -96,7 +96,7 @@ class Services:
         return machine_pb2.ServiceStopResponse(messages=messages).SerializeToString()
 
     async def restart(self, data: bytes, call: Call) -> bytes:
-        """``ServiceRestart``: answers once the service was started anew.
+        """``ServiceRestart``: answers once the service was started again.
 
         Raises as :meth:`start`.
         """
@@ -110,7 +110,7 @@ class Services:
         ]
         return machine_pb2.ServiceRestartResponse(messages=messages).SerializeToString()
 
-    # -- wishes -----------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------
 
     async def _find(self, id: str) -> ServiceState:
         service = await self._state.find(ServiceState, id)
@@ -125,7 +125,7 @@ class Services:
             raise Refused(StatusCode.UNKNOWN, text)
 
     async def _ask(self, id: str, desired: Desired, granted: Granted) -> None:
-        """Write the wish down and wait until it was ``granted``, or the caller gives up."""
+        """Write the request and wait until it was ``granted``, or the caller cancels."""
         async with self._state.watch(ServiceState, id) as events:
             generation = await self._write(id, desired)
             async for event in events:
@@ -136,7 +136,7 @@ class Services:
                     return
 
     async def _write(self, id: str, desired: Desired) -> int:
-        """Returns the generation of the wish, which is beyond any that was acted upon."""
+        """Write the request; return its generation, larger than that of any executed one."""
         last = (await self._find(id)).request
 
         def next_wish(request: Resource[ServiceRequest]) -> Resource[ServiceRequest]:
@@ -162,7 +162,7 @@ def _stopped(service: ServiceState) -> bool:
 
 
 def _started_since(known: Sequence[ServiceEvent]) -> Granted:
-    """Whether a start has begun that is not among the ``known`` events."""
+    """A condition: a start has begun that is not among the ``known`` events."""
     before = frozenset(known)
 
     def started(service: ServiceState) -> bool:
@@ -176,7 +176,7 @@ def _started_since(known: Sequence[ServiceEvent]) -> Granted:
 
 
 def _info(id: str, spec: ServiceState) -> machine_pb2.ServiceInfo:
-    """Events and health are always there: clients look into them without asking."""
+    """The message; events and health are always set, because clients do not check for them."""
     events = [
         machine_pb2.ServiceEvent(msg=event.text, state=event.phase, ts=_timestamp(event.timestamp))
         for event in spec.events
@@ -190,7 +190,7 @@ def _info(id: str, spec: ServiceState) -> machine_pb2.ServiceInfo:
 
 
 def health(healthy: bool | None, changed: datetime | None) -> machine_pb2.ServiceHealth:
-    """``healthy`` as the wire says it."""
+    """``healthy`` as a message."""
     return machine_pb2.ServiceHealth(
         unknown=healthy is None,
         healthy=healthy is True,
@@ -199,7 +199,7 @@ def health(healthy: bool | None, changed: datetime | None) -> machine_pb2.Servic
 
 
 def _changed(service: ServiceState) -> datetime | None:
-    """When the health became what it is, as far as the events tell."""
+    """When the health last changed, as far as the events show."""
     changed: datetime | None = None
     for event in reversed(service.events):
         if event.healthy is not service.healthy:

@@ -1,4 +1,4 @@
-"""What runs on this machine, by version."""
+"""The method that answers the version of this program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cosi.api.rpc import Call
 
 _GO_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 TALOS_VERSION: Final = "1.14.1"
-"""The newest Talos whose client this was compared with (tests/interop)."""
+"""The newest Talos version whose client was tested with this API (tests/interop)."""
 UNKNOWN_VERSION: Final = "0.0.0"
 
 
@@ -30,7 +30,7 @@ class MachineVersion:
         )
 
     async def answer(self, data: bytes, call: Call) -> bytes:
-        """This program's version as talosctl wants it, once for each node that was asked."""
+        """This program's version in talosctl's format, once for each requested node."""
         messages = [
             machine_pb2.Version(
                 metadata=metadata,
@@ -44,16 +44,16 @@ class MachineVersion:
 
 
 def tag() -> str:
-    """The version of Talos whose API this is, and this package's own behind it.
+    """The Talos version of this API, followed by this package's own version.
 
-    talosctl warns at each ``get`` of a server that is older than itself, and refuses one whose tag
-    is no semantic version. What is behind the ``+`` is compared by nobody.
+    talosctl warns at each ``get`` from a server that is older than itself, and refuses a tag that
+    is not a semantic version. The part after the ``+`` is not compared.
     """
     return f"v{TALOS_VERSION}+cosi.{_own_version()}"
 
 
 def _own_version() -> str:
-    """In the letters that may be there: Python's own notation has a ``+`` for what is local."""
+    """Our version in allowed characters: Python's notation has a ``+`` for local versions."""
     try:
         return re.sub(r"[^0-9A-Za-z.-]", "-", version("cosi"))
     except PackageNotFoundError:
