@@ -1,9 +1,9 @@
 """ExtensionServiceConfig → (files), ExtensionServiceConfigStatus.
 
-The files of each service's config are on disk before the status says so, and go with the config.
-Nothing else is left in their directory: neither what an earlier life wrote, nor what strangers put
-there. One service's files never depend on another one's: a config that cannot be written is tried
-again by itself.
+The files of each service's config are on disk before the status is published, and are removed with
+the config. Nothing else stays in their directory: neither files of a previous run, nor those of
+other programs. The files of one service do not depend on those of another: a config that cannot be
+written is retried by itself.
 
 Rules: Talos 1.14, ``runtime.ExtensionServiceConfigFilesController``.
 """
@@ -29,25 +29,25 @@ log = logging.getLogger(__name__)
 
 
 class ConfigFilesController(QController[ExtensionServiceConfig]):
-    """Writes the config files of each service, and takes them away with their config."""
+    """Writes the config files of each service, and removes them with their config."""
 
     primary = StrongInput(ExtensionServiceConfig)
     statuses = Output(ExtensionServiceConfigStatus)
 
     def __init__(self, paths: Paths) -> None:
         self._directory = ConfigDirectory(paths.config_files, paths.beneath)
-        self._services: set[str] | None = None  # whose directories are not to be swept away
+        self._services: set[str] | None = None  # services with directories that a sweep must keep
         self._stuck: frozenset[str] = frozenset()
         self._writing = anyio.Lock()
 
     async def background(self) -> None:
-        """Sweep once, also where no service has a config: an earlier life may have left some."""
+        """Sweep once, even if no service has a config: a previous run may have left files."""
         await self._sweep()
 
     @override
     async def reconcile(self, config: Resource[ExtensionServiceConfig], /) -> None:
         if not is_directory_name(config.id):
-            log.error("config has no place", extra={"resource": str(config.pointer)})
+            log.error("config has an invalid name", extra={"resource": str(config.pointer)})
             raise Skip(f'config of "{config.id}" is not written: its name leaves the directory')
         async with self._writing:
             if self._services is not None:
@@ -68,10 +68,10 @@ class ConfigFilesController(QController[ExtensionServiceConfig]):
             await anyio.to_thread.run_sync(self._directory.remove, config.id)
 
     async def _sweep(self) -> None:
-        """Remove what belongs to no config.
+        """Remove the files that belong to no config.
 
-        The configs are listed once and then counted along: a pass costs the same for ten services
-        and for ten thousand. What cannot be removed is logged once, and keeps nothing else back.
+        The configs are listed once and then tracked, so a pass costs the same for ten services and
+        for ten thousand. A file that cannot be removed is logged once, and delays nothing else.
         """
         async with self._writing:
             if self._services is None:

@@ -15,10 +15,10 @@ from resources.extension_service_config import ExtensionServiceConfig
 
 
 class ContainerController(QController[ExtensionServiceSpec]):
-    """Renders what a service asks for, and what its config and the machine add, into one container.
+    """Renders a service, its config and the machine's environment into one container.
 
-    With ``awaits_environment`` no container is rendered before there is an :class:`Environment`:
-    where something writes it, a service must not start without it to be restarted at once.
+    With ``awaits_environment`` no container is rendered before an :class:`Environment` exists: if a
+    controller writes one, a service must not start without it, only to be restarted at once.
     """
 
     primary = StrongInput(ExtensionServiceSpec)
@@ -40,7 +40,7 @@ class ContainerController(QController[ExtensionServiceSpec]):
 
     @override
     async def finalize(self, service: Resource[ExtensionServiceSpec]) -> None:
-        # The runner holds it until nothing of the container is left; so does this the service.
+        # The runner holds the ContainerSpec until the container is removed, and this the service.
         await self.containers.remove(service.spec.service_id)
 
 
@@ -49,7 +49,7 @@ def render_container(
     config: Resource[ExtensionServiceConfig] | None = None,
     machine: Environment | None = None,
 ) -> ContainerSpec:
-    """The container of a service; a config is applied whenever it is there (Talos 1.14)."""
+    """The container of a service; a config is applied whenever it exists (Talos 1.14)."""
     asked = service.container
     added = config.spec if config else ExtensionServiceConfig()
     environment = (*asked.environment, *added.environment)
@@ -72,13 +72,13 @@ def render_container(
 
 
 def _left_of(base: Iterable[str], environment: Iterable[str]) -> tuple[str, ...]:
-    """What ``environment`` neither sets nor removes."""
+    """The items of ``base`` that ``environment`` neither sets nor removes."""
     own = {item.partition("=")[0] for item in environment}
     return tuple(item for item in base if item.partition("=")[0] not in own)
 
 
 def _config_files(config: ExtensionServiceConfig) -> tuple[MountedConfigFile, ...]:
-    # Of two files for one mount path the last one counts.
+    # The last file for a mount path counts.
     by_path = {file.mount_path: file for file in config.files}
     return tuple(
         MountedConfigFile(

@@ -20,13 +20,13 @@ from resources.time_status import TIME_STATUS_ID, TimeStatus
 
 
 class DependencyController(QController[ExtensionServiceSpec]):
-    """Opens a service's gate while everything that it depends on is there.
+    """Opens a service's gate while all of its conditions hold.
 
-    One change of a fact costs as much as it has dependents: who waits for what is an index, kept
-    from what was reconciled.
+    A change of a fact costs only as much as it has dependents: an index of conditions, updated at
+    each pass, finds the waiting services.
 
-    ``requires`` are services that every container needs, because its driver does; ``provides`` is
-    what this machine can know.
+    ``requires`` are services that every container needs, because its driver does; ``provides`` are
+    the kinds of facts that this machine provides.
     """
 
     def _of_service(self, state: Resource[ServiceState]) -> Iterable[str]:
@@ -84,7 +84,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
         await self.gates.remove(id)
 
     async def _facts(self, name: str, id: str, depends: tuple[Condition, ...]) -> Facts:
-        """Read what ``depends`` is about, and nothing else."""
+        """Read only the facts for ``depends``."""
         services: dict[str, ServiceState] = {}
         meant: dict[str, str] = {}
         paths: dict[str, PathStatus] = {}
@@ -114,7 +114,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
         )
 
     async def _service(self, id: str) -> ServiceState | None:
-        """What is known of a service; one that is only defined yet is registered, and not up."""
+        """The state of a service; a service without one that is defined counts as not up."""
         state = await self.states.find(id)
         if state is not None:
             return state.spec
@@ -123,14 +123,14 @@ class DependencyController(QController[ExtensionServiceSpec]):
         return ServiceState() if known else None
 
     async def _meant(self, id: str) -> str:
-        """A service that is there, for one that is not: its name was said, and not its id."""
+        """An existing service for a missing ``id``, if the name was used instead of the id."""
         if like := self._ids.like(id):
             return like[0]
         bare = id.removeprefix(SERVICE_PREFIX)
         return bare if bare != id and await self.states.find(bare) else ""
 
     def _alike(self, id: str) -> tuple[str, ...]:
-        """``id`` and every dependency that may have meant it."""
+        """``id`` and all dependencies that may mean it."""
         return (id, *self._subjects.like(id))
 
     def _wake_dependents(self, id: str) -> None:
@@ -140,7 +140,7 @@ class DependencyController(QController[ExtensionServiceSpec]):
                     self.wake(self._names[other])
 
     def _note(self, name: str, id: str, depends: tuple[Condition, ...]) -> None:
-        """Remember what a service depends on; whoever is in another cycle by it looks again."""
+        """Store the conditions of a service; wake the services whose cycle changes by it."""
         if self._conditions.get(name, ()) == depends:
             return
         for condition in self._conditions.pop(name, ()):

@@ -1,9 +1,9 @@
 """(netlink, /etc, hostname), ProbeStatus → NetworkStatus.
 
-Rules: Talos 1.14, ``network.StatusController`` and ``network.NodeAddressController``. Every flag is
-what is so now: nothing is remembered, so a flag may go back. A flag about which nothing is known,
-because its reader has not told anything yet or fails, is false; a failure is also an annotation
-``host/...`` of the resource.
+Rules: Talos 1.14, ``network.StatusController`` and ``network.NodeAddressController``. Every flag
+has the current state: nothing is remembered, so a flag may become false again. A flag is false if
+its reader has not reported yet, or fails; a failure is also an annotation ``host/...`` of the
+resource.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from resources.probe_status import ProbeStatus
 ETC_FILES: Final = ("/etc/hosts", "/etc/resolv.conf")
 
 _SCOPE_LINK = 253
-"""linux/rtnetlink.h: addresses of this scope and narrower ones are for neighbours only."""
+"""linux/rtnetlink.h: addresses of this scope and of narrower ones are for neighbours only."""
 
 _NO_NAME = "(none)"
-"""What Linux calls a machine that was not given a name."""
+"""The host name of a machine without a name, in Linux."""
 
 
 def current_addresses(tables: NetworkTables) -> tuple[str, ...]:
-    """The addresses by which others can reach this machine, sorted: Talos's ``current``."""
+    """The addresses by which other machines can reach this one, sorted: Talos's ``current``."""
     up = {link.index for link in tables.links if _is_up(link)}
     found = {a.address for a in tables.addresses if a.link in up and _is_for_others(a)}
     return tuple(sorted(found, key=lambda address: (":" in address, ipaddress.ip_address(address))))
@@ -57,7 +57,7 @@ def network_status(
     etc: Mapping[str, Presence] | None,
     probes: Iterable[ProbeStatus],
 ) -> NetworkStatus:
-    """What all the facts come to; ``None`` is a fact that is not known."""
+    """The status for the facts; ``None`` is an unknown fact."""
     successes = [probe.success for probe in probes]
     routed = tables is not None and tables.default_routes > 0
     return NetworkStatus(
@@ -73,9 +73,9 @@ def _is_there(etc: Mapping[str, Presence], file: str) -> bool:
 
 
 class NetworkStatusController(Controller):
-    """Says how far the network is up.
+    """Publishes the readiness of the network.
 
-    ``/etc`` is the real one whatever the root directory is: it is what containers get to see.
+    ``/etc`` is the host's, with any root directory, because containers get the host's files.
     """
 
     probes = Input(ProbeStatus)
@@ -87,7 +87,7 @@ class NetworkStatusController(Controller):
         hostname: HostReader[str] | None = None,
         etc: HostReader[Mapping[str, Presence]] | None = None,
     ) -> None:
-        """Readers of the real host are made where none is given."""
+        """The readers default to those of the real host."""
         self._tables = Followed("netlink", tables or NetlinkReader())
         self._hostname = Followed("hostname", hostname or HostnameReader())
         self._etc = Followed("etc", etc or HostPaths("/", *ETC_FILES))
@@ -103,7 +103,7 @@ class NetworkStatusController(Controller):
             await super().run(wakeups)
 
     def _etc_changed(self) -> None:
-        """A reader of paths tells only those whose answer is new."""
+        """Merge the changes: a path reader reports only changed paths."""
         self._etc_files |= self._etc.fact or {}
         self.wake()
 

@@ -1,8 +1,8 @@
 """(paths), ExtensionServiceSpec → PathStatus.
 
-A path that some service waits for (``depends: path:``, ``environmentFile:``) has a status, which
-goes with the last service that waits for it. Services and paths are looked at one by one, as they
-change: an index says who waits for what.
+A path for which a service waits (``depends: path:``, ``environmentFile:``) has a status, which is
+removed with the last such service. Services and paths are processed one by one, as they change; an
+index finds the paths of a service.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from resources.path_status import PathStatus
 
 
 def waited_for(service: ExtensionServiceSpec) -> frozenset[str]:
-    """The paths that a service waits for, as it writes them."""
+    """The paths for which a service waits, as its definition writes them."""
     paths = {dependency.path for dependency in service.depends}
     return frozenset((paths | {service.container.environment_file}) - {""})
 
 
 class WantedPaths:
-    """Who waits for which paths."""
+    """The index of services and the paths for which they wait."""
 
     def __init__(self) -> None:
         self._paths: dict[str, frozenset[str]] = {}
@@ -37,15 +37,15 @@ class WantedPaths:
         return path in self._services
 
     def services(self) -> Set[str]:
-        """Everybody who waits for something."""
+        """The services that wait for a path."""
         return self._paths.keys()
 
     def paths(self) -> Set[str]:
-        """Everything that somebody waits for."""
+        """The paths for which a service waits."""
         return self._services.keys()
 
     def set(self, service: str, paths: frozenset[str]) -> set[str]:
-        """Let a service wait for these; return the paths whose count left or reached zero."""
+        """Set the paths of a service; return those that got a first waiter or lost the last."""
         before = self._paths.pop(service, frozenset[str]())
         if paths:
             self._paths[service] = paths
@@ -61,17 +61,17 @@ class WantedPaths:
 
 
 class PathStatusController(Controller):
-    """Says which of the paths that services wait for are there."""
+    """Publishes whether the paths for which services wait exist."""
 
     services = Input(ExtensionServiceSpec, live_only=True)
     paths = Output(PathStatus, defer=True)
 
     def __init__(self, paths: PathReader | None = None) -> None:
-        """The reader of the real host, from its root directory, is made where none is given."""
+        """``paths`` defaults to a reader of the real host, from its root directory."""
         self._reader = paths or HostPaths()
         self._wanted_paths = WantedPaths()
         self._news: dict[str, Presence] = {}
-        self._going: set[str] = set()  # what is to be taken away, and was held when it was tried
+        self._going: set[str] = set()  # to be removed, but still held at the last try
         self._failure: Presence | None = None
         self._unanswered: set[str] = set()
         self._answered = anyio.Event()
@@ -90,7 +90,7 @@ class PathStatusController(Controller):
         self.wake()
 
     def _failed(self, reason: str) -> None:
-        """Without a reader nothing is known of any path."""
+        """Publish the failure for all paths: without a reader none can be known."""
         failure = Presence(present=False, error=f"paths cannot be watched: {reason}")
         self._told(dict.fromkeys(self._wanted_paths.paths(), failure))
         self._failure = failure
@@ -107,8 +107,8 @@ class PathStatusController(Controller):
         for path in sorted(self._going):
             if path in self._wanted_paths or await self.paths.remove(path):
                 self._going.discard(path)
-        # Whoever asks for a path is not settled before there is an answer; a file system that
-        # gives none is waited for once.
+        # The runtime is not settled before a wanted path has an answer; a file system that gives
+        # none delays it only once.
         with anyio.move_on_after(FIRST_LOOK_SECONDS):
             await self._answered.wait()
         self._answer(set(self._unanswered))
@@ -129,7 +129,7 @@ class PathStatusController(Controller):
             self._want(cause.resource.id)
 
     async def _heed_all(self) -> None:
-        """Begin anew: also with what an earlier life of this program has left behind."""
+        """Process all services, and find the statuses that a previous run left behind."""
         services = {each.id: waited_for(each.spec) for each in await self.services.list()}
         for service in sorted({*self._wanted_paths.services(), *services}):
             self._wish(service, services.get(service, frozenset[str]()))

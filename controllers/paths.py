@@ -1,8 +1,8 @@
-"""Where everything lies, relative to one root directory.
+"""The paths of all files of a machine tree, relative to its root directory.
 
-The names below the root are Talos's (Talos 1.14: `pkg/machinery/constants`), so that a tree made
-for a Talos image can be used as it is; only `run` is ours. What a definition calls by an absolute
-path (a mount source, an environment file) is the host's and is not moved below the root.
+The names below the root are Talos's (Talos 1.14: ``pkg/machinery/constants``), so that a tree made
+for a Talos image can be used unchanged; only ``run`` is ours. Absolute paths in definitions (a
+mount source, an environment file) are paths of the host, and are not moved below the root.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from controllers.files.beneath import (
 class Paths:
     """The directories and files of one machine tree; nothing is created here.
 
-    *Names* are service names (`hello-world`), *ids* are service ids (`ext-hello-world`).
+    *Names* are service names (``hello-world``), *ids* are service ids (``ext-hello-world``).
     """
 
     root: Path
 
     def __init__(self, root: str | Path = "/") -> None:
-        # Resolved once: runc and /proc/self/mountinfo want absolute paths without symlinks.
+        # Resolved once: runc and /proc/self/mountinfo use absolute paths without symlinks.
         object.__setattr__(self, "root", Path(root).resolve())
 
     @property
     def tree(self) -> str:
-        """What tells this tree from others on the same machine; "" for the machine's own, `/`."""
+        """The name that identifies this tree on the machine; "" for the machine's own, ``/``."""
         if self.root == Path("/"):
             return ""
         return f"cosi-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]}"
 
     @property
     def beneath(self) -> Beneath:
-        """The way to what is written, mounted over or removed below the root: no link is one."""
+        """Access to files below the root that does not follow links."""
         return Beneath(self.root)
 
     @property
     def definitions(self) -> Path:
-        """The directory of service definitions (`*.yaml`)."""
+        """The directory of service definitions (``*.yaml``)."""
         return self.root / "usr/local/etc/containers"
 
     def rootfs(self, name: str) -> Path:
@@ -53,7 +53,7 @@ class Paths:
 
     @property
     def overlays(self) -> Path:
-        """What is laid over read-only trees; a tmpfs on a real machine."""
+        """The directory of the layers over read-only trees; a tmpfs on a real machine."""
         return self.root / "system/overlays"
 
     def overlay_upper(self, name: str) -> Path:
@@ -61,7 +61,7 @@ class Paths:
         return self.overlays / f"usr-local-lib-containers-{name}-diff"
 
     def overlay_work(self, name: str) -> Path:
-        """The scratch directory that overlayfs wants beside the writable layer."""
+        """The work directory that overlayfs needs beside the writable layer."""
         return self.overlays / f"usr-local-lib-containers-{name}-workdir"
 
     @property
@@ -75,7 +75,7 @@ class Paths:
 
     @property
     def config(self) -> Path:
-        """The machine configuration documents that are read unless others are named; ours."""
+        """The default file of machine configuration documents; ours."""
         return self.root / "etc/cosi/config.yaml"
 
     @property
@@ -84,27 +84,27 @@ class Paths:
         return self.root / "var/log"
 
     def log(self, id: str) -> Path:
-        """The persistent log of one service; its predecessor has `.1` appended."""
+        """The persistent log of one service; the older generation has ``.1`` appended."""
         return self.logs / f"{id}.log"
 
     @property
     def run(self) -> Path:
-        """What lives as long as the machine is up: bundles, FIFOs, runtime state, sockets."""
+        """The directory for files until the next boot: bundles, FIFOs, runtime state, sockets."""
         return self.root / "run/cosi"
 
     @property
     def services(self) -> Path:
-        """Checkpoints of services; see `controllers/lifecycle/checkpoint.py`."""
+        """Checkpoints of services; see ``controllers/lifecycle/checkpoint.py``."""
         return self.run / "services"
 
     @property
     def requests(self) -> Path:
-        """The stops that people asked for, one file for each; see `controllers/requests.py`."""
+        """The requested stops, one file for each; see ``controllers/requests.py``."""
         return self.run / "requests"
 
     @property
     def containers(self) -> Path:
-        """One directory per running container, named by its service id."""
+        """The directories of running containers, named by service id."""
         return self.run / "containers"
 
     def container(self, id: str) -> Path:
@@ -113,5 +113,5 @@ class Paths:
 
     @property
     def runtime(self) -> Path:
-        """The state directory of the OCI runtime (`runc --root`)."""
+        """The state directory of the OCI runtime (``runc --root``)."""
         return self.run / "runtime"

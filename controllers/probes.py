@@ -1,9 +1,9 @@
 """(network), ProbeSpec → ProbeStatus.
 
-Rules: Talos 1.14, ``network.ProbeController``. The first attempt at once, then one at each tick of
-the probe's interval; an attempt that takes longer skips ticks. A success is told at once, a failure
-once there were as many in a row as the threshold says. A probe that has not told anything has no
-status; the status goes with the probe.
+Rules: Talos 1.14, ``network.ProbeController``. The first attempt is made at once, then one at each
+tick of the probe's interval; an attempt that takes longer skips ticks. A success is published at
+once, a failure after as many in a row as the threshold says. Before that a probe has no status; the
+status is removed with the probe.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resources.probe_status import ProbeStatus
 
 
 def verdict(failures: int, threshold: int, error: str) -> ProbeStatus | None:
-    """What is told after so many failures in a row; ``None`` is nothing new."""
+    """The status to publish after ``failures`` in a row; ``None`` to publish nothing."""
     if failures == 0:
         return ProbeStatus(success=True)
     if failures < threshold:
@@ -27,18 +27,18 @@ def verdict(failures: int, threshold: int, error: str) -> ProbeStatus | None:
 
 
 def next_tick(start: float, interval: float, now: float) -> float:
-    """The first tick after ``now`` of a clock that ticks since ``start``."""
+    """The first tick after ``now`` of a clock that has ticked since ``start``."""
     return start + interval * ((now - start) // interval + 1)
 
 
 class ProbeController(Controller):
-    """Tries every probe, each in its own time."""
+    """Runs every probe, each at its own interval."""
 
     specs = Input(ProbeSpec, live_only=True)
     statuses = Output(ProbeStatus, defer=True)
 
     def __init__(self, prober: Prober | None = None) -> None:
-        """The prober of the real network is made where none is given."""
+        """``prober`` defaults to one for the real network."""
         self._prober = prober or NetworkProber()
 
     @override
@@ -52,7 +52,7 @@ class ProbeController(Controller):
     async def _probe(self, id: str, probe: ProbeSpec) -> None:
         start, interval = anyio.current_time(), probe.interval.total_seconds()
         failures = 0
-        error = await self._attempt(probe)  # counts as work: see first whether it can be reached
+        error = await self._attempt(probe)  # not idle: the first result counts for settled()
         while True:
             failures = failures + 1 if error else 0
             status = verdict(failures, probe.failure_threshold, error)
@@ -63,7 +63,7 @@ class ProbeController(Controller):
                 error = await self._attempt(probe)
 
     async def _attempt(self, probe: ProbeSpec) -> str:
-        """Return why it failed; nothing if it did not."""
+        """Return the error; empty if it succeeded."""
         try:
             await self._prober.attempt(probe)
         except ProbeFailed as error:

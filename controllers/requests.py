@@ -1,8 +1,9 @@
 """ServiceRequest → (files).
 
-A person's stop lasts until a person's start, over any end of the supervisor, until the machine
-boots: the state is in memory, so each stop is in a file of the run directory, too. What a file says
-is a resource again before the next life's first controller runs (:func:`restore_requests`).
+A user's stop stays in force until a user's start, across restarts of the supervisor, until the
+machine reboots. The state is in memory, so each stop is also written to a file in the run
+directory. The next supervisor restores the resources from these files before its first controller
+runs (:func:`restore_requests`).
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ _log: Final = logging.getLogger(__name__)
 
 
 class RequestsController(Controller):
-    """Keeps the stops that people asked for in files, one for each service.
+    """Stores the requested stops in files, one for each service.
 
-    A file that cannot be written is a failure of the pass, which is repeated.
+    If a file cannot be written, the pass fails and is retried.
     """
 
     requests = Input(ServiceRequest)
@@ -42,7 +43,7 @@ class RequestsController(Controller):
     async def reconcile(self) -> None:
         requests = await self.requests.list()
         stops = {each.id: each.spec for each in requests if _is_kept(each)}
-        self._keep(stops)  # a few bytes in memory, as what the runner remembers
+        self._keep(stops)  # blocking is fine: a few bytes on a tmpfs, as the runner's checkpoints
 
     def _keep(self, stops: dict[str, ServiceRequest]) -> None:
         if self._kept is None:
@@ -59,21 +60,23 @@ class RequestsController(Controller):
 
 
 def _is_kept(request: Resource[ServiceRequest]) -> bool:
-    """Whether it is a stop of what can be a service: its id becomes the name of a file."""
+    """Whether it is a stop with a valid service id, which becomes the name of a file."""
     name = request.id.removeprefix(SERVICE_PREFIX)
     is_service = name != request.id and not any(name_mistakes(name))
     return is_service and not request.tearing_down and request.spec.desired is Desired.STOP
 
 
 async def restore_requests(state: State, paths: Paths) -> None:
-    """Make the stops that an earlier life has kept resources again, before controllers run.
+    """Restore the stops of a previous supervisor as resources, before controllers run.
 
-    A request of a later generation that is there already, from a fixture, say, counts more.
+    An existing request with a later generation, for example from a fixture, takes precedence.
     """
     try:
         kept = dict(_read(BootFiles(paths.requests, paths.beneath)))
     except OSError as error:
-        _log.warning("what was stopped before cannot be read: %s", os_error_text(error))
+        _log.warning(
+            "the stop requests of the previous run cannot be read: %s", os_error_text(error)
+        )
         return
     for id, stop in kept.items():
         found = await state.find(ServiceRequest, id)
@@ -88,4 +91,4 @@ def _read(files: BootFiles) -> Iterator[tuple[str, ServiceRequest]]:
         try:
             yield id, ServiceRequest.model_validate(fields)
         except ValidationError as error:
-            _log.warning("%s: what was asked of it before is not understood: %s", id, error)
+            _log.warning("invalid stop request of the previous run for %s: %s", id, error)

@@ -1,9 +1,10 @@
 """(clock) → TimeStatus.
 
-Rules: Talos 1.14, ``time.SyncController``. Nothing is written before something is known. Talos sets
-the clock itself and remembers its first success; here another program does that (or a hypervisor),
-and what is said is what is so now. A machine where nobody does is told so (``disabled``): then the
-clock counts as right, and its jumps are still counted.
+Rules: Talos 1.14, ``time.SyncController``. Nothing is written before a fact is known. Talos sets
+the clock itself and remembers its first success; here another program (or a hypervisor) sets it,
+and the status is the current one. On a machine without such a program the policy is ``disabled``:
+then the clock counts as right, and its jumps are still counted.
+
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from resources.time_status import TIME_STATUS_ID, TimeStatus
 
 @dataclass(frozen=True, slots=True)
 class TimePolicy:
-    """What is asked of the clock.
+    """The policy for the clock.
 
-    ``boot_timeout_seconds``: so long after the start a wrong clock counts as right; 0 is never
+    ``boot_timeout_seconds``: this long after the start a wrong clock counts as right; 0 means never
     (Talos: ``machine.time.bootTimeout``).
     """
 
@@ -34,7 +35,7 @@ class TimePolicy:
 def time_status(
     clock: ClockFacts | None, failed: bool, policy: TimePolicy, seconds_since_start: float
 ) -> TimeStatus | None:
-    """What the facts come to; ``None`` while nothing can be said."""
+    """The status for the facts; ``None`` while nothing is known."""
     given_up = 0 < policy.boot_timeout_seconds <= seconds_since_start
     if clock is None and not (failed or given_up or policy.disabled):
         return None
@@ -46,14 +47,14 @@ def time_status(
 
 
 class TimeStatusController(Controller):
-    """Says whether the clock is right."""
+    """Publishes whether the clock is in sync."""
 
     time = Output(TimeStatus, defer=True)
 
     def __init__(
         self, policy: TimePolicy = TimePolicy(), clock: HostReader[ClockFacts] | None = None
     ) -> None:
-        """The reader of the real clock is made where none is given."""
+        """``clock`` defaults to a reader of the real clock."""
         self._policy = policy
         self._clock = Followed("clock", clock or ClockReader())
         self._started_at = 0.0
