@@ -77,7 +77,7 @@ class Facts:
     config_version: str = ""
     """The version of the config whose files are written; "" if there is none."""
     cycle: tuple[str, ...] = ()
-    """The service ids on a dependency cycle through the service, if there is one."""
+    """The service ids on the path from the service back to itself, if there is one."""
     meant: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """For the id of a missing service: the id of an existing one with a similar name."""
     provided: frozenset[Fact] = EVERY_FACT

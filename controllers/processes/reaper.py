@@ -26,7 +26,7 @@ from controllers.processes import syscalls
 from controllers.processes.processes import Stat, read_stat
 
 _UNBORN: Final = "runc:["
-"""The name of a process that died before runc made it a container; runc does not reap it."""
+"""The name prefix of a process that died before runc made it a container; runc leaves it."""
 
 
 class Reaper:

@@ -1,5 +1,4 @@
-"""Callers with a client certificate (mTLS). A separate module, because it imports
-``cryptography``."""
+"""Callers with a client certificate (mTLS). Apart because this imports ``cryptography``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a resource is: envelope, metadata, payload, and their YAML form."""
+"""Resources: envelope, metadata, payload, and their YAML form."""

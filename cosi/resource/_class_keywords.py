@@ -1,5 +1,4 @@
-"""Checks of the class keywords of a payload class, so that a mistake is refused where it is
-made."""
+"""Checks the class keywords of payload classes, so that a mistake is refused where it is made."""
 
 from __future__ import annotations
 

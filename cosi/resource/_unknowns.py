@@ -1,4 +1,4 @@
-"""Which unknown types, fields and metadata keys a reader of YAML documents accepts."""
+"""The policy for unknown types, fields and metadata keys in YAML documents."""
 
 from __future__ import annotations
 

@@ -52,15 +52,15 @@ class ControllerStatistics:
 
 _HELP = {
     "crashes": ("counter", "Failed passes."),
-    "wakeups": ("counter", "Passes that something has asked for; coalesced requests count once."),
+    "wakeups": ("counter", "Requested passes; coalesced requests count once."),
     "reads": ("counter", "Reads of the state by the controller."),
     "writes": ("counter", "Writes to the state that the controller attempted."),
     "processed": ("counter", "Reconcile jobs started."),
-    "skips": ("counter", "Jobs that ended with a reason to do nothing."),
-    "requeues": ("counter", "Jobs without an error that asked to be run again."),
+    "skips": ("counter", "Jobs that were skipped."),
+    "requeues": ("counter", "Jobs without an error that requested another run."),
     "mapped_in": ("counter", "Changes of mapped inputs."),
-    "mapped_out": ("counter", "Keys that those were mapped to."),
-    "queue_length": ("gauge", "Keys that wait, for their turn or their time."),
+    "mapped_out": ("counter", "Keys to which these changes were mapped."),
+    "queue_length": ("gauge", "Keys that wait for a worker or for a delay."),
     "reconcile_busy": ("counter", "Seconds spent in passes."),
 }
 _KEYED = ("processed", "skips", "requeues", "mapped_in", "mapped_out", "queue_length")

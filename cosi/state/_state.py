@@ -103,7 +103,7 @@ class State(CoreState):
         return await operations.watch_for(self, kind, id, wanted)
 
     async def teardown(self, kind: KindLike[S], id: str, *, owner: str = "") -> bool:
-        """Start to tear the resource down; return whether it has no finalizers.
+        """Mark the resource as being torn down; return whether it has no finalizers.
 
         Repeated or concurrent calls are no error. Raises :class:`~cosi.errors.NotFound`, and
         :class:`~cosi.errors.OwnerConflict` in any phase.

@@ -104,7 +104,7 @@ class History(EventLog):
         # `end`, `bookmark` and `append` are written out for speed: every write calls this.
         events = self._events
         position = self._base + len(events)
-        # Grows only until it is first full: afterwards a larger capacity would hide dropped events.
+        # Grows only before any event is dropped: afterwards a larger capacity would hide the loss.
         if position == self.capacity < self._size.maximum:
             self.capacity = min(2 * self.capacity, self._size.maximum)
         event = _new_event(Event, (type, resource, old, _bookmark(_COOKIE, position)))

@@ -29,8 +29,8 @@ class Durability(Enum):
     that is mistaken for a new one is worse than none."""
 
     NORMAL = "normal"
-    """Any end of the process, even a kill. Not a power failure, which may lose the latest
-    changes."""
+    """Any end of the process, even a kill. Not a power failure, which may lose changes, but only
+    the latest ones."""
 
     FULL = "full"
     """A power failure, too."""

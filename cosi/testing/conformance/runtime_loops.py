@@ -115,7 +115,7 @@ class LoopCases(RuntimeCases):
 
     async def test_failing_controller(self, world: Harness) -> None:
         def fail() -> None:
-            raise NotFound("this life fails")
+            raise NotFound("this run fails")
 
         with world.failing() as failures:
             world.start(Failing(fail))
