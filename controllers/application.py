@@ -1,7 +1,7 @@
-"""Extension services as an application: every controller of the flow, and what people are told.
+"""The extension services as an application: all controllers of the flow, and the final report.
 
-``extension_services`` is for those who embed them; ``application`` is what ``cosi run`` loads, its
-parameters are the options there.
+``extension_services`` is for programs that embed them; ``cosi run`` loads ``application``, whose
+parameters are options there.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def extension_services(
     on_exit: OnExit = OnExit.STOP,
     time: TimePolicy | None = None,
 ) -> list[Any]:
-    """Every controller of the flow, from the files of ``paths`` to containers run by ``driver``.
+    """All controllers of the flow, from the files of ``paths`` to containers run by ``driver``.
 
-    ``config`` are the files of machine configuration; not given, it is the one of ``paths``.
-    A state that ends with the program wants :func:`~controllers.requests.restore_requests` before
-    they run: then what a person has stopped stays so, and shows it.
+    ``config`` are the files of machine configuration, by default the one of ``paths``. With a state
+    that ends with the program, await :func:`~controllers.requests.restore_requests` before they
+    run: then services that a user has stopped stay stopped, and show it.
     """
     return [
         ServiceFilesController(paths),
@@ -76,22 +76,25 @@ def extension_services(
 
 def application(
     *,
-    root: Annotated[Path, "Definitions, filesystems, logs and run files lie below."] = Path("/"),
+    root: Annotated[Path, "Root of definitions, filesystems, logs and run files."] = Path("/"),
     config: Annotated[
         tuple[Path, ...],
         "Machine configuration documents; may be repeated. [default: ROOT/etc/cosi/config.yaml]",
     ] = (),
     runtime: Annotated[
-        Literal["auto", "runc", "crun", "process"], "What runs containers."
+        Literal["auto", "runc", "crun", "process"], "The container runtime."
     ] = "auto",
-    on_exit: Annotated[Literal["stop", "leave"], "What becomes of containers at the end."] = "stop",
-    time_sync: Annotated[Literal["auto", "disabled"], "Whether somebody sets the clock."] = "auto",
+    on_exit: Annotated[Literal["stop", "leave"], "What to do with containers at the end."] = "stop",
+    time_sync: Annotated[
+        Literal["auto", "disabled"], "Check whether the clock is set, or assume it."
+    ] = "auto",
     once: bool = False,
 ) -> Application:
     """The extension services of a machine.
 
-    Raises :class:`~cosi.cli.application.CannotStart` if the runtime cannot be had here, or the run
-    directory cannot: then nothing could ever run, and files of another supervisor's are at stake.
+    Raises :class:`~cosi.cli.application.CannotStart` if the runtime does not work here, or if the
+    run directory is locked or cannot be made: then no service could ever run, and files of another
+    supervisor might be damaged.
     """
     if not root.is_dir():
         raise CannotStart(f"--root {root}: there is no such directory")
@@ -105,7 +108,7 @@ def application(
             pass  # the driver takes it when it is opened
     except LockError as error:
         raise CannotStart(f"--root {root}: {error}") from error
-    driver.debug = once  # whoever looks once wants to see everything
+    driver.debug = once  # a single run is for looking at: show all output
     controllers = extension_services(
         paths,
         driver,
@@ -124,20 +127,20 @@ def application(
 
 
 async def _finish(controllers: Sequence[Any]) -> list[str]:
-    """What the runners could not stop, in one line for each service."""
+    """Finish the runners; return a line for each service that could not be stopped."""
     found = [await each.finish() for each in controllers if isinstance(each, RunnerController)]
     return [f"{id or 'services'}: {why}" for left in found for id, why in left.items()]
 
 
 def _services(driver: LocalDriver, runtime: Runtime) -> Iterable[Service]:
-    """The machine API; without gRPC nobody asks for it, and it is not imported."""
+    """The machine API; called, and imported, only if gRPC is served."""
     from controllers.machine_api.api import MachineService
 
     return [MachineService(runtime.state, driver.logs)]
 
 
 def _console(id: str, line: str) -> None:
-    """What a service says is its own, and goes to stdout whatever the log looks like."""
+    """Print a line of a service's output to stdout, unchanged by the log's format."""
     print(f"{id}: {line}", flush=True)  # noqa: T201  # this is the console
 
 
@@ -145,15 +148,15 @@ async def _status(state: State) -> list[str]:
     """A line for each service."""
     lines: list[str] = []
     for service in await state.list(ServiceState):
-        told = service.spec
-        main = "" if told.pid is None else f" (PID {told.pid})"
-        restarts = f", restarted {told.restarts} times" if told.restarts else ""
-        lines.append(f"service[{service.id}]({told.phase}){main}{restarts}: {told.message}")
+        spec = service.spec
+        main = "" if spec.pid is None else f" (PID {spec.pid})"
+        restarts = f", restarted {spec.restarts} times" if spec.restarts else ""
+        lines.append(f"service[{service.id}]({spec.phase}){main}{restarts}: {spec.message}")
     return lines
 
 
 async def _report(state: State) -> str:
-    """The table of services, then each of them with its events."""
+    """The table of services, then a block with the events of each."""
     services = [shown(*service) for service in await services_and_rejections(state)]
     now = datetime.now(UTC)
     blocks = [service_block(NODE, service, now) for service in services]

@@ -1,11 +1,12 @@
 """(config documents), ExtensionServiceSpec → ExtensionServiceConfig, ProbeSpec, Environment, ConfigSourceStatus.
 
-Files that people name, each of one or more documents; read when they change, too. A file counts as
-a whole: one that went bad leaves in force what it said before, and one that is gone says nothing.
-What a later file configures again is refused, and stays what the first one says.
+Reads the files that the user has named, each with one or more documents, and again when they
+change. A file counts as a whole: if it becomes invalid, its last valid content stays in force; if
+it is removed, its content is void. If a later file configures the same again, it is refused, and
+the first one stays in force.
 
 Rules: Talos 1.14, ``runtime.ExtensionServiceConfigController``; there, the documents are parts of
-the one machine configuration, which is refused as a whole at the door.
+the one machine configuration, which the API refuses as a whole.
 """  # noqa: E501  # the signature is one line
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One file: what it says now, and what it said when it was last good."""
+    """One file: its current reading, and its last valid one."""
 
     now: ConfigReading
     good: ConfigReading
@@ -59,12 +60,12 @@ class ConfigDocumentsController(Controller):
     statuses = Output(ConfigSourceStatus)
 
     def __init__(self, files: Iterable[str | Path], watcher: FileWatcher | None = None) -> None:
-        """``files`` in the order that decides between duplicates; the default watcher is real."""
+        """The order of ``files`` decides between duplicates; the default watcher is real."""
         self._paths = {str(file): Path(file).absolute() for file in files}
         self._watcher = watcher or HostFiles()
         self._sources: dict[str, _Source] = {}
         self._logged: dict[str, ConfigSourceStatus] = {}
-        self._told: set[Path] = set()
+        self._touched: set[Path] = set()
 
     @override
     async def run(self, wakeups: Wakeups, /) -> None:
@@ -81,20 +82,20 @@ class ConfigDocumentsController(Controller):
         self._changed(set(self._paths.values()))
 
     def _changed(self, paths: Set[Path]) -> None:
-        self._told |= paths
+        self._touched |= paths
         self.wake()
 
     def _unwatched(self, reason: str) -> None:
-        """Without a watch, look whenever it is tried again."""
+        """Without a watch, read the files at each retry of the watch."""
         self._changed(set(self._paths.values()))
 
     @override
     async def reconcile(self) -> None:
         if any(cause.reason in {Reason.STARTED, Reason.RESTARTED} for cause in self.woken_by):
-            self._told.update(self._paths.values())
-        told, self._told = self._told, set()
+            self._touched.update(self._paths.values())
+        touched, self._touched = self._touched, set()
         for name, path in self._paths.items():
-            if path in told:
+            if path in touched:
                 await self._read(name, path)
         counted = shares({name: source.good for name, source in self._sources.items()})
         await self._write(counted)
@@ -109,7 +110,7 @@ class ConfigDocumentsController(Controller):
         await self._write_environment(counted)
 
     async def _defined(self) -> frozenset[str]:
-        """The names of all services, if any is configured."""
+        """The names of all services; empty, without a read, if no file configures one."""
         if not any(source.good.configs for source in self._sources.values()):
             return frozenset()
         return frozenset(service.id for service in await self.services.list())
@@ -123,7 +124,7 @@ class ConfigDocumentsController(Controller):
                     await probes.apply(id, probe)
 
     async def _write_environment(self, counted: Mapping[str, FileShare]) -> None:
-        """Last of all: a controller that waits for the environment finds the rest written, too."""
+        """Write it last of all: a controller that waits for the environment finds the rest, too."""
         layers: dict[str, Variables] = {}
         for share in counted.values():
             layers.update(share.environment)
@@ -137,7 +138,7 @@ class ConfigDocumentsController(Controller):
         self._sources[name] = _Source(now, before.good if before and now.message else now)
 
     def _log(self, name: str, status: ConfigSourceStatus) -> None:
-        """Log what the file says; but not that a service is missing, which may be read later."""
+        """Log a changed status, without warnings of missing services, which may be read later."""
         if self._logged.get(name) == status:
             return
         self._logged[name] = status

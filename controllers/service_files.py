@@ -1,12 +1,12 @@
 """(*.yaml) → ServiceFileStatus, ExtensionServiceSpec.
 
-Every file of the definition directory has a status, whatever is in it; every good one defines a
-service. A definition that changes is replaced, one that goes is torn down, and is destroyed when
-nobody holds it: its container is gone then.
+Every file of the definition directory has a status, whatever its content; every valid one defines a
+service. A definition that changes is replaced; one that is removed is torn down, and destroyed when
+no finalizer holds it, which means that its container is gone.
 
-Rules: Talos 1.14, ``runtime.ExtensionServiceController``, which reads the directory once in its
-life and says what it refused in its log only (differences: Talos 1, Talos 2). Where two files
-define one service, and what becomes of a file that goes bad, is said in ``definitions/claims.py``.
+Rules: Talos 1.14, ``runtime.ExtensionServiceController``, which reads the directory only once and
+reports refused files only in its log (differences: Talos 1, Talos 2). ``definitions/claims.py`` has
+the rules for two files that define one service, and for a file that becomes invalid.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class ServiceFilesController(Controller):
     services = Output(ExtensionServiceSpec, defer=True)
 
     def __init__(self, paths: Paths, watcher: FileWatcher | None = None) -> None:
-        """The watcher of the real machine is made where none is given."""
+        """The default ``watcher`` watches the real machine."""
         self._scanner = Scanner(paths.definitions, paths.rootfs)
         self._directory = paths.definitions
         self._watcher = watcher or HostFiles()
         self._claims = Claims()
         self._seen: dict[Path, Seen] = {}
-        self._told: set[Path] = set()
-        self._distrusted = False  # what is known of files that look as they did
-        # What is to be written yet; it survives a pass that fails.
+        self._touched: set[Path] = set()
+        self._distrusted = False  # whether to read files again whose stamp is unchanged
+        # The writes still to do; they survive a pass that fails.
         self._files_to_tell: set[str] = set()
         self._services_to_write: set[str] = set()
 
@@ -67,23 +67,23 @@ class ServiceFilesController(Controller):
 
     @override
     def reload(self) -> None:
-        """Read every file, also one that looks as it did when it was read last."""
+        """Read every file again, even if its stamp is unchanged."""
         self._distrusted = True
         self._changed({self._directory})
 
     def _changed(self, paths: Set[Path]) -> None:
-        self._told |= paths
+        self._touched |= paths
         self.wake()
 
     def _unwatched(self, reason: str) -> None:
-        """Without a watch, look whenever it is tried again."""
+        """Without a watch, look at the directory at each retry of the watch."""
         self._changed({self._directory})
 
     @override
     async def reconcile(self) -> None:
         first = any(cause.reason in {Reason.STARTED, Reason.RESTARTED} for cause in self.woken_by)
         if first:
-            self._told.add(self._directory)
+            self._touched.add(self._directory)
         await self._look()
         if first:
             await self._forget_earlier_life()
@@ -95,15 +95,15 @@ class ServiceFilesController(Controller):
 
     async def _look(self) -> None:
         """Take in what has changed on disk since the last look."""
-        told, self._told = self._told, set()
-        if not told:
+        touched, self._touched = self._touched, set()
+        if not touched:
             return
         trust, self._distrusted = not self._distrusted, False
-        scan = partial(self._scanner.scan, dict(self._seen), told, trust=trust)
+        scan = partial(self._scanner.scan, dict(self._seen), touched, trust=trust)
         try:
             found = await anyio.to_thread.run_sync(scan)
         except BaseException:
-            self._told |= told
+            self._touched |= touched
             self._distrusted |= not trust
             raise
         for path, seen in found.items():
@@ -126,9 +126,10 @@ class ServiceFilesController(Controller):
             self._files_to_tell.update(self._claims.claimants(service))
 
     async def _forget_earlier_life(self) -> None:
-        """A state that outlives this program may hold what no file says any more.
+        """Remove definitions and statuses of a previous run that no file has any more.
 
-        What is held of it now is taken away later, as what goes in this life.
+        A state that outlives the program may hold them. Those with finalizers are removed later,
+        like those of files that are removed while the program runs.
         """
         ours = [each.id for each in await self.services.list() if each.owner == self.name]
         self._services_to_write.update(set(ours) - self._claims.services)
@@ -136,10 +137,10 @@ class ServiceFilesController(Controller):
         self._files_to_tell.update(set(ours) - self._claims.files)
 
     async def _write(self, service: str) -> None:
-        """Make the service what its file says.
+        """Write, or remove, the definition of a service.
 
-        What is still held is written when it is free, and what another owner defines when that is
-        gone: then its files are in force, and say so.
+        If the old one is still held, it is written when that is free; if another owner defines the
+        service, when that definition is gone. Then the statuses of its files change to in force.
         """
         definition = self._claims.definition(service)
         if definition is None:
@@ -152,7 +153,7 @@ class ServiceFilesController(Controller):
             self._services_to_write.discard(service)
 
     async def _tell(self, file: str) -> bool:
-        """Write the status of a file, or take it away; ``False`` if the old one is still held."""
+        """Write the status of a file, or remove it; ``False`` if the old one is still held."""
         if file not in self._claims.files:
             return await self.statuses.remove(file)
         status = self._claims.status(file)
@@ -169,7 +170,7 @@ class ServiceFilesController(Controller):
 
 
 def _log(file: str, status: ServiceFileStatus, fault: Fault | None) -> None:
-    """One line for the file, in Talos's words, and one for each warning."""
+    """Log one line for the file, with Talos's message, and one for each warning."""
     if fault is None:
         log.info("loaded extension service spec", extra={"file": file, "service": status.service})
     else:

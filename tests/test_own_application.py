@@ -167,8 +167,8 @@ def test_what_only_a_machine_has_is_said_to_be_missing(
     served: Project, method: str, command: tuple[str, ...]
 ) -> None:
     assert served.refuses(*command) == (
-        f"cosi: the server does not offer {method} of machine.MachineService; services, their logs "
-        "and their events are those of `cosi run extension-services`, and `cosi get TYPE -w` "
+        f"cosi: the server does not offer {method} of machine.MachineService; "
+        "only `cosi run extension-services` has services, logs and events; `cosi get TYPE -w` "
         "follows the resources of any server"
     )
 

@@ -1,1 +1,1 @@
-"""Commands of `cosi` that know services, and the definitions of services."""
+"""Commands of ``cosi`` for services and their definition files."""

@@ -1,4 +1,4 @@
-"""The machine API as commands use it: its calls, and what they answer, without its messages."""
+"""The client of the machine API: its calls, with results that hide the protobuf messages."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ MACHINE: Final = "/machine.MachineService/"
 INSPECT: Final = "/inspect.InspectService/"
 
 _WITHOUT: Final = {
-    "machine.MachineService": "services, their logs and their events are those of "
-    "`cosi run extension-services`, and `cosi get TYPE -w` follows the resources of any server",
-    "inspect.InspectService": "`cosi run` does, whichever application it runs",
+    "machine.MachineService": "only `cosi run extension-services` has services, logs and events; "
+    "`cosi get TYPE -w` follows the resources of any server",
+    "inspect.InspectService": "`cosi run` does, with any application",
 }
-"""What a server is that lacks one of the two, and what can be done with it."""
+"""The remedy for a server that lacks one of the two services."""
 _ACTIONS: Final[dict[str, tuple[type[Message], type[Message]]]] = {
     "start": (machine_pb2.ServiceStartRequest, machine_pb2.ServiceStartResponse),
     "stop": (machine_pb2.ServiceStopRequest, machine_pb2.ServiceStopResponse),
     "restart": (machine_pb2.ServiceRestartRequest, machine_pb2.ServiceRestartResponse),
 }
-# The wire's numbers are older than the framework's.
+# Indexed by the wire's numbers, which differ from EdgeType's.
 _EDGES: Final = (
     EdgeType.OUTPUT_EXCLUSIVE,
     EdgeType.INPUT_STRONG,
@@ -60,7 +60,7 @@ class Machine:
     # -- services ---------------------------------------------------------------------------------
 
     async def services(self) -> list[tuple[str, ShownService]]:
-        """All services, each with the node that it is on; sorted as the server sorts."""
+        """All services, each with its node; in the order of the server."""
         answer = await self._ask(f"{MACHINE}ServiceList", Empty(), machine_pb2.ServiceListResponse)
         return [
             (self._node_of(message), _service(info))
@@ -69,16 +69,16 @@ class Machine:
         ]
 
     async def act(self, action: str, id: str, seconds: float) -> list[tuple[str, str]]:
-        """``start``, ``stop`` or ``restart`` a service; what each node says to it."""
+        """``start``, ``stop`` or ``restart`` a service; return each node with its response."""
         request, response = _ACTIONS[action]
         method = f"{MACHINE}Service{action.capitalize()}"
         answer: Any = await self._ask(method, cast("Any", request)(id=id), response, seconds)
         return [(self._node_of(message), message.resp) for message in answer.messages]
 
-    # -- what they say ----------------------------------------------------------------------------
+    # -- logs and events --------------------------------------------------------------------------
 
     async def log_ids(self) -> list[str]:
-        """The services that have a log."""
+        """The ids of the services that have a log."""
         method, response = f"{MACHINE}LogsContainers", machine_pb2.LogsContainersResponse
         answer = await self._ask(method, Empty(), response)
         return sorted(id for message in answer.messages for id in message.ids)
@@ -86,14 +86,14 @@ class Machine:
     async def logs(
         self, id: str, take: Callable[[bytes], None], *, follow: bool, tail: int
     ) -> None:
-        """Give ``take`` the output of a service, from its last ``tail`` lines on (-1: all)."""
+        """Call ``take`` with the output of a service, from its last ``tail`` lines on (-1: all)."""
         request = machine_pb2.LogsRequest(namespace="system", id=id, follow=follow, tail_lines=tail)
         await self._stream(
             f"{MACHINE}Logs", request, lambda data: take(common_pb2.Data.FromString(data).bytes)
         )
 
     async def events(self, show: Show, tail: Tail) -> None:
-        """Give ``show`` the events, past ones first; for ever."""
+        """Call ``show`` with each event, past ones first, until cancelled."""
         request = machine_pb2.EventsRequest(
             tail_events=tail.count,
             tail_id=tail.id,
@@ -109,12 +109,12 @@ class Machine:
     # -- the machine itself -----------------------------------------------------------------------
 
     async def version(self) -> list[Version]:
-        """What runs there, by node."""
+        """The versions of the servers, one for each node."""
         answer = await self._ask(f"{MACHINE}Version", Empty(), machine_pb2.VersionResponse)
         return [_version(self._node_of(message), message) for message in answer.messages]
 
     async def dependencies(self) -> tuple[Edge, ...]:
-        """Who reads and writes what."""
+        """The dependency graph: which controllers read and write which types."""
         method = f"{INSPECT}ControllerRuntimeDependencies"
         answer = await self._ask(method, Empty(), inspect_pb2.ControllerRuntimeDependenciesResponse)
         return tuple(_edge(edge) for message in answer.messages for edge in message.edges)
@@ -145,7 +145,7 @@ class Machine:
             call.cancel()
 
     def _node_of(self, message: Any) -> str:
-        """Who answers, if it says so (through a proxy it does)."""
+        """The node of a message; through a proxy the message names it."""
         return message.metadata.hostname or self._node
 
 

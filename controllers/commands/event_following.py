@@ -1,4 +1,4 @@
-"""Events of the machine: the past ones, or all that come, across restarts of the server."""
+"""Reads events of the machine: past ones, or new ones across restarts of the server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cosi.cli.reconnect import Patience
 from cosi.errors import InvalidResource, Unavailable
 
 ANSWER_SECONDS: Final = 30.0
-"""How long the server may take to say that it has understood."""
+"""The time limit for the server's first message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Which past events are wanted: the last ``count`` (-1: all), those after ``id``, or recent.
+    """Selects past events: the last ``count`` (-1: all), those after ``id``, or recent ones.
 
-    ``actor`` limits all of them to those that it caused.
+    Recent ones are at most ``seconds`` old. ``actor`` selects the events that it caused.
     """
 
     count: int = 0
@@ -30,7 +30,7 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """One event; ``row`` is ``None`` if there is nothing to show, as for the greeting."""
+    """One event; ``row`` is ``None`` if it has nothing to show, as the server's first message."""
 
     id: str
     row: tuple[str, ...] | None
@@ -40,18 +40,18 @@ Show = Callable[[EventLine], None]
 
 
 class EventSource(Protocol):
-    """Where events are read: :class:`controllers.commands.client.Machine`."""
+    """The source of events: :class:`controllers.commands.client.Machine`."""
 
     async def events(self, show: Show, tail: Tail) -> None:
-        """Give ``show`` the past that ``tail`` asks for, then what happens; until cancelled.
+        """Call ``show`` with the past events of ``tail``, then with new ones, until cancelled.
 
-        Raises :class:`~cosi.errors.Unavailable` when the server is gone.
+        Raises :class:`~cosi.errors.Unavailable` when the connection to the server is lost.
         """
         ...
 
 
 async def past(machine: EventSource, tail: Tail, show: Show, quiet_seconds: float) -> None:
-    """Show the past: until nothing has come for so long, for nobody says where it ends."""
+    """Show past events, until none has come for ``quiet_seconds``: nothing marks their end."""
     with anyio.move_on_after(ANSWER_SECONDS) as waiting:
 
         def seen(event: EventLine) -> None:
@@ -62,7 +62,7 @@ async def past(machine: EventSource, tail: Tail, show: Show, quiet_seconds: floa
 
 
 class EventFollowing:
-    """All events from now on, or from some past one on; none twice."""
+    """Shows all events from now on, or from a past one on; none twice."""
 
     def __init__(self, machine: EventSource, show: Show) -> None:
         self._machine = machine
@@ -71,7 +71,7 @@ class EventFollowing:
         self._last = ""
 
     async def run(self, tail: Tail) -> None:
-        """For ever."""
+        """Show events until cancelled; reconnect when the connection is lost."""
         wanted = tail
         while True:
             failure = Unavailable("the server has ended the events")
@@ -82,7 +82,7 @@ class EventFollowing:
             except InvalidResource:
                 if wanted.id != self._last or not self._last:
                     raise
-                # A server that began anew knows nothing of that event; all that it knows is new.
+                # A restarted server does not know that event; all events that it has are new.
                 self._last = ""
             wanted = Tail(id=self._last, actor=tail.actor)
             if not self._last:

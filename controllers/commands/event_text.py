@@ -1,4 +1,4 @@
-"""Runtime events as rows of a table (talosctl: `events`)."""
+"""Renders runtime events as rows of a table (talosctl: ``events``)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from google.protobuf.message import DecodeError, Message
 from controllers.machine_api.proto import machine_pb2
 
 TYPE_URL: Final = "talos/runtime/"
-"""What goes before the name of a message in an event (Talos 1.14)."""
+"""The prefix of a message's name in an event (Talos 1.14)."""
 
 HEADER: Final = ("NODE", "ID", "EVENT", "ACTOR", "SOURCE", "MESSAGE")
 
 
 def event_row(node: str, event: machine_pb2.Event) -> tuple[str, ...] | None:
-    """A row for ``event``; ``None`` for one that says nothing, or of a type unknown here.
+    """A row for ``event``; ``None`` if it has no content, or a type unknown to this program.
 
-    One event is one line: talosctl's columns are these, but it breaks every row after EVENT
+    One event is one line: talosctl has the same columns, but breaks every row after EVENT
     (differences: Talos 19).
     """
     found = _TEXTS.get(event.data.type_url.removeprefix(TYPE_URL))
@@ -61,7 +61,7 @@ def _machine_status(event: Any) -> tuple[str, str]:
 
 
 def _name(event: Any, field: str) -> str:
-    """The name of an enumeration's value; of one that is newer than this, its number."""
+    """The name of an enumeration's value; for one that this program does not know, its number."""
     number: int = getattr(event, field)
     values: Any = event.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
     return values[number].name if number in values else str(number)

@@ -1,4 +1,4 @@
-"""`cosi events`: what happens on the machine, as it happens."""
+"""``cosi events``: shows past and new events of the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from controllers.commands.event_following import EventLine, Tail
 
 QUIET_SECONDS: Final = 0.5
-"""Without --follow: the past is over when nothing has come for so long."""
+"""Without --follow: past events have ended if none has come for so long."""
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -26,14 +26,14 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
 
 
 @click.command(
-    short_help="Show what has happened, and what happens.",
+    short_help="Show past events, and follow new ones.",
     epilog="""\b
     $ cosi events --tail 1
     NODE    ID                     EVENT                                   ACTOR   SOURCE      MESSAGE
     alpha   d4c1h0kq1l5p0f0b2m3g   talos/runtime/machine.ServiceStateEvent         ext-hello   RUNNING: ...
     """,  # noqa: E501  # as it is shown
 )
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on as more happens.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Keep showing new events.")
 @click.option(
     "--tail",
     type=int,
@@ -41,9 +41,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
     help="Only the last N past events, -1 for all. [default: -1, with --follow 0]",
 )
 @click.option(
-    "--duration", callback=_seconds, metavar="1h30m", help="Past events of so long a time."
+    "--duration", callback=_seconds, metavar="1h30m", help="Only past events of this last period."
 )
-@click.option("--since", metavar="ID", help="Past events after this one.")
+@click.option("--since", metavar="ID", help="Only past events after this one.")
 @click.option("--actor-id", metavar="ID", default="", help="Only events that this actor caused.")
 @connects
 def events(
@@ -55,11 +55,11 @@ def events(
     since: str | None,
     actor_id: str,
 ) -> None:
-    """Show what has happened, and with --follow what happens."""
+    """Show past events, and with --follow new ones as they happen."""
     from controllers.commands.event_following import Tail
 
     if sum(option is not None for option in (tail, duration, since)) > 1:
-        raise click.UsageError("--tail, --duration and --since exclude each other")
+        raise click.UsageError("give only one of --tail, --duration and --since")
     if tail is None and duration is None and since is None:
         tail = 0 if following else -1
     wanted = Tail(tail or 0, since or "", duration or 0, actor_id)
@@ -78,7 +78,7 @@ async def _follow(connection: Connection, wanted: Tail, show: Callable[[EventLin
 
 
 def _show(answers: Sequence[list[tuple[str, ...]]]) -> None:
-    """What is past can be aligned: it is all there before anything is printed."""
+    """Print past events with aligned columns: all are known before the first is printed."""
     from controllers.commands.event_text import HEADER
     from cosi.cli.tabwriter import table
 
@@ -100,9 +100,9 @@ async def _past(connection: Connection, wanted: Tail) -> list[tuple[str, ...]]:
 
 
 def printer() -> Callable[[EventLine], None]:
-    """One line for each event, at once (talosctl takes two: differences: Talos 19).
+    """Prints one line for each event, at once (talosctl prints two: differences: Talos 19).
 
-    The header comes with the first, as talosctl's: only then it is known how wide the columns are.
+    The header comes with the first event, as talosctl's: its row sets the width of the columns.
     """
     from controllers.commands.event_text import HEADER
     from cosi.cli.tabwriter import GrowingTable

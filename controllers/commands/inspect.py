@@ -1,4 +1,4 @@
-"""`cosi inspect dependencies`: who reads and writes what, as a drawing."""
+"""``cosi inspect dependencies``: draws which controllers read and write which types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.group()
 @connection_options
 def inspect(**_: object) -> None:
-    """Look inside the running machine."""
+    """Inspect the running machine."""
 
 
 @inspect.command(
@@ -28,14 +28,14 @@ def inspect(**_: object) -> None:
     $ cosi inspect dependencies | dot -Tsvg > dependencies.svg
     """
 )
-@click.option("--with-resources", is_flag=True, help="With the resources that exist now.")
+@click.option("--with-resources", is_flag=True, help="Include the resources that exist now.")
 @click.option(
     "-o",
     "--output",
     type=click.Choice(("dot", "mermaid")),
     default="dot",
     show_default=True,
-    help="Graphviz, or what README files show.",
+    help="Graphviz, or Mermaid as in README files.",
 )
 @connects
 def dependencies(server: Server, with_resources: bool, output: str) -> None:

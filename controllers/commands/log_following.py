@@ -1,4 +1,4 @@
-"""A log followed across restarts of the server: nothing twice, and nothing left out."""
+"""Follows a log across restarts of the server, without repetitions and gaps."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from cosi.cli.reconnect import Patience
 from cosi.errors import Unavailable
 
 MEMORY: Final = 4096
-"""So many bytes of what was shown last are kept, to find the place again."""
+"""How many bytes of the last output are kept, to find the place again."""
 
 Take = Callable[[bytes], None]
 
 
 class LogSource(Protocol):
-    """Where logs are read: :class:`controllers.commands.client.Machine`."""
+    """The source of logs: :class:`controllers.commands.client.Machine`."""
 
     async def log_ids(self) -> list[str]:
         """The ids of the services that have a log."""
         ...
 
     async def logs(self, id: str, take: Take, *, follow: bool, tail: int) -> None:
-        """Give ``take`` the last ``tail`` lines (-1: all) and, to ``follow``, what is written then.
+        """Call ``take`` with the last ``tail`` lines (-1: all); with ``follow`` also with new ones.
 
         Raises :class:`~cosi.errors.NotFound` before the first run of the service, and
-        :class:`~cosi.errors.Unavailable` when the server is gone.
+        :class:`~cosi.errors.Unavailable` when the connection to the server is lost.
         """
         ...
 
 
 class LogFollowing:
-    """The log of one service.
+    """Follows the log of one service.
 
-    A server that comes back remembers what was shown, then its log goes on right after that; or it
-    does not, being a new one, then all that it has is new.
+    After a reconnect there are two cases: the server's log contains the last output shown, and
+    continues after it; or it does not, because the server is a new one, and then all of it is new.
     """
 
     def __init__(self, machine: LogSource, id: str, take: Take) -> None:
@@ -47,8 +47,8 @@ class LogFollowing:
         self._skip = 0
 
     async def run(self, tail: int) -> None:
-        """Show the last ``tail`` lines (-1: all), then what is written; for ever."""
-        await self._machine.log_ids()  # a log may be silent for long: is there a server at all?
+        """Show the last ``tail`` lines (-1: all), then new ones, until cancelled."""
+        await self._machine.log_ids()  # fails without a server; a log may be silent for long
         self._patience.answered()
         first, start = True, tail
         while True:
@@ -74,7 +74,7 @@ class LogFollowing:
             self._take(new)
 
     async def _shown_already(self, tail: int) -> int:
-        """How many bytes of the whole log are known; it is as long as the server's memory."""
+        """How many bytes of the server's whole log were shown already; it keeps a limited part."""
         history = bytearray()
         await self._machine.logs(self._id, history.extend, follow=False, tail=-1)
         if not self._recent:

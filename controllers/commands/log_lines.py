@@ -1,4 +1,4 @@
-"""The bytes of a log as lines, each after the name of its node (talosctl: `logs`)."""
+"""Splits the bytes of a log into lines, each after the name of its node (talosctl: ``logs``)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 LONGEST: Final = 64 * 1024
-"""A line is held back until it is complete, but not for more bytes than these."""
+"""An incomplete line is held back up to this number of bytes."""
 
 
 class LogLines:
-    """Gives ``write`` complete lines; ``end`` completes the last one."""
+    """Calls ``write`` with complete lines; ``end`` completes the last one."""
 
     def __init__(self, prefix: str, write: Callable[[bytes], object]) -> None:
         self._prefix = prefix.encode()
@@ -19,7 +19,7 @@ class LogLines:
         self._inside = False
 
     def take(self, data: bytes) -> None:
-        """Write the lines that ``data`` completes, and a rest that is longer than ``LONGEST``."""
+        """Write the lines that ``data`` completes, and a rest longer than ``LONGEST``."""
         *complete, self._held = (self._held + data).split(b"\n")
         out = bytearray()
         for line in complete:
@@ -32,7 +32,7 @@ class LogLines:
             self._write(bytes(out))
 
     def end(self) -> None:
-        """An unterminated rest is a line too."""
+        """Write an unterminated rest as a line."""
         if self._held or self._inside:
             self.take(b"\n")
 

@@ -1,4 +1,4 @@
-"""`cosi logs`: what a service has written."""
+"""``cosi logs``: prints the output of a service."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     """,
 )
 @click.argument("id", shell_complete=log_ids)
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on as more is written.")
-@click.option("--tail", type=int, default=-1, help="Only so many of the last lines.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Keep printing new output.")
+@click.option("--tail", type=int, default=-1, help="Only this many of the last lines, -1 for all.")
 @connects
 def logs(server: Server, id: str, following: bool, tail: int) -> None:
     """Print the output of a service, each line after the name of its node."""

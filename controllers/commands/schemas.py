@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that people write, for `cosi schema` and editors."""
+"""JSON Schemas of definition and configuration files, for ``cosi schema`` and editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cosi service`: one service, and what a person asks of it."""
+"""``cosi service``: shows one service, or starts, stops or restarts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("status", "start", "stop", "restart")
 STOP_SECONDS = 600.0
-"""A stop takes as long as the services that depend on this one take, in turn."""
+"""The time limit of a stop: the dependents of the service stop first, one after the other."""
 
 
 @click.command(

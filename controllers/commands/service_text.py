@@ -1,4 +1,4 @@
-"""Services as people read them: the table of all, and the block of one (talosctl: `service`)."""
+"""Renders services as text: the table of all, and the block of one (talosctl: ``service``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = ("NODE", "SERVICE", "STATE", "HEALTH", "LAST CHANGE", "LAST EVENT")
 
 @dataclass(frozen=True, slots=True)
 class ShownEvent:
-    """One step in the life of a service."""
+    """One event of a service, as shown."""
 
     text: str
     state: str
@@ -23,7 +23,7 @@ class ShownEvent:
 
 @dataclass(frozen=True, slots=True)
 class ShownService:
-    """What is shown of a service, wherever it is known from; ``events`` are oldest first."""
+    """A service as shown, from any source; ``events`` are oldest first."""
 
     id: str
     state: str
@@ -33,13 +33,13 @@ class ShownService:
 
 
 def shown(id: str, service: ServiceState) -> ShownService:
-    """What is shown of the service with this id."""
+    """The shown form of a service's state."""
     events = tuple(ShownEvent(one.text, one.phase, one.timestamp) for one in service.events)
     return ShownService(id, service.phase, service.healthy, events)
 
 
 def service_table(services: Iterable[tuple[str, ShownService]], now: datetime) -> str:
-    """One line for each service and the node it is on, as given (Talos 1.14: "services")."""
+    """One line for each service with its node, in the given order (Talos 1.14: "services")."""
     return table([HEADER, *(_line(node, service, now) for node, service in services)])
 
 
@@ -77,7 +77,7 @@ def _one_line(text: str) -> str:
 
 
 def health(service: ShownService) -> str:
-    """``?`` for a service that nobody checks: unknown is not a failure."""
+    """``OK``, ``Fail``, or ``?`` for a service without a health check."""
     return {None: "?", True: "OK", False: "Fail"}[service.healthy]
 
 

@@ -1,4 +1,4 @@
-"""`cosi services`: the table of all services."""
+"""``cosi services``: prints the table of all services."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 )
 @connects
 def services(server: Server) -> None:
-    """List the services, how they are, and what happened to them last."""
+    """List the services, with their state, health and last event."""
     show_all(server)
 
 
 def show_all(server: Server) -> None:
-    """All services of all nodes that answer, in one table."""
+    """Print all services of all nodes that answer, in one table."""
     ask_each(server, all_services, _show)
 
 
 async def all_services(connection: Connection) -> list[tuple[str, ShownService]]:
-    """The services, each after the node that it is on."""
+    """The services, each after its node."""
     from controllers.commands.client import Machine
 
     return await Machine(connection).services()

@@ -1,4 +1,4 @@
-"""What a shell may complete: ids of services and of their logs."""
+"""Shell completion: ids of services and of their logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def service_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 
 
 def log_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The ids of the services that have written something."""
+    """The ids of the services that have a log."""
 
     async def ids(connection: Connection) -> list[str]:
         from controllers.commands.client import Machine

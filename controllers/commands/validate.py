@@ -1,4 +1,4 @@
-"""`cosi validate`: what is wrong with definition files, without running anything."""
+"""``cosi validate``: checks definition files, without running anything."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ import click
     type=click.Path(exists=True, path_type=Path),
     metavar="PATH...",
 )
-@click.option("--strict", is_flag=True, help="A warning counts as an error.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.pass_context
 def validate(ctx: click.Context, paths: tuple[Path, ...], strict: bool) -> None:
     """Check definition files and configuration documents; a directory stands for its *.yaml.
 
-    A directory is one machine: its files, and configuration files given beside it, are checked
+    A directory is one machine: its files, and the configuration files given with it, are checked
     against each other.
 
-    One line for each problem, `file:line:column: error: text`. The exit code is 1 if there is an
-    error, or with --strict a warning.
+    Prints one line for each problem, `file:line:column: error: text`. The exit code is 1 if there
+    is an error, or with --strict a warning.
     """
     from controllers.definitions.validation import validate as findings
 

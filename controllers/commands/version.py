@@ -1,4 +1,4 @@
-"""`cosi version`: of this program, and of the machine that it asks."""
+"""``cosi version``: prints the versions of this program and of the server."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     \tTag:         v0.1.0
     """,
 )
-@click.option("--client", is_flag=True, help="Only of this program; no server is asked.")
-@click.option("--short", is_flag=True, help="Only the tags.")
+@click.option("--client", is_flag=True, help="Print only this program's version, without a server.")
+@click.option("--short", is_flag=True, help="Print only the tags.")
 @connects
 def version(server: Server, client: bool, short: bool) -> None:
     """Show the version of this program and of the server."""
@@ -43,7 +43,7 @@ def version(server: Server, client: bool, short: bool) -> None:
 
 
 async def _asked(connection: Connection) -> list[Version]:
-    """A machine's version, or that of `cosi run` with another application."""
+    """The version of a machine, or of a ``cosi run`` with another application."""
     from controllers.commands.client import Machine
     from controllers.commands.version_text import version_from
     from cosi.cli.about import version_of
@@ -55,4 +55,4 @@ async def _asked(connection: Connection) -> list[Version]:
     try:
         return [version_from(await version_of(connection), connection.node)]
     except Unsupported as error:
-        raise Unsupported(f"{connection.node} does not say its version: {error}") from None
+        raise Unsupported(f"{connection.node} does not offer its version: {error}") from None

@@ -1,4 +1,4 @@
-"""Versions as blocks of lines (talosctl: `version`)."""
+"""Renders versions as blocks of lines (talosctl: ``version``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cosi.cli.own_version import own_version
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a program says that it is; ``node`` is empty for the one that asks."""
+    """The version facts of a program; ``node`` is empty for this program."""
 
     node: str
     tag: str
@@ -22,19 +22,19 @@ class Version:
 
 
 def client_version() -> Version:
-    """Of this program."""
+    """The version of this program."""
     return version_from(own_version())
 
 
 def version_from(about: Mapping[str, str], node: str = "") -> Version:
-    """What a `cosi` says of itself (:mod:`cosi.cli.about`), in Talos's terms."""
+    """The facts that a ``cosi`` reports of itself (:mod:`cosi.cli.about`), in Talos's terms."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(about["machine"], about["machine"])
     language, system = f"python{about['python']}", f"{about['os']}/{machine}"
     return Version(node, f"v{about['cosi']}", "", "", language, system)
 
 
 def version_block(found: Version) -> str:
-    """One line for each fact, behind a tab; the labels are talosctl's, Go or not."""
+    """One line for each fact, after a tab; the labels are talosctl's, even ``Go version``."""
     rows = [
         ("NODE", found.node),
         ("Tag", found.tag),

@@ -1,9 +1,9 @@
-"""Which file defines which service: decided from what the files say, without touching one.
+"""Claims: decides which file defines which service, from the content of the files alone.
 
-The first file in name order wins (Talos 1.14). A file whose text went bad keeps its claim with the
-text that it had before, behind every file that is good: a slip of the pen stops nothing that runs,
-and a service is never without a definition that somebody offers. A file that was bad when it was
-first seen claims nothing.
+The first file in name order wins (Talos 1.14). A file that becomes invalid keeps its claim with its
+previous content, but after every valid file: a typing error stops no running service, and a service
+is never without a definition while a file offers one. A file that was invalid from the beginning
+claims nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from resources.service_file_status import (
 class _Claim:
     reading: Reading
     last_good: ExtensionServiceSpec | None
-    """What the file said when it was good, before it went bad."""
+    """The last valid content of a file, for when it becomes invalid."""
 
     @property
     def spec(self) -> ExtensionServiceSpec | None:
@@ -41,7 +41,7 @@ class _Claim:
 
 
 class Claims:
-    """All files of one directory, and who of them defines what."""
+    """All files of one directory, and the services that they define."""
 
     def __init__(self) -> None:
         self._files: dict[str, _Claim] = {}
@@ -49,16 +49,16 @@ class Claims:
 
     @property
     def files(self) -> KeysView[str]:
-        """Every file there is, good or bad."""
+        """The names of all files, valid or not."""
         return self._files.keys()
 
     @property
     def services(self) -> KeysView[str]:
-        """Every service that some file defines."""
+        """The names of all services that a file defines."""
         return self._claimants.keys()
 
     def take(self, file: str, reading: Reading) -> set[str]:
-        """Take in what a file says now; return the services that this may concern."""
+        """Take in the current reading of a file; return the services that it may affect."""
         before = self._files.get(file)
         concerned = self.drop(file)
         claim = self._files[file] = _Claim(reading, before.spec if before else None)
@@ -68,7 +68,7 @@ class Claims:
         return concerned
 
     def drop(self, file: str) -> set[str]:
-        """Forget a file; return the services that this may concern."""
+        """Remove a file; return the services that this may affect."""
         claim = self._files.pop(file, None)
         if claim is None or claim.spec is None:
             return set()
@@ -79,28 +79,28 @@ class Claims:
         return {service}
 
     def claimants(self, service: str) -> Iterator[str]:
-        """The files that define the service, or would if they were the first."""
+        """The files that claim the service."""
         return iter(self._claimants.get(service, ()))
 
     def winner(self, service: str) -> str | None:
-        """The file whose definition is used."""
+        """The file whose definition of the service is used; ``None`` without claimants."""
         claimants = self._claimants.get(service, ())
         return min(claimants, key=lambda file: (self._files[file].stale, file), default=None)
 
     def definition(self, service: str) -> ExtensionServiceSpec | None:
-        """The definition that is used; ``None`` if no file has one."""
+        """The used definition of the service; ``None`` without claimants."""
         file = self.winner(service)
         return None if file is None else self._files[file].spec
 
     def fault(self, file: str) -> Fault | None:
-        """Why a file is rejected, if it is."""
+        """Why a file is rejected; ``None`` if it is accepted."""
         claim = self._files[file]
         if claim.reading.fault or claim.spec is None:
             return claim.reading.fault
         return None if self.winner(claim.spec.name) == file else Fault.DUPLICATE
 
     def status(self, file: str) -> ServiceFileStatus:
-        """What is to be said about a file."""
+        """The status to publish for a file."""
         claim, fault = self._files[file], self.fault(file)
         service = claim.spec.name if claim.spec else claim.reading.name
         winner = self.winner(service)

@@ -44,14 +44,14 @@ def definition_files(directory: Path) -> list[Path]:
 def _is_definition(path: Path) -> bool:
     """Whether a file of this name is read: the text from the last dot on is ``.yaml`` (Talos).
 
-    A name with control characters, or that is no UTF-8, is not: it could not be shown.
+    A name with control characters, or one that is not UTF-8, is not: it could not be shown.
     """
     return path.name.endswith(SUFFIX) and path.name.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of one file: when it last changed, what it says, whether it is a link."""
+    """The last look at one file: its stamp, its reading, and whether it is a link."""
 
     stamp: Stamp | None
     reading: Reading
@@ -59,7 +59,7 @@ class Seen:
 
 
 class Scanner:
-    """Reads definition files; ``rootfs`` says where the root filesystem of a service lies."""
+    """Reads definition files; ``rootfs`` maps a service to the path of its root filesystem."""
 
     def __init__(self, directory: Path, rootfs: Callable[[str], Path]) -> None:
         self.directory = directory
@@ -68,14 +68,14 @@ class Scanner:
     def scan(
         self, known: Mapping[Path, Seen], changed: Set[Path], *, trust: bool = True
     ) -> dict[Path, Seen | None]:
-        """Read the files among ``changed``; ``None`` for one that is not there.
+        """Read the files among ``changed``; ``None`` for one that does not exist.
 
-        If the directory itself is among them, look at every file, and read also those that look
-        different than ``known``; without ``trust``, all of them. Ten thousand files of which one
-        has changed are ten thousand calls of stat(2), and one read. Raises ``OSError`` where the
+        If the directory itself is among them, check every file, and also read those whose stamp
+        differs from ``known``; without ``trust``, all of them. Ten thousand files of which one has
+        changed cost ten thousand calls of stat(2), and one read. Raises ``OSError`` if the
         directory cannot be listed.
         """
-        # A file that is named is read, whatever its stamp: two writes in one tick look alike.
+        # A file that is named is read, whatever its stamp: two writes in one tick give one stamp.
         named = {path for path in changed if path.parent == self.directory and _is_definition(path)}
         if self.directory in changed:
             there = definition_files(self.directory)
@@ -87,7 +87,7 @@ class Scanner:
         return {path: self._read(path) for path in read} | dict.fromkeys(gone)
 
     def _read(self, path: Path) -> Seen:
-        # Before the text: if it changes meanwhile, the next look sees another stamp.
+        # Before the text: if that changes meanwhile, the next look sees another stamp.
         before = stamp(path)
         return Seen(before, self._reading(path), path.is_symlink())
 
@@ -99,9 +99,9 @@ class Scanner:
         return self._with_rootfs(read_service(data))
 
     def _with_rootfs(self, reading: Reading) -> Reading:
-        """Warn about an entrypoint that is not there: a warning, for it may be mounted later.
+        """Warn about a missing entrypoint: only a warning, because it may be mounted later.
 
-        If it is still missing when the service starts, the service fails and says so.
+        If it is still missing when the service starts, the service fails with an error.
         """
         if (spec := reading.spec) is None:
             return reading

@@ -93,7 +93,7 @@ def test_without_root_there_are_no_containers(
 def test_an_unknown_name_is_refused(paths: Paths) -> None:
     with pytest.raises(RuntimeUnavailable) as caught:
         choose_driver("podman", paths)
-    choices = "take one of auto, runc, crun, process"
+    choices = "choose one of auto, runc, crun, process"
     assert str(caught.value) == f"unknown runtime podman: {choices}"
 
 

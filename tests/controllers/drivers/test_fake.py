@@ -118,7 +118,7 @@ async def test_a_caller_that_breaks_the_protocol_is_told() -> None:
     task = await driver.create_and_start(preparation)
     with pytest.raises(RuntimeError, match="container already"):
         await driver.create_and_start(preparation)
-    with pytest.raises(RuntimeError, match="while its container is there"):
+    with pytest.raises(RuntimeError, match="while its container exists"):
         await driver.release(preparation)
     await task.clean_up()
     await driver.release(preparation)
