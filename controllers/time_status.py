@@ -4,7 +4,6 @@ Rules: Talos 1.14, ``time.SyncController``. Nothing is written before a fact is 
 the clock itself and remembers its first success; here another program (or a hypervisor) sets it,
 and the status is the current one. On a machine without such a program the policy is ``disabled``:
 then the clock counts as right, and its jumps are still counted.
-
 """
 
 from __future__ import annotations
