@@ -41,7 +41,7 @@ def main() -> None:
     results = Session(chosen, Scale(quick=options.quick)).run()
     print(table(results))
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:  # noqa: PTH123  # as the user said
+        with open(options.json, "w", encoding="utf-8") as file:  # noqa: PTH123  # the path as the user gave it
             json.dump([result.as_json() for result in results], file, indent=2)
 
 

@@ -190,7 +190,7 @@ async def change_for(client: Client, watchers: int) -> float:
 @benchmark("api endurance: 10,000 watches on one connection", unit="s", repeats=1)
 @contextmanager
 def watches(scale: Scale) -> Iterator[Pair]:
-    """Opened, told of one change, closed."""
+    """Opened, notified of one change, closed."""
     with rate(lambda client: open_and_close(client, scale.of(10_000, 500))) as pair:
         yield pair
 
@@ -224,7 +224,7 @@ async def call_from_each(client: Client, count: int) -> float:
 
     async with AsyncExitStack() as stack:
         begin = time.perf_counter()
-        # Channels to one address share a connection unless they are told not to.
+        # Channels to one address share a connection unless an option forbids it.
         own = (("grpc.use_local_subchannel_pool", 1),)
         address = f"unix:{client.socket}"
         states = [

@@ -1,7 +1,7 @@
 """A small machine with real containers: root filesystems of busybox, our runner, bare runc, ctr.
 
 `python -m benchmarks.container_machine weigh COUNT` starts as many and says what it weighs;
-`... start RUNTIME` starts one whenever it is told to, and says how long that took.
+`... start RUNTIME` starts one for each line that it reads, and reports how long that took.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from benchmarks.told import told, whenever_told
+from benchmarks.line_process import told, whenever_told
 from controllers.drivers.choose import choose_driver, why_not
 from controllers.oci.cgroups import Cgroups
 from controllers.paths import Paths
@@ -83,7 +83,7 @@ def directory() -> Iterator[Path]:
 
 
 class Machine:
-    """Runs services whose definitions nobody had to read."""
+    """Runs services whose definitions are given, not read from files."""
 
     def __init__(self, root: Path, runtime: str = "runc") -> None:
         self.paths = Paths(root)
@@ -157,7 +157,7 @@ class Machine:
 
 @contextmanager
 def orphans_go_to_process_1() -> Iterator[None]:
-    """The time in which a machine of ours, which runs in this process, is nobody's new parent.
+    """The time in which a machine of ours, in this process, does not become the parent of orphans.
 
     It would look at the others' processes whenever a child ends, and keep them as zombies.
     """

@@ -14,7 +14,7 @@ Its process goes to process 1: our machine, in the same process, is not made to 
 
 *A start by containerd* is a ``ctr run --detach``, as a whole: a command, as people give it, to a
 daemon that is there. Its part that is runc's is bounded from below by a bare start, which is
-compared with it as well: nobody who uses runc has a higher ratio. Ours on crun, which the same
+compared with it as well: no user of runc has a higher ratio. Ours on crun, which the same
 configuration can ask for, sees cgroup v2 alone; containerd sees what this machine has.
 
 All have the same root filesystem, program, default seccomp profile, host network, and no terminal.

@@ -1,8 +1,8 @@
 """The whole flow, from definition files to running services, with the driver that runs nothing.
 
-Each machine is a process of its own: `python -m benchmarks.flow start COUNT...` says how long
-it takes until so many run, `... edit COUNT` edits the last definition whenever it is told to. None
-of them is stopped in order: that is not what is measured, and 10,000 services take a while.
+Each machine is a process of its own: `python -m benchmarks.flow start COUNT...` reports how long it
+takes until so many run, `... edit COUNT` edits the last definition for each line that it reads.
+None of them is stopped in order: that is not what is measured, and 10,000 services take a while.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.line_process import say, told, whenever_told
 from benchmarks.measure import AtMost, Pair, Registry, Scale
-from benchmarks.told import say, told, whenever_told
 from controllers.container import ContainerController
 from controllers.dependency import DependencyController
 from controllers.drivers.fake import FakeDriver
@@ -64,7 +64,7 @@ def definition(number: int, entrypoint: str = "./hello") -> str:
 
 
 def machine_with(count: int) -> Paths:
-    """A root directory with so many definitions; whoever started us removes it."""
+    """A root directory with so many definitions; the parent process removes it."""
     paths = Paths(Path(tempfile.mkdtemp(prefix="cosi-flow-")))
     paths.definitions.mkdir(parents=True)
     for number in range(count):
@@ -106,7 +106,7 @@ async def start(count: int, *, leave: bool) -> None:
 
 
 def peak_megabytes() -> float:
-    # Not ru_maxrss: that begins with the size of whoever forked us.
+    # Not ru_maxrss: that begins with the size of the parent process.
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
@@ -234,7 +234,7 @@ def edits(count: int) -> Iterator[Callable[[], tuple[float, float]]]:
 )
 @contextmanager
 def edit(scale: Scale) -> Iterator[Pair]:
-    """Of one that nobody depends on: every dependent looks at its gate again, rightly."""
+    """Of a service without dependents: each dependent would look at its gate again, rightly."""
 
     def milliseconds() -> float:
         taken, passes = many()

@@ -14,8 +14,8 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, n
 from pathlib import Path
 from typing import Any
 
+from benchmarks.line_process import told
 from benchmarks.measure import Pair, Registry, Scale
-from benchmarks.told import told
 
 MODULE = Path(__file__).parent / "go"
 PROGRAM = MODULE / "bin" / "benchmarks"

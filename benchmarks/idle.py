@@ -25,7 +25,7 @@ SERVICES = 1000
 _ALONE = ["unshare", "--mount", "--net"] if os.geteuid() == 0 else []
 _QUIET = "/var/tmp"  # nothing is written there
 CPU: list[float] = []
-"""Milliseconds in a second, of the same rest as the wake-ups: nobody needs to wait twice."""
+"""Milliseconds in a second, of the same rest as the wake-ups: one wait for both."""
 REST_SECONDS = 2.0  # idle is what comes after the last threads of the start have gone to sleep
 
 

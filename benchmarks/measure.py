@@ -69,7 +69,7 @@ class Scale:
     tiny: bool = False
 
     def of(self, full: int, quick: int | None = None) -> int:
-        """``full``, or under ``--quick`` ``quick`` (a tenth of it unless said)."""
+        """``full``, or under ``--quick`` ``quick`` (a tenth of it by default)."""
         if self.tiny:
             return max(1, min(TINY, quick or full // 10))
         return (quick or max(1, full // 10)) if self.quick else full
@@ -125,7 +125,7 @@ class Benchmark:
         return f"{self.name}, against {self.against}" if self.against else self.name
 
     def has(self, text: str) -> bool:
-        """Whether somebody who asks for ``text`` means this one."""
+        """Whether ``text`` selects this benchmark."""
         return text.casefold() in self.title.casefold()
 
 
@@ -162,7 +162,7 @@ def measure(result: Result, scale: Scale) -> None:
                 taken = [_clean(figure, scale) for figure, _ in sides]
             for (_, known), figure in zip(sides, taken, strict=True):  # both, or neither
                 known.append(figure)
-            sides.reverse()  # whoever comes second may find the machine as the first has left it
+            sides.reverse()  # the second side finds the machine as the first has left it
 
 
 def _clean(figure: Callable[[], float], scale: Scale) -> float:

@@ -94,7 +94,7 @@ def labels(number: int) -> dict[str, str]:
 
 @functools.cache
 def payloads(count: int) -> list[Service]:
-    """So many, made once: nobody can change them."""
+    """So many, made once: they are immutable."""
     return [Service.model_validate(fields(number)) for number in range(count)]
 
 

@@ -15,7 +15,7 @@ MIDDLE_OVER_MEAN = math.sqrt(math.pi / 3)  # how much less that middle knows tha
 
 @dataclass
 class Result:
-    """What the repeats of a benchmark have said so far, in the order in which they were made."""
+    """The results of the repeats of a benchmark so far, in order."""
 
     benchmark: Benchmark
     ours_each: list[float] = field(default_factory=list)

@@ -124,7 +124,7 @@ def machine() -> Iterator[Path]:
 
 @contextmanager
 def running(root: Path) -> Iterator[None]:
-    """`cosi run`, from when its service runs until it is told to stop."""
+    """`cosi run`, from when its service runs until it is asked to stop."""
     command = [PROGRAM, "run", "--root", root, "--runtime", "process"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, env=COMPILED, **pipes) as process:

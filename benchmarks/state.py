@@ -20,7 +20,7 @@ BENCHMARKS = Registry()
 benchmark = partial(BENCHMARKS, alone=True)  # one thread, on both sides
 REFERENCE = "a reference-shaped store"
 UNTIL_DELIVERED = 3
-"""Turns of the loop: watchers are told, are woken, run."""
+"""Turns of the loop: watchers are notified, are woken, run."""
 
 
 class Both:
@@ -310,7 +310,7 @@ Follow = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
 
 
 async def _fan_out(watchers: int, follow: Follow, touch: Callable[[], Awaitable[None]]) -> float:
-    """Microseconds from ``touch`` until all who ``follow`` have been told."""
+    """Microseconds from ``touch`` until every follower has been notified."""
     seen, left = asyncio.Event(), 0
 
     def told() -> None:

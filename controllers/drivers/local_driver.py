@@ -173,7 +173,7 @@ class LocalDriver(ABC):
             yield
 
     async def adopt(self) -> Mapping[str, Adopted]:
-        """See :class:`~controllers.drivers.driver.Driver`; what nobody needs is released."""
+        """See :class:`~controllers.drivers.driver.Driver`; what no service needs is released."""
         adopted: dict[str, Adopted] = {}
         self.takeover.unjudged.clear()
         with CancelScope(shield=True), self.reaper.expecting():
@@ -273,7 +273,7 @@ class LocalDriver(ABC):
     def _forget(self, id: str, pid: int) -> None:
         """Look after it no more; its run directory goes."""
         self._tasks.pop(id, None)
-        # What is a zombie by now would be nobody's afterwards.
+        # A process that is a zombie by now would have no parent to reap it afterwards.
         self.reaper.reap()
         self.reaper.sessions.discard(pid)
         self.directory(id).end_run()
@@ -289,7 +289,7 @@ class LocalDriver(ABC):
         """Where the host has it, if that is known; `view` is what the container will see.
 
         Raises:
-            RunnerError: it is missing, which is said here before a runtime says it in its words.
+            RunnerError: it is missing: the error is ours, before a runtime reports it in its words.
         """
         try:
             return look_for(container.entrypoint, view)
@@ -319,7 +319,7 @@ class LocalDriver(ABC):
 
     @abstractmethod
     def _release_all_but(self, adopted: Mapping[str, Adopted]) -> None:
-        """Undo the preparations of an earlier life that nobody needs any more, in a thread."""
+        """Undo the preparations of a previous run that no service needs any more, in a thread."""
 
     def _tidy_up(self) -> None:
         """Leave no empty directory where there was none."""
@@ -352,12 +352,12 @@ def _read_environment(path: Path) -> dict[str, str]:
 
 
 def with_reason(error: str, preparation: LocalPreparation) -> str:
-    """What a runtime said of a program that it could not execute, and what it means."""
+    """The error of a runtime that could not execute a program, and what it means."""
     return f"{error}: {preparation.obstacle}" if preparation.obstacle else error
 
 
 async def whole(work: Awaitable[R]) -> R:
-    """Wait for something that must not be left half done, whoever is cancelled meanwhile."""
+    """Wait for work that must not be left half done, even if the caller is cancelled."""
     results: list[R] = []
     with CancelScope(shield=True):
         results.append(await work)

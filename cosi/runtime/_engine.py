@@ -36,6 +36,6 @@ class Engine:
     clock: Callable[[], float] = anyio.current_time
 
     def report(self, failure: Failure) -> None:
-        """Keep a failure for whoever asks."""
+        """Keep a failure, for ``Runtime.failures``."""
         self.failures.append(failure)
         self.failed += 1

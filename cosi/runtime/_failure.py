@@ -1,4 +1,4 @@
-"""What went wrong with a controller, kept for whoever asks."""
+"""A failure of a controller, kept in ``Runtime.failures``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Failure:
 
     An input or output that the state refuses to be watched is one too, without a pass: ``error`` is
     an :class:`~cosi.errors.AccessDenied` or :class:`~cosi.errors.Unsupported` which names it, and
-    says what can be done; what the state said is its ``__cause__``.
+    says what can be done; the state's own error is its ``__cause__``.
     """
 
     controller: str

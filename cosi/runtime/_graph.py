@@ -30,7 +30,7 @@ class EdgeType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One declared dependency; an output's namespace is where it writes unless told otherwise."""
+    """One declared dependency; an output's namespace is where it writes by default."""
 
     controller: str
     type: EdgeType

@@ -45,7 +45,7 @@ from cosi.state._watch import Event, EventType, Start, Watch
 Listener = Callable[[Event[Any]], None]
 
 REFUSALS: Final = (AccessDenied, Unsupported)
-"""What a state answers that could be asked, and will say the same until somebody changes it."""
+"""Errors by which a reachable state refuses a watch, until it is reconfigured."""
 
 _log = logging.getLogger("cosi.informer")
 
@@ -59,7 +59,7 @@ class Refusal:
 
 
 Refused = Callable[[Refusal | None], None]
-"""Told that the state refuses, at every attempt; ``None``: it does no longer."""
+"""Called at every attempt that the state refuses; with ``None`` when it no longer does."""
 
 Relisted = Callable[[Mapping[str, Resource[Any]]], None]
 """Gets all that there is, by id, when that was listed: what came and went since is in no event."""
@@ -144,7 +144,7 @@ class Informer:
         return True
 
     def close(self) -> None:
-        """End it; nobody listens any more."""
+        """End it; it has no listener any more."""
 
 
 class LocalInformer(Informer):
@@ -237,7 +237,7 @@ class WatchInformer(Informer):
                     there[event.resource.id] = event.resource
         for call in self._relisted:
             call(there)
-        if not self.opened.is_set():  # whoever waits for the opening lists for himself
+        if not self.opened.is_set():  # a listener that waits for the opening lists by itself
             self._known = there
             return rest
         return [*_difference(self._known, there), *rest]
@@ -279,7 +279,7 @@ class WatchInformer(Informer):
     async def _has_all(self) -> bool:
         try:
             listed = await self._state.list(self.kind)
-        except REFUSALS:  # nobody in this runtime may know more than what was told
+        except REFUSALS:  # no controller may know more than what was delivered
             return True
         self._list_delays.reset()
         return len(listed) == len(self._known) and all(
@@ -323,7 +323,7 @@ def _difference(
 
 
 class Informers:
-    """The informers of one runtime: one for each kind that anybody listens to."""
+    """The informers of one runtime: one for each kind that has a listener."""
 
     def __init__(self, state: State, backoff: Backoff) -> None:
         self._state = state

@@ -49,7 +49,7 @@ class KeyedPass:
         self.adapter = adapter
         self.id = id
         self.why = why
-        self.waits = False  # for an output that somebody still holds
+        self.waits = False  # for an output that still has finalizers
         self.asked: Requeue | None = None
 
     def causes(self) -> tuple[Cause, ...]:
@@ -133,7 +133,7 @@ class Outcome:
 
     @classmethod
     def of(cls, current: KeyedPass, error: BaseException | None) -> Outcome:
-        """What a pass said, by raising or by returning."""
+        """The result of a pass: what it raised or returned."""
         if isinstance(error, Skip):
             return cls(reason=str(error) or "no reason given")
         if error is not None:

@@ -32,7 +32,7 @@ class KeyedQueue(Generic[K, V]):
     def __init__(self) -> None:
         self._ready: deque[K] = deque()
         self.due: dict[K, V] = {}
-        """The keys that are due, as of the last call that told the time; for looking only."""
+        """The keys that are due, as of the last call that was given the time; for looking only."""
         self._delayed: dict[K, tuple[float, int, V]] = {}
         self._heap: list[tuple[float, int, K]] = []  # may hold entries that no longer count
         self._working: set[K] = set()

@@ -64,7 +64,7 @@ class QueueAdapter(Adapter):
         self.primary = self._primary(handles)
         self.strong = isinstance(self.primary, StrongReader)
         self.holding: dict[str, Resource[Any]] = {}  # primaries on which we place our finalizer now
-        self.known: dict[str, None] = {}  # primaries that exist, as far as we were told
+        self.known: dict[str, None] = {}  # primaries that exist, as far as events show
         self._allowed = self.primary.ids
         self._latest: KeyedPass | None = None
         self._delays: dict[str, tuple[Delays, int]] = {}

@@ -87,8 +87,8 @@ class Runtime:
         """Take controllers in, all of them or none; those of a running runtime start at once.
 
         From the event loop's thread. Raises :class:`~cosi.errors.RegistrationError`: a name that is
-        taken, a type that somebody else owns, a controller that is registered already, a keyed one
-        without a primary, a runtime that has ended. A refused registration leaves nothing behind.
+        taken, a type that another controller owns, a controller that is registered already, a keyed
+        one without a primary, a runtime that has ended. A refused registration leaves nothing behind.
         """
         if self._has_ended:
             raise RegistrationError(

@@ -255,12 +255,12 @@ async def teardown_and_destroy(state: CoreState, kind: KindLike[Any], id: str, o
         if current is None or _another(current, going):
             return
         if current.finalizers:
-            # Whoever is overrun here looks again: what is there now is all that matters.
+            # After an overrun, look again: only the current state matters.
             with suppress(Overrun):
                 if not await _released(state, kind, going):
                     return
         else:
-            # Somebody may insist on holding it after all (``expected_phase=None``): wait again.
+            # A holder may add a finalizer after all (``expected_phase=None``): wait again.
             with suppress(FinalizerConflict):
                 await _destroy_if_there(state, kind, id, owner)
                 return
@@ -272,7 +272,7 @@ async def _destroy_if_there(state: CoreState, kind: KindLike[Any], id: str, owne
 
 
 async def _released(state: CoreState, kind: KindLike[Any], going: Resource[Any]) -> bool:
-    """Wait until nobody holds ``going``; ``False`` if somebody destroyed it meanwhile."""
+    """Wait until ``going`` has no finalizers; ``False`` if it was destroyed meanwhile."""
     async with state.watch(kind, going.id) as watch:
         while True:
             for event in await watch.batch():

@@ -71,7 +71,7 @@ class Collection:
 
     @property
     def unused(self) -> bool:
-        """Whether nothing was ever here, and nobody waits for it."""
+        """Whether nothing was ever here, and no watch waits for it."""
         return not (self.history.end or self.publisher.followed)
 
     def find(self, id: str) -> Resource[Any] | None:

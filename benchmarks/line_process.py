@@ -1,4 +1,4 @@
-"""A process that does something for each line that it is told, and says in JSON what came of it."""
+"""A process that does something for each line that it reads, and reports the result in JSON."""
 
 from __future__ import annotations
 
