@@ -88,7 +88,8 @@ class Runtime:
 
         From the event loop's thread. Raises :class:`~cosi.errors.RegistrationError`: a name that is
         taken, a type that another controller owns, a controller that is registered already, a keyed
-        one without a primary, a runtime that has ended. A refused registration leaves nothing behind.
+        one without a primary, a runtime that has ended. A refused registration leaves nothing
+        behind.
         """
         if self._has_ended:
             raise RegistrationError(
