@@ -13,6 +13,9 @@ SOAK = $(shell grep -rlE '^from tests.soak import' tests --include='test_*.py')
 
 # Runs a command as on another machine: after what is said of its mounts, which nobody else sees.
 AS = COSI_REQUIRE_COMPONENTS=1 unshare --mount sh -c '$(1) && exec "$$0" "$$@"'
+# What needs no minutes, no root and no containers.
+QUICK = -m 'not (lengthy or root or runc or crun)' tests/cosi tests/resources tests/controllers
+UV = .venv/tools/bin/uv
 CONTAINERS = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'runc or crun'
 
 EXAMPLE = --root examples/rootfs --fixtures examples/online.yaml
@@ -24,10 +27,11 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test plain soak unified legacy coverage lint format bench generate clean
+.PHONY: help demo run check test plain soak unified legacy coverage lint format bench generate clean
+.PHONY: build release-check lowest interpreters audit
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: .venv/.run ## the example machine, until everything runs; then it is stopped in order
 	@$(BIN)/cosi run $(EXAMPLE) --once
@@ -35,6 +39,8 @@ demo: .venv/.run ## the example machine, until everything runs; then it is stopp
 run: .venv/.run ## the example machine in the foreground; Ctrl-C stops it in order
 	@echo 'In another terminal, before any other cosi command: $(ASKING)' >&2
 	@$(BIN)/cosi run $(EXAMPLE)
+
+check: lint test ## what every change has to pass
 
 test: .venv/.dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -69,6 +75,33 @@ format: .venv/.dev ## rewrite the files as ruff would have them
 bench: .venv/.dev ## everything compared side by side, as ratios
 	@$(BIN)/python -m benchmarks
 
+lowest: .venv/.tools ## the quick part of the suite, and the demo, on the lowest versions that pyproject.toml allows
+	@rm -rf .venv/lowest && $(UV) venv --quiet --python $(BIN)/python .venv/lowest
+	@$(UV) pip compile --quiet --no-header --no-annotate --resolution lowest-direct --extra test \
+		--python $(BIN)/python pyproject.toml >.venv/lowest.txt
+	@$(UV) pip install --quiet --python .venv/lowest --requirement .venv/lowest.txt
+	@$(UV) pip install --quiet --python .venv/lowest --no-deps --editable .
+	@.venv/lowest/bin/cosi run $(EXAMPLE) --once
+	@.venv/lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK) $(PYTEST_ARGS)
+
+interpreters: .venv/.tools ## the framework's suite on every Python from 3.11 that is on the PATH
+	@for name in $$(printf 'python3.%s ' $$(seq 11 30)); do \
+		$$name -c '' 2>/dev/null || continue; \
+		echo "== $$name: $$($$name --version)"; \
+		rm -rf .venv/$$name && $(UV) venv --quiet --python "$$(command -v $$name)" .venv/$$name && \
+		$(UV) pip install --quiet --python .venv/$$name --editable '.[test]' && \
+		.venv/$$name/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/cosi $(PYTEST_ARGS) || exit 1; \
+	done
+
+build: .venv/.tools ## a source distribution and a wheel, in dist/
+	@rm -rf dist && $(UV) build --quiet --python $(BIN)/python --out-dir dist && ls dist
+
+release-check: .venv/.tools ## build both, and use them in scratch environments as a stranger would
+	@.ci/release-check
+
+audit: .venv/.tools ## which installed packages have known vulnerabilities
+	@$(BIN)/python .ci/audit
+
 generate: .venv/.dev ## cosi/api/*_pb2.py again, from the .proto files
 	@$(BIN)/python -m cosi.api.generate
 
@@ -92,3 +125,10 @@ clean: ## what the targets above made
 	@$(BIN)/python -m pytest --collect-only -q >/dev/null || true # compiled once, not by each worker
 	@$(BIN)/python -m tests.interop.toolchain
 	@touch $@ .venv/.run
+
+.venv/.tools: .venv/.dev
+	@echo "installing uv, twine and pip-audit into .venv/tools ..." >&2
+	@$(BIN)/python -m venv .venv/tools
+	@.venv/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(UV) pip install --quiet --python .venv/tools --group tools
+	@touch $@

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
 
 from tests.switches import forget_those_of_the_program, on
@@ -29,8 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Who is started with ``&`` ignores Ctrl-C, and so would the programs that are tested.
 
-    A full collection takes a tenth of a second, as all tests are in memory: seldom, then.
+    A full collection takes a tenth of a second, as all tests are in memory: seldom, then. How long
+    Hypothesis takes for its examples is a matter of who else uses the machine.
     """
+    settings.register_profile("unhurried", suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
     forget_those_of_the_program()
     gc.set_threshold(700, 10, 1_000)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -99,7 +99,7 @@ class FakeTask:
     async def wait(self) -> Exited:
         """See :class:`~controllers.drivers.driver.Task`; ends at the deadline, if it has one."""
         if self.ended is None and self._deadline is not None:
-            with anyio.move_on_at(self._deadline):
+            with anyio.CancelScope(deadline=self._deadline):
                 await self._end.wait()
             self.end(self._dying)
         await self._end.wait()

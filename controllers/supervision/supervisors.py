@@ -112,10 +112,10 @@ class SupervisorSet:
         self._killed.clear()
         deadline = anyio.current_time() + seconds
         kill_at = deadline - UNDO_SECONDS
-        with anyio.move_on_at(kill_at - GRACE_SECONDS):
+        with anyio.CancelScope(deadline=kill_at - GRACE_SECONDS):
             await self._stop_in(order)
         self._stop_out_of(order)
-        with anyio.move_on_at(kill_at):
+        with anyio.CancelScope(deadline=kill_at):
             await self._empty()
         for member in self:
             member.kill()
@@ -132,7 +132,7 @@ class SupervisorSet:
         await self._leave_at(anyio.current_time() + GRACE_SECONDS + UNDO_SECONDS)
 
     async def _leave_at(self, deadline: float) -> dict[str, str]:
-        with anyio.move_on_at(deadline):
+        with anyio.CancelScope(deadline=deadline):
             await self._empty()
         left = {member.id: f"it is still there ({member.doing})" for member in self}
         for member in self:

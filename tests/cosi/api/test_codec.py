@@ -109,6 +109,7 @@ def sent(**changes: str) -> bytes:
         (sent(version="-1"), "error parsing version"),
         (sent(phase="gone"), "unknown phase: gone"),
     ],
+    ids=("noise", "nothing", "no metadata", "no version", "a negative version", "no phase"),
 )
 def test_what_is_no_resource_is_refused(data: bytes, text: str) -> None:
     with pytest.raises(InvalidResource, match=text):
