@@ -43,8 +43,14 @@ if TYPE_CHECKING:
     from cosi.resource._payload import AnySpec, Spec, Value
     from cosi.resource._phase import Phase
     from cosi.resource._pointer import Pointer
+    from cosi.runtime._edges import (
+        Edge,
+        EdgeType,
+    )
     from cosi.runtime._failure import Failure
-    from cosi.runtime._graph import Edge, EdgeType, Graph
+    from cosi.runtime._graph import (
+        Graph,
+    )
     from cosi.runtime._rate_limit import RateLimit
     from cosi.runtime._runtime import Runtime
     from cosi.state._query import Query
@@ -129,7 +135,8 @@ _HOMES: Final = {
     "cosi.resource._phase": "Phase",
     "cosi.resource._pointer": "Pointer",
     "cosi.runtime._failure": "Failure",
-    "cosi.runtime._graph": "Edge EdgeType Graph",
+    "cosi.runtime._edges": "Edge EdgeType",
+    "cosi.runtime._graph": "Graph",
     "cosi.runtime._rate_limit": "RateLimit",
     "cosi.runtime._runtime": "Runtime",
     "cosi.state._query": "Query",

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from cosi.cli.connection import Connection, Server, ask, connects
 from cosi.cli.connection_options import connection_options
-
-if TYPE_CHECKING:
-    from cosi import Edge, Resource
 
 
 @click.group()
@@ -46,21 +41,7 @@ def dependencies(server: Server, with_resources: bool, output: str) -> None:
 async def _drawn(connection: Connection, with_resources: bool, output: str) -> str:
     from controllers.commands.client import Machine
     from cosi import Graph
-    from cosi.cli import dot
 
     edges = await Machine(connection).dependencies()
-    live = await _live(connection, edges) if with_resources else None
-    if output == "mermaid":
-        return Graph(edges, live).mermaid().rstrip("\n")
-    if live is None:
-        return dot.dependencies(edges)
-    return dot.dependencies_with_resources(edges, live)
-
-
-async def _live(
-    connection: Connection, edges: tuple[Edge, ...]
-) -> dict[tuple[str, str], tuple[Resource[Any], ...]]:
-    from cosi import AnySpec, Kind
-
-    keys = sorted({(edge.namespace, edge.resource_type) for edge in edges})
-    return {key: await connection.state.list(Kind(*key, AnySpec)) for key in keys}
+    graph = await Graph.read(connection.state, edges) if with_resources else Graph(edges)
+    return graph.mermaid().rstrip("\n") if output == "mermaid" else graph.dot()

@@ -31,9 +31,11 @@ from cosi.controller._runtime_side import Handle, current_side
 from cosi.controller._wakeup import Cause
 from cosi.resource._envelope import Kind, Resource
 from cosi.resource._pointer import Pointer
+from cosi.runtime._edges import (
+    Edge,
+)
 from cosi.runtime._engine import Engine
 from cosi.runtime._failure import Failure
-from cosi.runtime._graph import Edge
 from cosi.runtime._informer import Listener
 from cosi.runtime._links import Links
 from cosi.runtime._own_outputs import OwnOutputs

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cosi.errors import RegistrationError
-from cosi.runtime._graph import Edge, EdgeType
+from cosi.runtime._edges import (
+    Edge,
+    EdgeType,
+)
 
 
 class Dependencies:

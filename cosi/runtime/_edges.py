@@ -1,15 +1,56 @@
-"""What a controller declares, as edges of the dependency graph."""
+"""The edges of the dependency graph, and those that the declarations of a controller make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 from cosi.controller._declarations import Input, Output, declarations
 from cosi.controller._reader import Reader
-from cosi.runtime._graph import Edge, EdgeType
+from cosi.resource._envelope import Resource
 
 Declared = Input[Any] | Output[Any]
+
+
+class EdgeType(IntEnum):
+    """How a controller depends on a type; the numbers are COSI's."""
+
+    OUTPUT_EXCLUSIVE = 0
+    OUTPUT_SHARED = 1
+    INPUT_STRONG = 2
+    INPUT_WEAK = 3
+    INPUT_DESTROY_READY = 4
+    INPUT_Q_PRIMARY = 5
+    INPUT_Q_MAPPED = 6
+    INPUT_Q_MAPPED_DESTROY_READY = 7
+
+    @property
+    def output(self) -> bool:
+        """Whether the controller writes the type."""
+        return self <= EdgeType.OUTPUT_SHARED
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One declared dependency; an output's namespace is where it writes by default."""
+
+    controller: str
+    type: EdgeType
+    namespace: str
+    resource_type: str
+    id: str = ""
+
+    @property
+    def order(self) -> tuple[int, str, str, str, str]:
+        """COSI's export order: exclusive outputs, shared outputs, all inputs; then by name."""
+        group = min(self.type, EdgeType.INPUT_STRONG)
+        return group, self.controller, self.namespace, self.resource_type, self.id
+
+
+Live = Mapping[tuple[str, str], tuple[Resource[Any], ...]]
+"""The resources that exist, by namespace and type."""
 
 
 def edges_of(

@@ -1,52 +1,14 @@
-"""Who reads and who writes what: as data, as DOT and as Mermaid."""
+"""The dependency graph of a runtime: which controllers read and write which types, and drawings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
+from collections.abc import Iterable
 
-from cosi.resource._envelope import Resource
-
-
-class EdgeType(IntEnum):
-    """How a controller depends on a type; the numbers are COSI's."""
-
-    OUTPUT_EXCLUSIVE = 0
-    OUTPUT_SHARED = 1
-    INPUT_STRONG = 2
-    INPUT_WEAK = 3
-    INPUT_DESTROY_READY = 4
-    INPUT_Q_PRIMARY = 5
-    INPUT_Q_MAPPED = 6
-    INPUT_Q_MAPPED_DESTROY_READY = 7
-
-    @property
-    def output(self) -> bool:
-        """Whether the controller writes the type."""
-        return self <= EdgeType.OUTPUT_SHARED
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One declared dependency; an output's namespace is where it writes by default."""
-
-    controller: str
-    type: EdgeType
-    namespace: str
-    resource_type: str
-    id: str = ""
-
-    @property
-    def order(self) -> tuple[int, str, str, str, str]:
-        """COSI's export order: exclusive outputs, shared outputs, all inputs; then by name."""
-        group = min(self.type, EdgeType.INPUT_STRONG)
-        return group, self.controller, self.namespace, self.resource_type, self.id
-
-
-Live = Mapping[tuple[str, str], tuple[Resource[Any], ...]]
-"""The resources that exist, by namespace and type."""
+from cosi.resource._envelope import Kind
+from cosi.resource._payload import AnySpec
+from cosi.runtime._dot import dependencies, dependencies_with_resources
+from cosi.runtime._edges import Edge, EdgeType, Live
+from cosi.state._state import State
 
 
 class Graph:
@@ -60,20 +22,24 @@ class Graph:
     def __init__(self, edges: Iterable[Edge], live: Live | None = None) -> None:
         self.edges: tuple[Edge, ...] = tuple(sorted(edges, key=lambda edge: edge.order))
         self.live: Live = live or {}
+        self._with_resources = live is not None
+
+    @classmethod
+    async def read(cls, state: State, edges: Iterable[Edge]) -> Graph:
+        """A graph with the live resources of ``state``; raises what listing them does."""
+        edges = tuple(edges)
+        keys = sorted({(edge.namespace, edge.resource_type) for edge in edges})
+        return cls(edges, {key: await state.list(Kind(*key, AnySpec)) for key in keys})
 
     def dot(self) -> str:
-        """The graph as Graphviz DOT."""
-        lines = ["digraph {", "  rankdir=LR"]
-        lines += [f"  {_quoted(name)} [shape=box]" for name in self._controllers()]
-        lines += [
-            f"  {_quoted(key[1])} [shape=ellipse{self._dot_label(key)}]" for key in self._kinds()
-        ]
-        for edge in self._drawn():
-            ends = (edge.controller, edge.resource_type)
-            source, target = ends if edge.type.output else reversed(ends)
-            style = _DOT_STYLES.get(edge.type, "")
-            lines.append(f"  {_quoted(source)} -> {_quoted(target)}{style}{_dot_id(edge)}")
-        return "\n".join([*lines, "}", ""])
+        """The graph as Graphviz DOT, drawn as ``talosctl inspect dependencies`` draws it.
+
+        A graph with live resources shows them; an output is then drawn only to the resources that
+        its controller owns.
+        """
+        if self._with_resources:
+            return dependencies_with_resources(self.edges, self.live)
+        return dependencies(self.edges)
 
     def mermaid(self) -> str:
         """The graph as a Mermaid flow chart, as README files show it."""
@@ -113,27 +79,9 @@ class Graph:
             for resource in resources
         ]
 
-    def _dot_label(self, key: tuple[str, str]) -> str:
-        resources = self._resources(key)
-        return f" label={_quoted(chr(10).join([key[1], *resources]))}" if resources else ""
-
 
 _NOT_DRAWN = {EdgeType.INPUT_DESTROY_READY, EdgeType.INPUT_Q_MAPPED_DESTROY_READY}
-_DOT_STYLES = {
-    EdgeType.INPUT_WEAK: " [style=dashed]",
-    EdgeType.INPUT_Q_MAPPED: " [style=dashed]",
-    EdgeType.OUTPUT_SHARED: " [arrowhead=empty]",
-}
 _MERMAID_ARROWS = {EdgeType.INPUT_WEAK: "-.->", EdgeType.INPUT_Q_MAPPED: "-.->"}
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def _dot_id(edge: Edge) -> str:
-    return f" [label={_quoted(edge.id)}]" if edge.id else ""
 
 
 def _short(type: str) -> str:

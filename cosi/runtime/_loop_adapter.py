@@ -21,9 +21,13 @@ from cosi.controller._wakeup import Cause, Reason, cause_of
 from cosi.errors import RegistrationError
 from cosi.resource._pointer import Pointer
 from cosi.runtime._adapter import Adapter
-from cosi.runtime._edges import Declared, edges_of
+from cosi.runtime._edges import (
+    Declared,
+    Edge,
+    EdgeType,
+    edges_of,
+)
 from cosi.runtime._engine import Engine
-from cosi.runtime._graph import Edge, EdgeType
 from cosi.runtime._informer import Listener
 from cosi.runtime._timers import Timer
 from cosi.state._watch import Event

@@ -36,9 +36,13 @@ from cosi.errors import RegistrationError
 from cosi.resource._envelope import Kind, Resource
 from cosi.resource._pointer import Pointer
 from cosi.runtime._adapter import Adapter
-from cosi.runtime._edges import Declared, edges_of
+from cosi.runtime._edges import (
+    Declared,
+    Edge,
+    EdgeType,
+    edges_of,
+)
 from cosi.runtime._engine import Engine
-from cosi.runtime._graph import Edge, EdgeType
 from cosi.runtime._hooks import run_background, run_shutdown
 from cosi.runtime._informer import REFUSALS, Listener
 from cosi.runtime._key_mapping import KeyMapping, targets_of

@@ -12,8 +12,10 @@ from cosi.controller._qcontroller import QController
 from cosi.errors import RegistrationError
 from cosi.runtime._adapter import Adapter
 from cosi.runtime._dependencies import Dependencies
+from cosi.runtime._edges import (
+    Edge,
+)
 from cosi.runtime._engine import Engine
-from cosi.runtime._graph import Edge
 from cosi.runtime._loop_adapter import LoopAdapter
 from cosi.runtime._queue_adapter import QueueAdapter
 

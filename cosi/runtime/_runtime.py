@@ -17,8 +17,6 @@ from cosi.controller._runtime_side import current_side
 from cosi.controller._transforms import Transform, as_controller
 from cosi.controller._wakeup import Cause
 from cosi.errors import RegistrationError
-from cosi.resource._envelope import Kind, Resource
-from cosi.resource._payload import AnySpec
 from cosi.runtime._adapter import Adapter
 from cosi.runtime._engine import Engine
 from cosi.runtime._failure import Failure
@@ -234,11 +232,7 @@ class Runtime:
 
     async def live_graph(self) -> Graph:
         """The same, with the resources that exist now; raises what listing them does."""
-        edges = self.graph.edges
-        live: dict[tuple[str, str], tuple[Resource[Any], ...]] = {}
-        for key in sorted({(edge.namespace, edge.resource_type) for edge in edges}):
-            live[key] = await self.state.list(Kind(*key, AnySpec))
-        return Graph(edges, live)
+        return await Graph.read(self.state, self.graph.edges)
 
     def mermaid(self) -> str:
         """The graph as a Mermaid flow chart."""

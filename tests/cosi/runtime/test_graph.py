@@ -101,23 +101,6 @@ def test_edges_are_in_the_order_of_cosi() -> None:
     ]
 
 
-def test_it_is_drawn_as_dot() -> None:
-    assert GRAPH.dot() == (
-        "digraph {\n"
-        "  rankdir=LR\n"
-        '  "z" [shape=box]\n'
-        '  "b" [shape=box]\n'
-        '  "reader" [shape=box]\n'
-        '  "As.test.dev" [shape=ellipse label="As.test.dev\\nx@None"]\n'
-        '  "Bs.test.dev" [shape=ellipse]\n'
-        '  "z" -> "As.test.dev"\n'
-        '  "b" -> "Bs.test.dev" [arrowhead=empty]\n'
-        '  "As.test.dev" -> "reader" [style=dashed] [label="a \\"b\\""]\n'
-        '  "Bs.test.dev" -> "z" [style=dashed]\n'
-        "}\n"
-    )
-
-
 def test_it_is_drawn_as_mermaid() -> None:
     assert GRAPH.mermaid() == (
         "flowchart LR\n"

@@ -200,11 +200,11 @@ def test_importing_is_not_running() -> None:
 async def test_the_graph_is_data_and_drawn(cosi: Harness) -> None:
     cosi.start(spell, Reader())
     assert cosi.runtime.mermaid() == cosi.runtime.graph.mermaid()
-    assert '"spell" -> "Texts.test.dev"' in cosi.runtime.graph.dot()
+    assert 'label="Texts.test.dev"' in cosi.runtime.graph.dot()
     await cosi.given("a", Number())
     live = await cosi.runtime.live_graph()
     assert "Numbers<br/>a@2" in live.mermaid()
-    assert "Texts.test.dev\\na@1" in live.dot()
+    assert 'label="test/Texts.test.dev/a"' in live.dot()
 
 
 async def test_the_causes_of_a_controller_that_has_not_run(cosi: Harness) -> None:

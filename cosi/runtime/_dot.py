@@ -1,4 +1,4 @@
-"""Who reads and writes what as Graphviz DOT, drawn as `talosctl inspect dependencies` draws it."""
+"""DOT of the dependency graph, drawn as ``talosctl inspect dependencies`` draws it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from cosi.resource._envelope import Resource
-from cosi.runtime._graph import Edge, EdgeType, Live
+from cosi.runtime._edges import Edge, EdgeType, Live
 
 _STYLES: Final = {
     EdgeType.OUTPUT_EXCLUSIVE: "bold",

@@ -1,7 +1,7 @@
 """Dependencies as talosctl draws them."""
 
 from cosi import Edge, EdgeType, Resource
-from cosi.cli.dot import dependencies, dependencies_with_resources
+from cosi.runtime._dot import dependencies, dependencies_with_resources
 from tests.cosi.cli.things import Lamp, lamp
 
 LAMPS = ("house", "Lamps.house.example.dev")
