@@ -1,0 +1,1 @@
+"""Extension services: one file for each controller, and the rooms below them."""

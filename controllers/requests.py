@@ -1,4 +1,4 @@
-"""ServiceRequest → (files).
+"""ServiceRequest → (files in the run directory).
 
 A user's stop stays in force until a user's start, across restarts of the supervisor, until the
 machine reboots. The state is in memory, so each stop is also written to a file in the run

@@ -1,0 +1,1 @@
+"""The resources of extension services: plain data, one file for each type."""

@@ -1,4 +1,4 @@
-"""Reads the configs of services, the probes and the environment from configuration documents."""
+"""Reads a file of configuration documents: its service configs, and through others, the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files and directories of files: which of them may have changed.
+"""The file watcher: reports which files, given or in given directories, may have changed.
 
 By inotify, and by watchfiles only where there is none (``notifier.py``): its thread looks twenty
 times a second whether something has happened (measured: 61 wake-ups in 3 s, for each watch), and an

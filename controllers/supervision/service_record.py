@@ -1,4 +1,4 @@
-"""The record of one service: its published state, and its checkpoint on disk."""
+"""What a supervisor makes known of its service: the state to publish, the checkpoint to save."""
 
 from __future__ import annotations
 

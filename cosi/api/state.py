@@ -1,4 +1,4 @@
-"""``cosi.resource.State``: serves any state (COSI 1.16, "gRPC State service")."""
+"""The gRPC service ``cosi.resource.State`` (COSI 1.16, "gRPC State service"): its methods."""
 
 from __future__ import annotations
 

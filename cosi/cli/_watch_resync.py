@@ -1,4 +1,4 @@
-"""A kind or a resource, followed for as long as somebody looks, whatever becomes of the server.
+"""Watches for `cosi get -w`: a remote watch that lists again when its bookmark is lost.
 
 The watch of a remote state comes back by itself while its bookmark is good. When it is not (the
 server began anew, or was too far ahead), everything is read again and the differences are shown,

@@ -1,4 +1,4 @@
-"""`cosi gen`: files that others need, made once."""
+"""`cosi gen`: makes certificates and a talosconfig for a new machine."""
 
 from __future__ import annotations
 

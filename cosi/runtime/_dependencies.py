@@ -1,4 +1,4 @@
-"""Who owns and who reads what: refuses a second owner before anything has happened."""
+"""Checks a controller at registration: one owner for each type, no duplicate declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the controllers of one runtime share."""
+"""The engine: state, clock, timers, informers and failures that the adapters of a runtime share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes that another writer may be faster with: one loop, and one budget of attempts."""
+"""Retries a write after a conflict with another writer: one loop, and one budget of attempts."""
 
 from __future__ import annotations
 

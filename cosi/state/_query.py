@@ -1,4 +1,4 @@
-"""Queries for resources: label terms and id patterns (COSI: ``LabelQuery``, ``IDQuery``).
+"""Queries as values: label terms and id patterns (COSI: ``LabelQuery``, ``IDQuery``).
 
 Evaluating a term has three outcomes: yes, no, and *not comparable*. The last one never matches,
 not even inverted. So ``replicas>=3``, which is *not (replicas < 3)*, does not match a resource
