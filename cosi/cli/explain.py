@@ -20,7 +20,7 @@ from cosi.cli.connection import Server, connects
     FIELD       waitingFor <list of text>
 
     \b
-    What of it does not hold *now*.
+    Conditions not met now.
     """,
 )
 @click.argument("name", metavar="TYPE[.FIELD...]")
