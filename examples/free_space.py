@@ -35,5 +35,5 @@ class FreeSpaceController(Controller):
 
 
 def application() -> list[Controller]:
-    """`cosi run examples.free_space:application` runs it."""
+    """`cosi run free_space:application` runs it, from the directory of this file."""
     return [FreeSpaceController()]

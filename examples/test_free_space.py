@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cosi.testing import Harness, load_fixtures
-from examples.free_space import FreeSpace, FreeSpaceController, WatchedDirectory
+from free_space import FreeSpace, FreeSpaceController, WatchedDirectory
 
 
 async def test_a_full_disk_is_said(cosi: Harness, tmp_path: Path) -> None:

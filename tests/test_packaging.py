@@ -4,10 +4,13 @@ sdist."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -91,3 +94,35 @@ def test_a_source_distribution_is_complete(tree: Path, tmp_path: Path) -> None:
         there = {name.partition("/")[2] for name in archive.getnames()}
     tracked = set(run("git", "ls-files").splitlines())
     assert sorted(tracked - there) == []
+
+
+def test_the_readme_explains_every_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    explained = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert explained == list(extras["optional-dependencies"])
+
+
+def test_what_the_readme_says_of_testing_passes_where_only_the_package_is(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """Both files as they are printed, in an empty directory; on asyncio and on trio."""
+    venv, project = tmp_path / "venv", tmp_path / "project"
+    python = venv / "bin/python"
+    run(sys.executable, "-m", "venv", "--without-pip", venv)
+    # What it depends on is borrowed; the .pth file of this tree's own installation is not read.
+    (borrowed,) = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    site = next(venv.glob("lib/python*/site-packages"))
+    (site / "borrowed.pth").write_text(f"{borrowed}\n")
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
+    run(*pip, "--no-deps", "--ignore-installed", "--disable-pip-version-check", wheel)
+    printed = r"<!-- example: examples/(\w*free_space\.\w+) -->\n```\w+\n(.*?)```"
+    found = dict(re.findall(printed, (ROOT / "README.md").read_text(), re.DOTALL))
+    assert set(found) == {"free_space.py", "free_space.yaml", "test_free_space.py"}
+    project.mkdir()
+    for name, text in found.items():
+        (project / name).write_text(text)
+    where = run(python, "-c", "import cosi, os; print(os.path.dirname(cosi.__file__))", cwd=project)
+    assert Path(where.strip()) == site / "cosi"
+    said = run(python, "-m", "pytest", "-v", "-p", "no:cacheprovider", cwd=project)
+    assert "4 passed" in said
+    assert {"[asyncio]", "[trio]"} <= set(re.findall(r"\[\w+\]", said))

@@ -32,7 +32,8 @@ def test_the_readme_shows_what_is_so(request: pytest.FixtureRequest) -> None:
     runtime.register(*extension_services(Paths(ROOT), FakeDriver()))
     expected = section("flow", "flow", f"```mermaid\n{runtime.mermaid().strip()}\n```\n", said)
     for name in re.findall(r"<!-- example: (\S+) -->", said):
-        code = f"```python\n{(ROOT / name).read_text().strip()}\n```\n"
+        language = {".py": "python"}.get(Path(name).suffix, Path(name).suffix[1:])
+        code = f"```{language}\n{(ROOT / name).read_text().strip()}\n```\n"
         expected = section(f"example: {name}", "example", code, expected)
     if request.config.getoption("--rewrite-readme"):
         README.write_text(expected)
