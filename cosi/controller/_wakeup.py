@@ -11,7 +11,7 @@ from cosi.state._watch import Event, EventType
 
 
 class Reason(StrEnum):
-    """What happened."""
+    """The kind of event that woke a controller."""
 
     STARTED = "started"
     """The controller starts: everything is new to it."""
