@@ -80,10 +80,10 @@ class PathStatusController(Controller):
     @override
     async def run(self, wakeups: Wakeups, /) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(keep_following, "paths", self._reader, self._told, self._failed)
+            tasks.start_soon(keep_following, "paths", self._reader, self._looked, self._failed)
             await super().run(wakeups)
 
-    def _told(self, presences: Mapping[str, Presence]) -> None:
+    def _looked(self, presences: Mapping[str, Presence]) -> None:
         self._failure = None
         self._news |= presences
         self._answer(presences.keys())
@@ -92,7 +92,7 @@ class PathStatusController(Controller):
     def _failed(self, reason: str) -> None:
         """Publish the failure for all paths: without a reader none can be known."""
         failure = Presence(present=False, error=f"paths cannot be watched: {reason}")
-        self._told(dict.fromkeys(self._wanted_paths.paths(), failure))
+        self._looked(dict.fromkeys(self._wanted_paths.paths(), failure))
         self._failure = failure
 
     def _answer(self, paths: Set[str]) -> None:

@@ -86,7 +86,7 @@ class ServiceFilesController(Controller):
             self._touched.add(self._directory)
         await self._look()
         if first:
-            await self._forget_earlier_life()
+            await self._forget_previous_run()
         for service in sorted(self._services_to_write):
             await self._write(service)
         for file in sorted(self._files_to_tell):
@@ -125,7 +125,7 @@ class ServiceFilesController(Controller):
         for service in services:
             self._files_to_tell.update(self._claims.claimants(service))
 
-    async def _forget_earlier_life(self) -> None:
+    async def _forget_previous_run(self) -> None:
         """Remove definitions and statuses of a previous run that no file has any more.
 
         A state that outlives the program may hold them. Those with finalizers are removed later,

@@ -30,10 +30,10 @@ from controllers.definitions.schema import (
     record,
 )
 from controllers.definitions.yaml_tree import (
-    Mapping,
+    MappingNode,
     Node,
-    Scalar,
-    Sequence,
+    ScalarNode,
+    SequenceNode,
     UnreadableYAML,
     error_at,
     warning_at,
@@ -124,7 +124,7 @@ class _Decoder:
             value=value if not self.type_errors else None,
             type_errors=tuple(self.type_errors),
             broken_rules=tuple(text for _, text in rules),
-            problems=self._said(),
+            problems=self._in_order(),
             places=self.places,
         )
 
@@ -136,18 +136,18 @@ class _Decoder:
         if node.tag == "!!null":
             return NOTHING
         match shape, node:
-            case RecordSchema(), Mapping():
+            case RecordSchema(), MappingNode():
                 return self._record(node, shape, where)
-            case ListOf(), Sequence():
+            case ListOf(), SequenceNode():
                 return self._list(node, shape, where)
-            case MapOf(), Mapping():
+            case MapOf(), MappingNode():
                 return self._map(node, shape, where)
-            case (RecordSchema() | ListOf() | MapOf(), _) | (_, Sequence() | Mapping()):
+            case (RecordSchema() | ListOf() | MapOf(), _) | (_, SequenceNode() | MappingNode()):
                 return self._wrong_type(node, shape, where)
-            case _, Scalar():
+            case _, ScalarNode():
                 return self._scalar(node, shape, where)
 
-    def _record(self, node: Mapping, shape: RecordSchema, where: Location) -> Any:
+    def _record(self, node: MappingNode, shape: RecordSchema, where: Location) -> Any:
         values: dict[str, Any] = {}
         for key, key_node, value_node in self._pairs(node, where):
             known = shape.keys.get(key)
@@ -159,12 +159,12 @@ class _Decoder:
                 values[known.attribute] = value
         return _construct(shape, values)
 
-    def _pairs(self, node: Mapping, where: Location) -> Iterator[tuple[str, Scalar, Node]]:
+    def _pairs(self, node: MappingNode, where: Location) -> Iterator[tuple[str, ScalarNode, Node]]:
         """The pairs of a mapping, then the merged ones that it does not override."""
         seen: dict[str, int] = {}
         merged: list[Node] = []
         for key, value in node.pairs:
-            if not isinstance(key, Scalar):
+            if not isinstance(key, ScalarNode):
                 self._wrong_type(key, TextSchema(), where)
             elif key.tag == "!!merge":
                 merged.append(value)
@@ -176,21 +176,21 @@ class _Decoder:
                 yield key.text, key, value
         for source in merged:
             for key, value in self._merged(source, where):
-                if isinstance(key, Scalar) and key.text not in seen:
+                if isinstance(key, ScalarNode) and key.text not in seen:
                     seen[key.text] = key.line
                     yield key.text, key, value
 
     def _merged(self, source: Node, where: Location) -> Iterator[tuple[Node, Node]]:
-        parts = source.items if isinstance(source, Sequence) else [source]
+        parts = source.items if isinstance(source, SequenceNode) else [source]
         for part in parts:
-            if isinstance(part, Mapping):
+            if isinstance(part, MappingNode):
                 self._step(len(part.pairs) + 1, part)
                 yield from part.pairs
             else:
                 text = "map merge requires map or sequence of maps as the value"
                 self._error(part, (*where, "<<"), text)
 
-    def _list(self, node: Sequence, shape: ListOf, where: Location) -> tuple[Any, ...]:
+    def _list(self, node: SequenceNode, shape: ListOf, where: Location) -> tuple[Any, ...]:
         items: list[Any] = []
         for item in node.items:
             wrong = len(self.wrong)
@@ -201,7 +201,7 @@ class _Decoder:
                 self.wrong[-1] = where  # the next item takes this one's index
         return tuple(items)
 
-    def _map(self, node: Mapping, shape: MapOf, where: Location) -> FrozenMap[str, Any]:
+    def _map(self, node: MappingNode, shape: MapOf, where: Location) -> FrozenMap[str, Any]:
         """A null becomes the empty value, as in a map of Go."""
         found = {
             key: self._decode(value, shape.item, (*where, key))
@@ -209,7 +209,7 @@ class _Decoder:
         }
         return FrozenMap({k: "" if value is NOTHING else value for k, value in found.items()})
 
-    def _scalar(self, node: Scalar, shape: Shape, where: Location) -> Any:
+    def _scalar(self, node: ScalarNode, shape: Shape, where: Location) -> Any:
         match shape:
             case TextSchema() if (text := _text(node)) is not None:
                 return text
@@ -241,17 +241,17 @@ class _Decoder:
     def _wrong_type(self, node: Node, shape: Shape, where: Location) -> _Nothing:
         name = f"{shape.name} (TextUnmarshaler)" if isinstance(shape, Choice) else shape.name
         shown = ""
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             cut = f"{node.text[:7]}..." if len(node.text) > 10 else node.text
             shown = f" `{printable(cut)}`"
         hint = "; write true or false" if isinstance(shape, Flag) else ""
         return self._error(node, where, f"cannot construct {node.tag}{shown} into {name}", hint)
 
-    def _no_such_word(self, node: Scalar, shape: Choice, where: Location) -> _Nothing:
+    def _no_such_word(self, node: ScalarNode, shape: Choice, where: Location) -> _Nothing:
         text = f"{printable(node.text)} does not belong to {shape.title} values"
         return self._error(node, where, text, word_hint(node.text, shape))
 
-    def _unknown(self, key: str, node: Scalar, here: RecordSchema) -> None:
+    def _unknown(self, key: str, node: ScalarNode, here: RecordSchema) -> None:
         hint = key_hint(key, here, self.root) if len(self.problems) < MAX_PROBLEMS else ""
         text = f'unknown key "{printable(key)}"'
         if self.strict:
@@ -273,15 +273,15 @@ class _Decoder:
         elif problem not in self.problems:
             self.unsaid.append(problem.severity)
 
-    def _said(self) -> tuple[Problem, ...]:
+    def _in_order(self) -> tuple[Problem, ...]:
         """Problems sorted by place, plus a line counting those left out."""
-        said = in_order(self.problems)
+        problems = in_order(self.problems)
         if not self.unsaid:
-            return said
+            return problems
         worst = min(self.unsaid)  # "error" comes before "warning"
-        last = said[-1]
+        last = problems[-1]
         text = f"and {len(self.unsaid)} more problems"
-        return (*said, Problem(line=last.line, column=last.column, severity=worst, text=text))
+        return (*problems, Problem(line=last.line, column=last.column, severity=worst, text=text))
 
     # -- rules --------------------------------------------------------------------------------
 
@@ -336,7 +336,7 @@ def _reason(error: Any) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def _text(node: Scalar) -> str | None:
+def _text(node: ScalarNode) -> str | None:
     if node.tag == "!!binary":
         try:
             return base64.b64decode(node.text, validate=False).decode()
@@ -354,13 +354,13 @@ _FLAG_WORDS: Final = {
 }
 
 
-def _flag(node: Scalar) -> bool | None:
+def _flag(node: ScalarNode) -> bool | None:
     if node.tag == "!!bool":
         return _FLAGS.get(node.text.lower(), _FLAG_WORDS.get(node.text))
     return _FLAG_WORDS.get(node.text) if node.tag == "!!str" else None
 
 
-def _number(node: Scalar) -> int | None:
+def _number(node: ScalarNode) -> int | None:
     if node.tag != "!!int":
         return None
     digits = node.text.replace("_", "")

@@ -7,7 +7,7 @@ and ``kind`` is Talos's main configuration, of kind :data:`MAIN`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping as AbstractMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,9 +15,9 @@ from controllers.definitions.decoder import Decoded, decode
 from controllers.definitions.hints import suggestion
 from controllers.definitions.kinds import API_VERSION, DEFINITION_HERE, HEADER, is_definition, keys
 from controllers.definitions.yaml_tree import (
-    Mapping,
+    MappingNode,
     Node,
-    Scalar,
+    ScalarNode,
     UnreadableYAML,
     documents,
     error_at,
@@ -39,8 +39,8 @@ class Document:
 
     kind: str
     name: str
-    root: Mapping
-    body: Mapping
+    root: MappingNode
+    body: MappingNode
 
     @property
     def line(self) -> int:
@@ -88,31 +88,35 @@ def config_documents(data: bytes) -> ConfigDocuments:
 def _document(root: Node) -> Document | Problem | None:
     if root.tag == "!!null":
         return None
-    if not isinstance(root, Mapping):
+    if not isinstance(root, MappingNode):
         return error_at(root, "a configuration document is a mapping with apiVersion and kind")
-    said = {key: node.text for key, node in keys(root).items() if isinstance(node, Scalar)}
-    if said.get("kind") or said.get("apiVersion"):
-        return _headed(root, said)
+    header = {key: node.text for key, node in keys(root).items() if isinstance(node, ScalarNode)}
+    if header.get("kind") or header.get("apiVersion"):
+        return _headed(root, header)
     if is_definition(root):
         return error_at(root, DEFINITION_HERE)
     return Document(MAIN, "", root, root)
 
 
-def _headed(root: Mapping, said: AbstractMapping[str, str]) -> Document | Problem:
-    kind, version, name = said.get("kind", ""), said.get("apiVersion", ""), said.get("name", "")
+def _headed(root: MappingNode, header: Mapping[str, str]) -> Document | Problem:
+    kind, version, name = (
+        header.get("kind", ""),
+        header.get("apiVersion", ""),
+        header.get("name", ""),
+    )
     if not kind:
         return error_at(root, "missing kind")
     if not version:
         text = f"error decoding document /{kind}/ (line {root.line}): missing apiVersion"
-        return error_at(root, text + _misspelt(said))
+        return error_at(root, text + _misspelt(header))
     if version != API_VERSION:
         return error_at(root, f'"{kind}" "{version}": not registered; the version is {API_VERSION}')
-    pairs = [(k, v) for k, v in root.pairs if not (isinstance(k, Scalar) and k.text in HEADER)]
-    return Document(kind, name, root, Mapping(root.line, root.column, pairs=pairs))
+    pairs = [(k, v) for k, v in root.pairs if not (isinstance(k, ScalarNode) and k.text in HEADER)]
+    return Document(kind, name, root, MappingNode(root.line, root.column, pairs=pairs))
 
 
-def _misspelt(said: AbstractMapping[str, str]) -> str:
-    hints = (suggestion(key, ["apiVersion"]) for key in said if key not in {"kind", "name"})
+def _misspelt(header: Mapping[str, str]) -> str:
+    hints = (suggestion(key, ["apiVersion"]) for key in header if key not in {"kind", "name"})
     return next(filter(None, hints), "")
 
 

@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from controllers.definitions.schema import record
-from controllers.definitions.yaml_tree import Mapping, Node, Scalar, UnreadableYAML, documents
+from controllers.definitions.yaml_tree import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    UnreadableYAML,
+    documents,
+)
 from resources.extension_service import ExtensionServiceSpec
 from resources.go_format import (
     quote,
@@ -44,38 +50,40 @@ def configuration_here(root: Node) -> str:
     if not kind:
         return ""
     version = keys(root).get("apiVersion")
-    theirs = isinstance(version, Scalar) and version.text != API_VERSION
+    theirs = isinstance(version, ScalarNode) and version.text != API_VERSION
     return f"this is {kind}, not a service definition" + ("" if theirs else _THERE)
 
 
 def configuration_kind(root: Node) -> str:
     """The kind of the configuration document ``root``, as text; empty if it is not one."""
-    said = keys(root)
-    if any(key in said for key in HEADER):
-        kind = said.get("kind")
-        return "a document" + (f" of kind {quote(kind.text)}" if isinstance(kind, Scalar) else "")
-    ours, theirs = _count(said)
+    present = keys(root)
+    if any(key in present for key in HEADER):
+        kind = present.get("kind")
+        return "a document" + (
+            f" of kind {quote(kind.text)}" if isinstance(kind, ScalarNode) else ""
+        )
+    ours, theirs = _count(present)
     return "a machine configuration" if theirs > ours else ""
 
 
 def is_definition(root: Node) -> bool:
     """Whether ``root`` is meant as a service definition, even with errors."""
-    said = keys(root)
-    ours, theirs = _count(said)
-    return ours > theirs and not any(key in said for key in HEADER)
+    present = keys(root)
+    ours, theirs = _count(present)
+    return ours > theirs and not any(key in present for key in HEADER)
 
 
 def keys(root: Node) -> dict[str, Node]:
     """The scalar keys of a mapping, with their values; empty for other nodes."""
-    pairs = root.pairs if isinstance(root, Mapping) else []
-    return {key.text: value for key, value in pairs if isinstance(key, Scalar)}
+    pairs = root.pairs if isinstance(root, MappingNode) else []
+    return {key.text: value for key, value in pairs if isinstance(key, ScalarNode)}
 
 
-def _count(said: dict[str, Node]) -> tuple[int, int]:
+def _count(present: dict[str, Node]) -> tuple[int, int]:
     """The numbers of keys that belong to a definition, and to a machine configuration."""
     return (
-        len(said.keys() & record(ExtensionServiceSpec).keys.keys()),
-        len(said.keys() & set(MACHINE_CONFIG_KEYS)),
+        len(present.keys() & record(ExtensionServiceSpec).keys.keys()),
+        len(present.keys() & set(MACHINE_CONFIG_KEYS)),
     )
 
 

@@ -15,8 +15,13 @@ from controllers.definitions.decoder import Decoded, decode
 from controllers.definitions.documents import MAIN, Document
 from controllers.definitions.hints import suggestion, unexpanded
 from controllers.definitions.kinds import MACHINE_CONFIG_KEYS, keys
-from controllers.definitions.yaml_tree import Mapping as MappingNode
-from controllers.definitions.yaml_tree import Node, Scalar, UnreadableYAML, warning_at
+from controllers.definitions.yaml_tree import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    UnreadableYAML,
+    warning_at,
+)
 from cosi import FrozenMap, Value
 from resources.go_format import (
     quote,
@@ -100,7 +105,7 @@ def _take(
 
 
 def _decode_env(env: Node) -> Decoded[MachineEnvironment]:
-    key = Scalar(env.line, env.column, "!!str", "variables", plain=True)
+    key = ScalarNode(env.line, env.column, "!!str", "variables", plain=True)
     body = MappingNode(env.line, env.column, pairs=[(key, env)])
     try:
         return decode(body, MachineEnvironment)
@@ -110,7 +115,7 @@ def _decode_env(env: Node) -> Decoded[MachineEnvironment]:
 
 def _unknown(document: Document) -> Iterator[Problem]:
     """Talos refuses unknown keys; another version of it may know more."""
-    pairs = ((key, value) for key, value in document.root.pairs if isinstance(key, Scalar))
+    pairs = ((key, value) for key, value in document.root.pairs if isinstance(key, ScalarNode))
     for key, _ in pairs:
         if key.text not in MACHINE_CONFIG_KEYS and key.tag != "!!merge":
             hint = suggestion(key.text, MACHINE_CONFIG_KEYS)

@@ -15,7 +15,7 @@ from controllers.definitions.kinds import configuration_here, keys
 from controllers.definitions.lint import advice
 from controllers.definitions.yaml_tree import (
     Node,
-    Scalar,
+    ScalarNode,
     UnreadableYAML,
     documents,
     error_at,
@@ -79,7 +79,7 @@ def read_service(data: bytes) -> Reading:
 
 def _name(root: Node) -> str:
     node = keys(root).get("name")
-    return node.text if isinstance(node, Scalar) and not any(name_mistakes(node.text)) else ""
+    return node.text if isinstance(node, ScalarNode) and not any(name_mistakes(node.text)) else ""
 
 
 def unreadable(message: str, text: str = "") -> Reading:

@@ -123,10 +123,10 @@ def read_service_configs(data: bytes) -> ConfigReading:
         if document.kind == KIND:
             decoded = document.decode(ConfigDocument)
             problems += decoded.problems
-            if (said := decoded.value) is not None:
-                problems += _doubts(decoded, said)
-                configs[said.name] = said.config
-                names_at[said.name] = decoded.place(("name",))
+            if (config := decoded.value) is not None:
+                problems += _doubts(decoded, config)
+                configs[config.name] = config.config
+                names_at[config.name] = decoded.place(("name",))
     names = frozenset(d.name for d in file.documents if d.kind == KIND and d.name)
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ConfigReading(problems=in_order(problems), names=names)
@@ -140,15 +140,15 @@ def _misspelt_kind(document: Document) -> Iterator[Problem]:
         yield warning_at(document.root, f"kind {quote(document.kind)} is not read here{hint}")
 
 
-def _doubts(decoded: Decoded[ConfigDocument], said: ConfigDocument) -> Iterator[Problem]:
+def _doubts(decoded: Decoded[ConfigDocument], config: ConfigDocument) -> Iterator[Problem]:
     """Warn about mistakes that Talos accepts silently."""
-    for _, text in name_mistakes(said.name):
+    for _, text in name_mistakes(config.name):
         yield warning_at(decoded.place(("name",)), f"no service can have this name: {text}")
-    for index, item in enumerate(said.environment):
+    for index, item in enumerate(config.environment):
         if text := unexpanded(item):
             yield warning_at(decoded.place(("environment", index)), text)
-    last = {file.mount_path: index for index, file in enumerate(said.config_files)}
-    for index, file in enumerate(said.config_files):
+    last = {file.mount_path: index for index, file in enumerate(config.config_files)}
+    for index, file in enumerate(config.config_files):
         if last[file.mount_path] != index:
             text = f"mount path {quote(file.mount_path)} is given again; the last one counts"
             yield warning_at(decoded.place(("config_files", index, "mount_path")), text)

@@ -40,19 +40,19 @@ def shares(readings: Mapping[str, ConfigReading]) -> dict[str, FileShare]:
     probes: dict[str, str] = {}
     found: dict[str, FileShare] = {}
     for file, reading in readings.items():
-        said = list(_said(reading))
-        for document, _ in said:
+        documents = list(_documents(reading))
+        for document, _ in documents:
             taken.setdefault(document, file)
         found[file] = FileShare(
             {k: v for k, v in reading.configs.items() if taken[_of_service(k)] == file},
             {k: v for k, v in reading.probes.items() if probes.setdefault(k, file) == file},
             {k: v for k, v in reading.environment.items() if taken[k] == file},
-            tuple(_again(d, at, taken[d]) for d, at in said if taken[d] != file),
+            tuple(_again(d, at, taken[d]) for d, at in documents if taken[d] != file),
         )
     return found
 
 
-def _said(reading: ConfigReading) -> Iterator[tuple[str, Node]]:
+def _documents(reading: ConfigReading) -> Iterator[tuple[str, Node]]:
     """The documents of a file by their names in messages, with their places."""
     for source, variables in reading.environment.items():
         yield source, variables.at

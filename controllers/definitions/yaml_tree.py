@@ -35,7 +35,7 @@ _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-
 
 
 @dataclass(slots=True, eq=False)
-class Scalar:
+class ScalarNode:
     """One scalar as it was written; ``tag`` is short (``!!str``), resolved by go-yaml's rules."""
 
     line: int
@@ -46,7 +46,7 @@ class Scalar:
 
 
 @dataclass(slots=True, eq=False)
-class Sequence:
+class SequenceNode:
     """A list."""
 
     line: int
@@ -56,7 +56,7 @@ class Sequence:
 
 
 @dataclass(slots=True, eq=False)
-class Mapping:
+class MappingNode:
     """Pairs in the order of the text, duplicates and merge keys included."""
 
     line: int
@@ -65,7 +65,7 @@ class Mapping:
     pairs: list[tuple[Node, Node]] = field(default_factory=list[tuple["Node", "Node"]])
 
 
-Node: TypeAlias = Scalar | Sequence | Mapping
+Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 
 
 def error_at(node: Node, text: str) -> Problem:
@@ -147,7 +147,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.root: Node | None = None
-        self._open: list[Sequence | Mapping] = []
+        self._open: list[SequenceNode | MappingNode] = []
         self._key: list[Node | None] = []  # for each open mapping: a key without its value yet
         self._anchors: dict[str, Node] = {}
         self._nodes = 0
@@ -168,7 +168,7 @@ class _Builder:
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         self._place(node)
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             self._open.append(node)
             self._key.append(None)
             if len(self._open) > MAX_DEPTH:
@@ -187,7 +187,7 @@ class _Builder:
             self.root = node
             return
         parent = self._open[-1]
-        if isinstance(parent, Sequence):
+        if isinstance(parent, SequenceNode):
             parent.items.append(node)
         elif (key := self._key[-1]) is None:
             self._key[-1] = node
@@ -198,16 +198,16 @@ class _Builder:
 
 def _node(event: Any, line: int, column: int) -> Node:
     if isinstance(event, yaml.SequenceStartEvent):
-        return Sequence(line, column)
+        return SequenceNode(line, column)
     if isinstance(event, yaml.MappingStartEvent):
-        return Mapping(line, column)
+        return MappingNode(line, column)
     plain = bool(event.implicit[0])
     text = event.value
     if event.tag and event.tag != "!":
         tag = event.tag.replace(_STANDARD, "!!")
     else:
         tag = plain_tag(text) if plain and not event.tag else "!!str"
-    return Scalar(line, column, tag, text, plain)
+    return ScalarNode(line, column, tag, text, plain)
 
 
 _WORDS: Final = (

@@ -22,7 +22,7 @@ from controllers.drivers.oci_driver import OCIDriver
 from controllers.drivers.process_driver import ProcessDriver
 from controllers.oci.cgroups import Cgroups
 from controllers.oci.host_facts import HostFacts, read_host_facts
-from controllers.oci.runtime import command_environment, said
+from controllers.oci.runtime import command_environment, logged_words
 from controllers.oci.spec import Bundle, cgroup_path, oci_spec
 from controllers.output.console import Show
 from controllers.paths import Paths
@@ -119,7 +119,7 @@ def _run(runtime: str, directory: Path, facts: HostFacts) -> str:
         return f"it did not end within {_TRIAL_SECONDS} seconds"
     finally:
         Cgroups().remove_empty(cgroup_path(name, facts))
-    return "" if done.returncode == 0 else said(log) or f"exit code {done.returncode}"
+    return "" if done.returncode == 0 else logged_words(log) or f"exit code {done.returncode}"
 
 
 def _trial(directory: Path, facts: HostFacts) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class OCIRuntime:
         except OSError as error:
             raise RuntimeFailure(os_error_text(error)) from error
         if code != 0:
-            words = said(log)
+            words = logged_words(log)
             raise RuntimeFailure(words or f"{self._program} {arguments[0]} ended with {code}")
 
 
@@ -219,7 +219,7 @@ async def _finished(process: Process) -> None:
         process.close()
 
 
-def said(log: Path) -> str:
+def logged_words(log: Path) -> str:
     """The last error in a runtime's log, as one line; removes the log."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()

@@ -55,7 +55,7 @@ class SupervisorSet:
         self._ended = ended
         self._just_ended: list[str] = []
         self._killed: list[str] = []
-        self._somebody_ended = anyio.Event()
+        self._one_ended = anyio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -95,7 +95,7 @@ class SupervisorSet:
         self._tasks.drop(id)
         self.graph.remove(id)
         self._just_ended.append(id)
-        self._somebody_ended.set()
+        self._one_ended.set()
         self._ended(id)
 
     async def stop(self, seconds: float) -> dict[str, str]:
@@ -166,5 +166,5 @@ class SupervisorSet:
             await self._next_end()
 
     async def _next_end(self) -> None:
-        self._somebody_ended = anyio.Event()
-        await self._somebody_ended.wait()
+        self._one_ended = anyio.Event()
+        await self._one_ended.wait()

@@ -13,7 +13,7 @@ _KEYS: Final = 256
 
 
 @dataclass(slots=True)
-class _Said:
+class _Line:
     moment: float
     kept_back: int = 0
 
@@ -28,7 +28,7 @@ class Rarely:
     def __init__(self, log: logging.Logger, now: Callable[[], float] = time.monotonic) -> None:
         self._log = log
         self._now = now
-        self._said: dict[Hashable, _Said] = {}
+        self._lines: dict[Hashable, _Line] = {}
 
     def warning(self, key: Hashable, text: str, *args: object) -> None:
         """Log a warning, unless one of this ``key`` was logged within the last second."""
@@ -47,14 +47,14 @@ class Rarely:
         exc_info: BaseException | None,
     ) -> None:
         now = self._now()
-        last = self._said.pop(key, None)
+        last = self._lines.pop(key, None)
         if last is not None and now < last.moment + PAUSE_SECONDS:
             last.kept_back += 1
-            self._said[key] = last
+            self._lines[key] = last
             return
         if last is not None and last.kept_back:
             text, args = f"{text} (%d more since the last such line)", (*args, last.kept_back)
-        self._said[key] = _Said(now)
-        if len(self._said) > _KEYS:
-            del self._said[next(iter(self._said))]  # the one without a line for the longest time
+        self._lines[key] = _Line(now)
+        if len(self._lines) > _KEYS:
+            del self._lines[next(iter(self._lines))]  # the one without a line for the longest time
         self._log.log(level, text, *args, exc_info=exc_info)

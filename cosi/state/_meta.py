@@ -75,7 +75,7 @@ class ResourceDefinition(
     sensitivity: str = ""
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
         optional = {"skipAutomaticAliases", "skip_automatic_aliases", "sensitivity"}
         return {name: value for name, value in fields.items() if value or name not in optional}

@@ -73,7 +73,7 @@ class MemoryWatch(Watch[S]):
         self._first: list[Event[Any]] = []
         self._before_first: bytes | None = None
         self._cursor = 0
-        self._told = -1  # the position of the latest bookmark that the reader has received
+        self._confirmed = -1  # the position of the latest bookmark that the reader has received
 
     # -- entering and leaving -----------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class MemoryWatch(Watch[S]):
             raise
         self._view = view
         self._cursor = view.log.end
-        self._told = self._collection.history.end - 1
+        self._confirmed = self._collection.history.end - 1
         return self
 
     async def __aexit__(
@@ -169,7 +169,7 @@ class MemoryWatch(Watch[S]):
                 collection.publisher.wants_progress.pop(self._waker, None)
         self._delivered += len(events)
         if self._start.progress and events[-1].bookmark is not None:
-            self._told = position_of(events[-1].bookmark)
+            self._confirmed = position_of(events[-1].bookmark)
         return events
 
     def _take(self, collection: Collection, view: View) -> tuple[Event[S], ...]:
@@ -200,7 +200,7 @@ class MemoryWatch(Watch[S]):
 
     def _due(self, history: History) -> int:
         """The position of the history at which this reader's next fresh bookmark is due."""
-        return self._told + max(2, history.capacity // 4)
+        return self._confirmed + max(2, history.capacity // 4)
 
     # -- its position -------------------------------------------------------------------------
 

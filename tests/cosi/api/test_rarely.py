@@ -54,4 +54,4 @@ def test_it_remembers_no_more_than_it_needs(caplog: pytest.LogCaptureFixture) ->
     for number in range(10_000):
         rarely.warning(number, "%s", number)
 
-    assert len(rarely._said) < 1_000
+    assert len(rarely._lines) < 1_000
