@@ -1,1 +1,1 @@
-"""What runs controllers: adapters, queues, informers, and the runtime itself."""
+"""Runs controllers over a state: the runtime, its adapters, its queues and its informers."""

@@ -1,18 +1,20 @@
-"""The place that one controller has in a runtime: what its handles use, and what wakes it.
+"""Base of the adapters that connect one controller with the runtime: its handles and its wakeups.
+
+:mod:`_loop_adapter` and :mod:`_queue_adapter` add how each size of controller works.
 
 ::
 
     state        begins with                        counts as busy, so that settled() waits
     ----------   --------------------------------   ---------------------------------------------
-    registered   Runtime.register                   yes: it has not seen what is there
+    registered   Runtime.register                   yes: it has not seen the stored resources
     following    run: every input and output        yes, but not while the state refuses one of
-                 has a link (_links.py)             them; it is asked again, and may then allow it
+                 has a link (_links.py)             them; the runtime asks again later
     working      every link is open                 as LoopAdapter and QueueAdapter count
-    ended        stop, a cancellation, or the       no, and nothing that comes later counts
+    ended        stop, a cancellation, or the       no, and no later event counts
                  controller's own end
 
-A state is never left backwards. A link that is retargeted while the controller works does not hold
-it up: it is woken once the new target is followed.
+An adapter never returns to an earlier state. Retargeting an input of a working controller does not
+pause it: the controller is woken once the new target is followed.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class Adapter(ABC):
         self.statistics = ControllerStatistics()
         self.ended = anyio.Event()
         self.started = False
-        self.running = False  # its task has been asked for
+        self.running = False  # its task was started, or is about to be
         self.closed = False
         self.bucket = Bucket(engine.rate_limit) if engine.rate_limit else None
         self.own_outputs = OwnOutputs(name, self.destroy_ready)
@@ -70,7 +72,7 @@ class Adapter(ABC):
         return self.engine.in_flight
 
     def count(self) -> None:
-        """Count it: until its first pass is over it has not seen what is there."""
+        """Count it as busy: it has not seen the stored resources until its first pass is over."""
         self.token.resume()
 
     @abstractmethod
@@ -79,11 +81,11 @@ class Adapter(ABC):
 
     @abstractmethod
     def listener(self, handle: Handle, number: int) -> Listener:
-        """The function to call when something changes behind an input, the link of ``number``."""
+        """The function to call when a resource of an input changes; ``number`` names the link."""
 
     @abstractmethod
     def destroy_ready(self, event: Event[Any]) -> None:
-        """An output is free to be destroyed, or gone, and not by a write of this controller."""
+        """An output can be destroyed, or is gone; not through a write of this controller."""
 
     @abstractmethod
     def wait_destroy_ready(self, pointer: Pointer) -> None:
@@ -91,23 +93,23 @@ class Adapter(ABC):
 
     @abstractmethod
     def wait_gone(self, pointer: Pointer) -> None:
-        """The current pass wants to be made again when an output is gone."""
+        """Repeat the current pass when an output is gone."""
 
     @abstractmethod
     def retargeted(self, handle: Handle) -> None:
-        """An input points at something else from now on."""
+        """An input has a new target."""
 
     @abstractmethod
     def wake_all(self) -> None:
         """Ask for a pass over everything; from any thread."""
 
     def check_retarget(self, handle: Handle) -> None:
-        """Whether ``handle`` may be retargeted now; raises if not."""
+        """Raise :class:`~cosi.errors.RegistrationError` if ``handle`` cannot be retargeted now."""
         return
 
     @abstractmethod
     async def work(self) -> None:
-        """Run the controller, until it ends by itself or is cancelled."""
+        """Run the controller until it returns or is cancelled."""
 
     @property
     @abstractmethod
@@ -117,10 +119,10 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def latest_causes(self) -> tuple[Cause, ...]:
-        """Why the latest pass ran, or runs."""
+        """Why the latest pass ran, or the current one runs."""
 
     async def run(self) -> None:
-        """The task of the adapter: from the first pass until it is cancelled or stopped."""
+        """The task of the adapter: follow the inputs, then work until cancelled or stopped."""
         self.started = True
         current_side.set(self)
         try:
@@ -138,7 +140,7 @@ class Adapter(ABC):
             self.ended.set()
 
     async def stop(self) -> None:
-        """End the controller and wait for that."""
+        """Cancel the controller and wait until it has ended."""
         self.closed = True
         if self._scope is not None:
             self._scope.cancel()
@@ -154,7 +156,7 @@ class Adapter(ABC):
         self.engine.report(Failure(self.name, error, attempt, delay, pointer))
 
     def failed_at_end(self, error: BaseException) -> None:
-        """Count, keep and log what was raised while the controller was cancelled; no next try."""
+        """Count, keep and log an error raised during cancellation; it is not retried."""
         self.failed(error, 1, 0.0)
         about = {"controller": self.name, "error": repr(error)}
         self.log.error("controller failed while it was stopped", exc_info=error, extra=about)
@@ -169,7 +171,7 @@ class Adapter(ABC):
             thread.call(function)
 
     async def before_write(self) -> None:
-        """Count a write, and wait for its turn if writes are limited."""
+        """Count a write; if writes are limited, wait until the limit allows it."""
         self.statistics.writes += 1
         if self.bucket is not None:
             await self.bucket.take()
@@ -179,7 +181,7 @@ class Adapter(ABC):
         return self.own_outputs.destroying(kind, id)
 
     def left_alone(self, theirs: Resource[Any]) -> None:
-        """Log that an output is another owner's; wake the current pass's key when that is gone."""
+        """Log that another owner has an output; repeat the current pass when the output is gone."""
         if self.own_outputs.leave_alone(theirs):
             text = '%s is owned by "%s"; left alone'
             self.log.info(text, theirs.pointer, theirs.owner, extra={"controller": self.name})
@@ -191,7 +193,7 @@ class Adapter(ABC):
             self._links.follow_output(handle)
 
     def retarget(self, handle: Handle) -> None:
-        """Follow what ``handle`` points at now, and wake the controller."""
+        """Follow the new target of ``handle``, and wake the controller."""
         if not self.started or self.closed:
             return
         if handle.writes:

@@ -26,7 +26,7 @@ class Dependencies:
             yield from edges
 
     def add(self, controller: str, edges: Sequence[Edge]) -> None:
-        """Enter a controller, completely or not at all.
+        """Add a controller with all its edges, or with none if one is refused.
 
         Raises :class:`~cosi.errors.RegistrationError`; the texts are COSI's.
         """
@@ -71,7 +71,7 @@ class Dependencies:
 
 
 def _conflict(edge: Edge, other: Edge) -> bool:
-    """Two inputs at the same address; a destroy-ready one is only its output's shadow."""
+    """Whether both are inputs at one address; destroy-ready inputs, made for outputs, never are."""
     if edge.type.output or other.type.output:
         return False
     shadows = {EdgeType.INPUT_DESTROY_READY, EdgeType.INPUT_Q_MAPPED_DESTROY_READY}

@@ -39,7 +39,7 @@ def dependencies(edges: Iterable[Edge]) -> str:
 def dependencies_with_resources(edges: Iterable[Edge], live: Live) -> str:
     """Controllers as boxes, every live resource as a note in the cluster of its type.
 
-    What a controller may write is drawn only where it has: to the resources that it owns.
+    An output is drawn only to the resources that its controller owns.
     """
     drawing = _Drawing()
     for edge in edges:
@@ -52,7 +52,7 @@ def dependencies_with_resources(edges: Iterable[Edge], live: Live) -> str:
             name = _name(resource)
             drawing.node(name, _NOTE, cluster=edge.resource_type)
             if edge.type in _STYLES:
-                # All outputs are alike here: there is an edge where the controller has written.
+                # Exclusive and shared outputs look alike here: each edge is an owned resource.
                 style = "solid" if edge.type.output else _STYLES[edge.type]
                 drawing.edge((edge.controller, name), edge.type.output, {"style": style})
     return drawing.text()
@@ -63,7 +63,7 @@ def _name(resource: Resource[Any]) -> str:
 
 
 class _Drawing:
-    """Nodes are numbered as they come, and written sorted by name."""
+    """A graph in the making: nodes are numbered in order of arrival, and written by name."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The edges of the dependency graph, and those that the declarations of a controller make."""
+"""The edges of the dependency graph, derived from the declarations of a controller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EdgeType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One declared dependency; an output's namespace is where it writes by default."""
+    """One declared dependency; the namespace of an output is its default for writes."""
 
     controller: str
     type: EdgeType
@@ -62,9 +62,10 @@ def edges_of(
 ) -> list[Edge]:
     """The edges of the controller ``name``, in the order of its declarations.
 
-    ``input_type`` says what an input is, by its attribute and declaration, and raises
-    :class:`~cosi.errors.RegistrationError` for one that this size of controller cannot have.
-    ``drain`` is the type by which it follows its own outputs until they can be destroyed.
+    ``input_type`` returns the edge type of an input, given its attribute and declaration. It raises
+    :class:`~cosi.errors.RegistrationError` for an input that this size of controller cannot have.
+    ``drain`` is the edge type by which the controller follows its own outputs until they can be
+    destroyed.
     """
     edges: list[Edge] = []
     for attribute, declared in declarations(controller).items():

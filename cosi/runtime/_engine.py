@@ -31,7 +31,7 @@ class Engine:
     in_flight: InFlight = field(default_factory=InFlight)
     timers: Timers = field(default_factory=Timers)
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
-    failed: int = 0  # how many failures there were in all
+    failed: int = 0  # how many failures in all, those no longer kept included
     thread: LoopThread | None = None  # of the event loop, once the runtime runs
     clock: Callable[[], float] = anyio.current_time
 

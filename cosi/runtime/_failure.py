@@ -9,14 +9,14 @@ from cosi.resource._pointer import Pointer
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed pass: of which controller, on which resource (keyed ones), and why.
+    """One failed pass: the controller, the error, and the resource of a keyed controller.
 
     ``retry_seconds`` is the delay before the next try; ``attempt`` counts from 1, for the
     controller or for the key, and begins again after a success.
 
-    An input or output that the state refuses to be watched is one too, without a pass: ``error`` is
-    an :class:`~cosi.errors.AccessDenied` or :class:`~cosi.errors.Unsupported` which names it, and
-    says what can be done; the state's own error is its ``__cause__``.
+    A refused watch of an input or output is a failure too, without a pass: ``error`` is an
+    :class:`~cosi.errors.AccessDenied` or :class:`~cosi.errors.Unsupported` that names the input or
+    output and the remedy. The state's own error is its ``__cause__``.
     """
 
     controller: str

@@ -14,9 +14,9 @@ from cosi.state._state import State
 class Graph:
     """The dependency graph of a runtime at one moment.
 
-    Cycles between types are normal (gates read states, states follow gates): information flows in
-    circles, so they are not refused. Destroy-ready edges, by which a controller follows the
-    draining of its own outputs, are data but not drawn.
+    Cycles between types are allowed, since information flows in circles (gates read states, states
+    follow gates). Destroy-ready edges, by which a controller waits until its own outputs can be
+    destroyed, are in :attr:`edges` but not drawn.
     """
 
     def __init__(self, edges: Iterable[Edge], live: Live | None = None) -> None:
@@ -26,7 +26,7 @@ class Graph:
 
     @classmethod
     async def read(cls, state: State, edges: Iterable[Edge]) -> Graph:
-        """A graph with the live resources of ``state``; raises what listing them does."""
+        """A graph with the live resources of ``state``; raises the errors of ``State.list``."""
         edges = tuple(edges)
         keys = sorted({(edge.namespace, edge.resource_type) for edge in edges})
         return cls(edges, {key: await state.list(Kind(*key, AnySpec)) for key in keys})
@@ -34,8 +34,8 @@ class Graph:
     def dot(self) -> str:
         """The graph as Graphviz DOT, drawn as ``talosctl inspect dependencies`` draws it.
 
-        A graph with live resources shows them; an output is then drawn only to the resources that
-        its controller owns.
+        A graph that has live resources draws them, and an output only to the resources that its
+        controller owns.
         """
         if self._with_resources:
             return dependencies_with_resources(self.edges, self.live)

@@ -1,4 +1,4 @@
-"""The hooks of a keyed controller: what runs beside its passes, and what runs at the end."""
+"""Runs a keyed controller's hooks: ``background`` beside its passes, ``shutdown`` at the end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cosi.resource._pointer import Pointer
 from cosi.runtime._engine import Engine
 
 _SHUTDOWN_SECONDS: Final = 10.0
-_STABLE_SECONDS: Final = 60.0  # a background hook that lived this long begins its backoff anew
+_STABLE_SECONDS: Final = 60.0  # a background hook that ran this long begins its backoff anew
 
 
 class HookHost(Protocol):
-    """What the hooks need of the adapter of their controller."""
+    """The part of the adapter that the hooks use."""
 
     name: str
     log: logging.Logger
@@ -33,12 +33,12 @@ class HookHost(Protocol):
         ...
 
     def failed_at_end(self, error: BaseException) -> None:
-        """Keep what was raised while the hook was cancelled, which is not tried again."""
+        """Count, keep and log an error raised during cancellation; it is not retried."""
         ...
 
 
 async def run_background(host: HookHost) -> None:
-    """Run the background hook until it returns; again, after a growing delay, when it fails."""
+    """Run the background hook until it returns; after a failure, again with a growing delay."""
     delays = Delays(host.engine.backoff)
     token = WorkToken(host.engine.in_flight)
     token.adopt()
@@ -64,7 +64,7 @@ async def run_shutdown(host: HookHost) -> None:
     """Run the shutdown hook once, shielded, for ten seconds at most."""
     with anyio.move_on_after(_SHUTDOWN_SECONDS, shield=True) as scope:
         error = await outcome_of(host.controller.shutdown())
-        if error is not None:  # there is no next time to retry it
+        if error is not None:  # the controller ends: no retry
             host.failed(error, 1, 0.0)
             host.log.error("shutdown hook failed", exc_info=error)
     if scope.cancel_called:

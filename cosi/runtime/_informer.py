@@ -1,28 +1,29 @@
-"""What changes in one kind, for all controllers of a runtime that listen to it.
+"""Informers: one for each kind, which delivers its changes to all listening controllers.
 
-Two ways to the same promise: every change after the informer has opened reaches every listener, or,
-if changes were missed, their sum does (*resync*). A state in this process calls us (no task, no
-stream, no copy in between); any other is watched by one task for each kind.
+Two implementations give one guarantee: every change after the informer has opened reaches every
+listener. If changes were missed, the difference does (*resync*). A state in this process calls the
+informer (no task, no stream, no copy in between); any other is watched by one task for each kind.
 
-A :class:`LocalInformer` is open from the start. A :class:`WatchInformer` follows the kind; what may
-come of that::
+A :class:`LocalInformer` is open from the start. A :class:`WatchInformer` follows the kind::
 
     from the watch              then it                      and its listeners get
     -------------------------   --------------------------   ------------------------------------
-    the contents, for the       is open from now on          nothing: they list what is there
+    the contents, for the       is open from now on          nothing: they list by themselves
       first time
-    the contents, again         goes on                      the difference to what it knew
-    events                      goes on, bookmark in hand    the events
+    the contents, again         continues                    the difference to what it knew
+    events                      continues, and keeps the     the events
+                                  bookmark
     WatchError                  drops the bookmark, follows  nothing yet (a resync begins)
                                   again at once
-    AccessDenied, Unsupported   *rests*, for a growing       the refusal at each attempt, then
-                                  delay, and follows again     ``None``; none waits for it
-    any other error             waits, for a growing delay,  nothing: a state that cannot be
-                                  and resumes                  reached may come back
+    AccessDenied, Unsupported   *rests* for a growing        the refusal at each attempt, and
+                                  delay, and follows again     ``None`` once it is over; no
+                                                               controller waits meanwhile
+    any other error             waits for a growing delay,   nothing: an unreachable state may
+                                  and resumes                  come back
     close()                     ends                         nothing
 
-In COSI one watch that overruns stops the whole runtime (differences: COSI 1), one that is refused
-ends it before it has begun, and a watch stays open when its last reader has gone (differences:
+In COSI one watch that overruns stops the whole runtime (differences: COSI 1), a refused watch ends
+the runtime before it has begun, and a watch stays open after its last reader has gone (differences:
 COSI 9).
 """
 
@@ -52,17 +53,17 @@ _log = logging.getLogger("cosi.informer")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a kind cannot be followed, and when the state is asked again, by the loop's clock."""
+    """Why a kind cannot be followed, and when the next attempt is, by the loop's clock."""
 
     error: CosiError
     at_seconds: float
 
 
 Refused = Callable[[Refusal | None], None]
-"""Called at every attempt that the state refuses; with ``None`` when it no longer does."""
+"""Called at every refused attempt; with ``None`` when the state no longer refuses."""
 
 Relisted = Callable[[Mapping[str, Resource[Any]]], None]
-"""Gets all that there is, by id, when that was listed: what came and went since is in no event."""
+"""Called after each listing, with all resources by id: earlier changes may have had no event."""
 
 
 class Informer:
@@ -84,17 +85,17 @@ class Informer:
         self._when_open.append(call)
 
     def when_refused(self, call: Refused) -> None:
-        """Call ``call`` whenever the state refuses; at once if it does now."""
+        """Call ``call`` whenever the state refuses; at once if it refuses now."""
         self._refused = (*self._refused, call)
         if self.refusal is not None:
             call(self.refusal)
 
     def when_relisted(self, call: Relisted) -> None:
-        """Call ``call`` whenever the contents were listed; never for a state that calls us."""
+        """Call ``call`` after every listing of the contents; a :class:`LocalInformer` has none."""
         self._relisted = (*self._relisted, call)
 
     def forget(self, refused: Refused, relisted: Relisted | None) -> None:
-        """Do not call these again."""
+        """Stop calling these two functions."""
         self._refused = tuple(each for each in self._refused if each is not refused)
         self._relisted = tuple(each for each in self._relisted if each is not relisted)
 
@@ -105,11 +106,11 @@ class Informer:
 
     @property
     def used(self) -> bool:
-        """Whether anyone still listens."""
+        """Whether there is a listener."""
         return bool(self._everyone or self._by_id)
 
     def listen(self, listener: Listener, ids: frozenset[str] | None) -> None:
-        """Tell ``listener`` about these ids, or about all."""
+        """Call ``listener`` for changes of these ids; ``None`` means all."""
         if ids is None:
             self._everyone = (*self._everyone, listener)
             return
@@ -117,7 +118,7 @@ class Informer:
             self._by_id[id] = (*self._by_id.get(id, ()), listener)
 
     def leave(self, listener: Listener, ids: frozenset[str] | None) -> None:
-        """Tell it no longer; ``ids`` as it came."""
+        """Stop calling ``listener``; ``ids`` are those that were given to :meth:`listen`."""
         if ids is None:
             self._everyone = tuple(each for each in self._everyone if each != listener)
             return
@@ -129,7 +130,7 @@ class Informer:
                 del self._by_id[id]
 
     def deliver(self, event: Event[Any]) -> None:
-        """Tell everyone whom it concerns; never raises, never waits."""
+        """Call the listeners of this resource; never raises, never waits."""
         for listener in self._everyone:
             listener(event)
         if self._by_id:
@@ -137,18 +138,18 @@ class Informer:
                 listener(event)
 
     async def current(self) -> bool:
-        """Whether everything committed so far was delivered; if not, wait for something to be.
+        """Whether everything committed so far was delivered; if not, wait for news of the state.
 
-        While the state refuses, nothing can be delivered: it is as current as it can be.
+        While the state refuses, nothing can be delivered: then the answer is yes.
         """
         return True
 
     def close(self) -> None:
-        """End it; it has no listener any more."""
+        """End the informer, which has no listener left."""
 
 
 class LocalInformer(Informer):
-    """An informer from a state in the same process: exact, and free."""
+    """An informer that a state in the same process calls: exact, without a task or a copy."""
 
     def __init__(self, kind: Kind[Any]) -> None:
         super().__init__(kind)
@@ -159,7 +160,7 @@ class LocalInformer(Informer):
 
 
 class WatchInformer(Informer):
-    """An informer from a state that is watched; it keeps what it saw, to see what it missed."""
+    """An informer that watches a state; it keeps the last seen resources, to detect missed ones."""
 
     def __init__(self, kind: Kind[Any], state: State, backoff: Backoff) -> None:
         super().__init__(kind)
@@ -174,10 +175,10 @@ class WatchInformer(Informer):
 
     def close(self) -> None:
         self._scope.cancel()
-        self._moved.set()  # who waits for news of an informer that ends gets none
+        self._moved.set()  # wake the waiting ``current``: an ended informer has no more news
 
     async def run(self) -> None:
-        """Follow the kind until closed; no failure of a watch ends it."""
+        """Follow the kind until closed; a failed watch is opened again."""
         with self._scope:
             while True:
                 error = await outcome_of(self._follow())
@@ -185,13 +186,13 @@ class WatchInformer(Informer):
                     await self._rest_after(error)
                 elif isinstance(error, WatchError):
                     self._resync_after(error)
-                elif error is not None:  # whatever a remote state raises, it may come back
+                elif error is not None:  # a remote state may raise anything, and come back
                     await self._wait_after(error)
 
     def _resync_after(self, error: WatchError) -> None:
         self.resyncs += 1
         self._bookmark = None
-        _log.warning("watch of %s is listed again: %s", self.kind, error)
+        _log.warning("watch of %s cannot be resumed, listing again: %s", self.kind, error)
 
     async def _rest_after(self, refusal: CosiError) -> None:
         delay = self._delays.next()
@@ -223,7 +224,7 @@ class WatchInformer(Informer):
                 self._tell(events)
 
     async def _missed(self, watch: Watch[Any]) -> list[Event[Any]]:
-        """Read the contents; return what happened since we last knew, deletions included."""
+        """Read the contents; return the changes since the last events, deletions included."""
         there: dict[str, Resource[Any]] = {}
         rest: list[Event[Any]] = []
         complete = False
@@ -237,7 +238,7 @@ class WatchInformer(Informer):
                     there[event.resource.id] = event.resource
         for call in self._relisted:
             call(there)
-        if not self.opened.is_set():  # a listener that waits for the opening lists by itself
+        if not self.opened.is_set():  # a listener that waits until this is open lists by itself
             self._known = there
             return rest
         return [*_difference(self._known, there), *rest]
@@ -270,16 +271,16 @@ class WatchInformer(Informer):
         try:
             if self.opened.is_set() and await self._has_all():
                 return True
-        except Exception as error:  # as with a watch: whatever a remote state raises
+        except Exception as error:  # as with a watch: a remote state may raise anything
             await self._away(error, moved)
         else:
             await moved.wait()
-        return self.refusal is not None  # asked again, and refused again
+        return self.refusal is not None  # the next attempt was refused, too
 
     async def _has_all(self) -> bool:
         try:
             listed = await self._state.list(self.kind)
-        except REFUSALS:  # no controller may know more than what was delivered
+        except REFUSALS:  # no controller can list more than was delivered
             return True
         self._list_delays.reset()
         return len(listed) == len(self._known) and all(
@@ -287,9 +288,9 @@ class WatchInformer(Informer):
         )
 
     async def _away(self, error: Exception, moved: anyio.Event) -> None:
-        """Wait until the watch has news of the state, or it is time to ask again."""
+        """Wait until the watch has news, or the delay before the next listing is over."""
         delay = self._list_delays.next()
-        text = "list of %s failed, asked again in at most %.1f s: %r"
+        text = "list of %s failed, next try in at most %.1f s: %r"
         _log.warning(text, self.kind, delay, error)
         with anyio.move_on_after(delay):
             await moved.wait()
@@ -332,7 +333,7 @@ class Informers:
         self._tasks: anyio.abc.TaskGroup | None = None
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
-        """Begin: from now on, listening opens an informer at once; its tasks run in ``tasks``."""
+        """From now on, :meth:`listen` opens informers, whose tasks run in ``tasks``."""
         self._tasks = tasks
 
     def close(self) -> None:
@@ -342,7 +343,7 @@ class Informers:
         self._informers.clear()
 
     def listen(self, kind: Kind[Any], listener: Listener, ids: frozenset[str] | None) -> Informer:
-        """Tell ``listener`` about ``kind``, from when the returned informer has opened."""
+        """Call ``listener`` for every change of ``kind`` once the returned informer has opened."""
         key = (kind.namespace, kind.type)
         informer = self._informers.get(key)
         if informer is None:
@@ -351,7 +352,7 @@ class Informers:
         return informer
 
     def leave(self, informer: Informer, listener: Listener, ids: frozenset[str] | None) -> None:
-        """Listen no longer; the last one closes the informer."""
+        """Stop calling ``listener``; without listeners the informer is closed."""
         informer.leave(listener, ids)
         key = (informer.kind.namespace, informer.kind.type)
         if not informer.used and self._informers.pop(key, None) is not None:
@@ -359,11 +360,11 @@ class Informers:
 
     def _new(self, kind: Kind[Any]) -> Informer:
         if self._tasks is None:
-            raise RuntimeError("informers are opened by a running runtime")
+            raise RuntimeError("no informer before the runtime runs; await Runtime.run()")
         subscribed = LocalInformer(kind)
         try:
             stop = self._state.subscribe(kind, subscribed.deliver)
-        except Exception as error:  # the watch will meet it too, and knows how to go on
+        except Exception as error:  # the watch meets the same error, and retries
             _log.debug("no subscription to %s: %r", kind, error)
             stop = None
         if stop is not None:
@@ -376,7 +377,7 @@ class Informers:
 
     @property
     def resyncs(self) -> int:
-        """How often a watch had to be listed again."""
+        """How often a watch could not be resumed, and had to list again."""
         return sum(informer.resyncs for informer in self._informers.values())
 
     async def current(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which keys of a queue a change of a mapped input concerns."""
+"""Maps a change of a mapped input to the keys of a queue that it concerns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cosi.state._watch import Event
 
 
 class KeyQueue(Protocol):
-    """What a mapping needs of the adapter whose keys it wakes."""
+    """The part of the adapter that a mapping uses."""
 
     name: str
     log: logging.Logger
@@ -34,7 +34,7 @@ class KeyQueue(Protocol):
 
 
 class KeyMapping:
-    """One mapped input; ``number`` tells its news from those of other inputs."""
+    """One mapped input; ``number`` tells its events from those of other inputs."""
 
     __slots__ = ("_number", "_queue", "_targets")
 
@@ -46,7 +46,7 @@ class KeyMapping:
         self._targets = targets
 
     def changed(self, event: Event[Any]) -> None:
-        """Make due what the change concerns: by its old state, and by its new one."""
+        """Make the keys of the resource's old and of its new state due."""
         queue = self._queue
         queue.statistics.mapped_in += 1
         ids: dict[str, None] = {}
@@ -54,7 +54,7 @@ class KeyMapping:
             for resource in (event.old, event.resource):
                 if resource is not None:
                     ids.update(dict.fromkeys(self._ids(self._targets(resource))))
-        except Exception as error:  # a user's function, called inside of a commit
+        except Exception as error:  # a user's function, called inside a commit
             self._failed(error, event.resource.pointer)
             ids = dict(queue.known)
         queue.statistics.mapped_out += len(ids)
@@ -73,7 +73,7 @@ class KeyMapping:
         queue = self._queue
         queue.failed(error, 1, 0.0, pointer)
         queue.log.error(
-            "mapping %s failed; every key is looked at",
+            "mapping %s failed; every key gets a pass",
             pointer,
             exc_info=error,
             extra={"controller": queue.name, "job": "map"},

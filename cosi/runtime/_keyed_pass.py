@@ -1,4 +1,4 @@
-"""One pass of a keyed controller over one resource, and how it ended."""
+"""One pass of a keyed controller over one resource, and its outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cosi.state._watch import Event
 
 
 class PassHost(Protocol):
-    """What a pass needs of the adapter that makes it."""
+    """The part of the adapter that a pass uses."""
 
     name: str
     state: State
@@ -27,7 +27,7 @@ class PassHost(Protocol):
     statistics: ControllerStatistics
     controller: QController[Any]
     primary: Reader[Any]
-    strong: bool  # the primary is held while it is worked on
+    strong: bool  # the pass places our finalizer on the primary
     holding: dict[str, Resource[Any]]  # primaries on which the finalizer is being placed
 
     @property
@@ -36,12 +36,12 @@ class PassHost(Protocol):
         ...
 
     async def before_write(self) -> None:
-        """Count a write, and wait for its turn if writes are limited."""
+        """Count a write; if writes are limited, wait until the limit allows it."""
         ...
 
 
 class KeyedPass:
-    """Looks at one key: places the finalizer, reconciles, finalizes, lifts the finalizer."""
+    """The pass for one key: places the finalizer, reconciles, finalizes, removes the finalizer."""
 
     __slots__ = ("adapter", "asked", "id", "waits", "why")
 
@@ -78,12 +78,12 @@ class KeyedPass:
                 self.asked = await adapter.controller.reconcile(held)
 
     async def _hold(self, resource: Resource[Any]) -> Resource[Any] | None:
-        """The resource with our finalizer; ``None`` if it began to go before we could hold it."""
+        """The resource with our finalizer; ``None`` if its teardown began before we placed it."""
         adapter = self.adapter
         while adapter.name not in resource.metadata.finalizers:
             await adapter.before_write()
             metadata = resource.metadata
-            # Not Resource.evolve, which looks at what it is given: every first pass comes here.
+            # Not Resource.evolve, which validates: every first pass comes here.
             held = Resource(
                 metadata.evolve(finalizers=(*metadata.finalizers, adapter.name)), resource.spec
             )
@@ -102,7 +102,7 @@ class KeyedPass:
         return resource
 
     async def _finalize(self, resource: Resource[Any]) -> None:
-        """Undo, then let go; the finalizer is ours to lift however little there was to undo."""
+        """Run ``finalize``; then remove our finalizer, unless the pass waits or is requeued."""
         adapter = self.adapter
         if adapter.name not in resource.metadata.finalizers:
             return
@@ -120,7 +120,7 @@ class KeyedPass:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a pass ended: what went wrong, and in how many seconds to look again, if at all."""
+    """How a pass ended: its error, the seconds until the next pass, or the reason of a skip."""
 
     error: BaseException | None = None
     after: float | None = None
@@ -128,12 +128,12 @@ class Outcome:
 
     @property
     def skipped(self) -> bool:
-        """Whether it found a reason to do nothing."""
+        """Whether the controller raised :class:`~cosi.Skip`."""
         return bool(self.reason)
 
     @classmethod
     def of(cls, current: KeyedPass, error: BaseException | None) -> Outcome:
-        """The result of a pass: what it raised or returned."""
+        """The outcome of a pass, from the error that it raised or the value that it returned."""
         if isinstance(error, Skip):
             return cls(reason=str(error) or "no reason given")
         if error is not None:
@@ -141,14 +141,14 @@ class Outcome:
         asked = current.asked
         if asked is None:
             return cls()
-        if not isinstance(asked, Requeue):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everybody runs a type checker
+        if not isinstance(asked, Requeue):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every user runs a type checker
             what = f"a pass returned a {type(asked).__name__}; return None, or Requeue(after=...)"
             return cls(error=TypeError(what))
         after = asked.after if asked.after > 0 else None
         return cls(error=asked.error, after=after)
 
     def log(self, log: logging.Logger, current: KeyedPass) -> None:
-        """Say it: failures as errors, skips for information, the rest to those who debug."""
+        """Log it: a failure as error, a skip as info, a requeue as debug."""
         if self.error is not None:
             more = fields(current) | {"interval": self.after, "error": repr(self.error)}
             log.error("reconcile failed", exc_info=self.error, extra=more)

@@ -1,16 +1,16 @@
-"""What a keyed controller has to do: each key at most once in the queue, and never twice in work.
+"""The queue of a keyed controller: each key is at most once in the queue, and once in work.
 
 COSI, "Queue semantics", as four rules:
 
 1. Putting a queued key replaces its value and, if that is earlier, moves it: a fresh change
    pre-empts a backoff delay.
 2. A requeue never delays a queued earlier execution.
-3. A key in work is on hold: what is put meanwhile is parked (the last value) and released when the
+3. A key in work is on hold: a value put meanwhile is parked (the last one) and released when the
    work is done; with a requeue as well, the earlier time wins and the parked value is kept.
 4. Keys come out by release time, equal times in the order of arrival.
 
-COSI scans its queue at every put; here every operation is O(1) for what is due now, and
-O(log n) for what is delayed. No clock and no task inside: the caller says what time it is.
+COSI scans its queue at every put; here every operation is O(1) for a key that is due now, and
+O(log n) for a delayed one. No clock and no task inside: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ class KeyedQueue(Generic[K, V]):
     def __init__(self) -> None:
         self._ready: deque[K] = deque()
         self.due: dict[K, V] = {}
-        """The keys that are due, as of the last call that was given the time; for looking only."""
+        """The keys due at the time of the last call that took a time; read-only for callers."""
         self._delayed: dict[K, tuple[float, int, V]] = {}
-        self._heap: list[tuple[float, int, K]] = []  # may hold entries that no longer count
+        self._heap: list[tuple[float, int, K]] = []  # may hold outdated entries
         self._working: set[K] = set()
         self._parked: dict[K, V] = {}
         self._sequence = 0
 
     def __len__(self) -> int:
-        """How many keys wait, whether due or delayed or parked; those in work do not count."""
+        """How many keys wait: due, delayed or parked, without those in work."""
         return len(self.due) + len(self._delayed) + len(self._parked)
 
     @property
     def delayed(self) -> bool:
-        """Whether it needs to know the time: any key may wait for its own."""
+        """Whether a key may be delayed, so that the queue needs the time."""
         return bool(self._heap)
 
     @property
@@ -87,7 +87,7 @@ class KeyedQueue(Generic[K, V]):
         return None
 
     def done(self, key: K, value: V, now: float, again_at: float | None = None) -> None:
-        """End work on ``key``; look again at ``again_at`` with ``value``, if given."""
+        """End work on ``key``; make it due again at ``again_at``, if given, with ``value``."""
         self._working.remove(key)
         if key in self._parked:
             self.put(key, self._parked.pop(key), now)
@@ -99,7 +99,7 @@ class KeyedQueue(Generic[K, V]):
                 self._compact()
 
     def forget(self, key: K) -> None:
-        """Drop ``key`` from wherever it waits."""
+        """Drop ``key``, whether it is due, delayed or parked."""
         self.due.pop(key, None)
         self._delayed.pop(key, None)
         self._parked.pop(key, None)
@@ -112,7 +112,7 @@ class KeyedQueue(Generic[K, V]):
         return heap[0][0] if heap else None
 
     def promote(self, now: float) -> None:
-        """Move the delayed keys whose time has come to the due ones, in order of their times."""
+        """Make the delayed keys whose time has come due, in order of their times."""
         heap = self._heap
         while heap and (heap[0][0] <= now or not self._counts(heap[0])):
             entry = heapq.heappop(heap)
@@ -122,7 +122,7 @@ class KeyedQueue(Generic[K, V]):
                 self.due[key] = self._delayed.pop(key)[2]
 
     def _compact(self) -> None:
-        # Pre-empted delays leave their entries behind; an hour's requeue on a busy key, thousands.
+        # Each pre-empted delay leaves an entry: thousands, if a busy key requeues in an hour.
         self._heap = [entry for entry in self._heap if self._counts(entry)]
         heapq.heapify(self._heap)
 

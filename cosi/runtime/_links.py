@@ -1,4 +1,4 @@
-"""What a controller follows: a link from each of its inputs and outputs to an informer."""
+"""The links of a controller: each connects one of its inputs or outputs with an informer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cosi.runtime._own_outputs import OwnOutputs
 
 
 class LinkHost(Protocol):
-    """What the links need of the adapter of their controller."""
+    """The part of the adapter that the links use."""
 
     name: str
     log: logging.Logger
@@ -32,11 +32,11 @@ class LinkHost(Protocol):
     closed: bool
 
     def listener(self, handle: Handle, number: int) -> Listener:
-        """The function to call when something changes behind an input, the link of ``number``."""
+        """The function to call when a resource of an input changes; ``number`` names the link."""
         ...
 
     def retargeted(self, handle: Handle) -> None:
-        """An input points at something else from now on."""
+        """An input has a new target."""
         ...
 
     def failed(
@@ -47,7 +47,7 @@ class LinkHost(Protocol):
 
 
 class InformerLink:
-    """One link: what it follows, its informer, and the function that is called."""
+    """One link: the kind and ids that it follows, its informer, and the function to call."""
 
     __slots__ = (
         *("ids", "informer", "kind", "name", "notify"),
@@ -62,11 +62,11 @@ class InformerLink:
         self.informer: Informer | None = None
         self.refused: Refused | None = None
         self.relisted: Relisted | None = None
-        self.times_refused = 0  # since it was followed last
+        self.times_refused = 0  # in a row
 
     @property
     def open(self) -> bool:
-        """Whether every change from now on reaches the controller."""
+        """Whether every later change reaches the controller."""
         return self.informer is None or self.informer.opened.is_set()
 
     def refusal(self, error: CosiError) -> CosiError:
@@ -84,7 +84,8 @@ class InformerLink:
 class Links:
     """The links of one controller, from its start to its end.
 
-    Each input has one, which moves with it; each kind of an output has one, which stays.
+    Each input has one, for its current target. Each kind of an output has one, also after the
+    output was retargeted.
     """
 
     def __init__(self, host: LinkHost) -> None:
@@ -92,10 +93,10 @@ class Links:
         self._inputs: dict[Handle, InformerLink] = {}
         self._outputs: dict[Kind[Any], InformerLink] = {}
         self._numbers = count()
-        self._ready = anyio.Event()  # all that the controller needs is followed
+        self._ready = anyio.Event()  # every link is open
 
     def connect(self, handles: Iterable[Handle]) -> None:
-        """Follow what the handles point at."""
+        """Follow the targets of the handles."""
         for handle in handles:
             if handle.writes:
                 self.follow_output(handle)
@@ -103,7 +104,7 @@ class Links:
                 self._follow_input(handle)
 
     def disconnect(self) -> None:
-        """Follow nothing any more."""
+        """Stop following every target."""
         for link in (*self._inputs.values(), *self._outputs.values()):
             self._leave(link)
         self._inputs.clear()
@@ -115,7 +116,7 @@ class Links:
         await self._ready.wait()
 
     def follow_output(self, handle: Handle) -> None:
-        """Follow the outputs where ``handle`` points, besides those where it pointed before."""
+        """Follow the outputs in the handle's kind, and go on following those of earlier kinds."""
         if handle.kind not in self._outputs:
             link = self._outputs[handle.kind] = InformerLink(
                 handle, None, self._host.own_outputs.changed
@@ -126,10 +127,10 @@ class Links:
                 link.informer.when_relisted(link.relisted)
 
     def retarget(self, handle: Handle) -> None:
-        """Follow what an input points at now, and nothing else; report it once that is followed."""
+        """Follow an input's new target instead of the old; call ``retargeted`` once it is open."""
         self._leave(self._inputs.pop(handle))
         link = self._follow_input(handle)
-        self._look()  # what it waited for may have been the old one
+        self._look()  # the old link may have been the last one to wait for
         if link.open or link.informer is None:
             self._host.retargeted(handle)
         else:
@@ -156,7 +157,7 @@ class Links:
             self._host.engine.informers.leave(link.informer, link.notify, link.ids)
 
     def _look(self) -> None:
-        """Begin if all is followed; until then, be busy unless something is refused."""
+        """Begin if every link is open; until then count as busy, unless one is refused."""
         host = self._host
         if self._ready.is_set() or host.closed:
             return
@@ -169,7 +170,7 @@ class Links:
             self._ready.set()
 
     def _refused(self, link: InformerLink, refusal: Refusal | None) -> None:
-        """A failure like any other; the informer tries again, and tells us."""
+        """Report a refusal as a failure; the informer tries again, and calls this each time."""
         host = self._host
         if refusal is None:
             link.times_refused = 0
@@ -178,7 +179,7 @@ class Links:
             error = link.refusal(refusal.error)
             delay = max(0.0, refusal.at_seconds - host.engine.clock())
             host.failed(error, link.times_refused, delay)
-            # Once: it stays so until the state is reconfigured, and each attempt is a failure.
+            # An error once: the rest repeat it until the state is reconfigured.
             level = logging.ERROR if link.times_refused == 1 else logging.DEBUG
             about = {"controller": host.name, "interval": delay, "attempt": link.times_refused}
             host.log.log(level, "%s", error, extra=about)

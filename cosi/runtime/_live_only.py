@@ -1,4 +1,4 @@
-"""Changes as a ``live_only`` input sees them: what is being torn down is gone already."""
+"""The filter of a ``live_only`` input: the beginning of a teardown is a destroy event."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ Listener = Callable[[Event[Any]], None]
 
 
 def live_changes(listener: Listener) -> Listener:
-    """A listener to which the beginning of a teardown is the end, and what comes after it nothing.
+    """A listener that passes changes on, the first of a teardown as destroyed, and none after it.
 
-    Where it is not known what was before, it hears of an end once too often rather than never.
+    If the previous version of a resource is unknown, destroyed is reported: better twice than
+    never.
     """
 
     def changed(event: Event[Any]) -> None:

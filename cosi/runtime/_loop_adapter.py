@@ -1,4 +1,4 @@
-"""Runs a Controller: a dirty set, one waker, and a loop that survives every failure."""
+"""Runs a Controller: a dirty set, one waker, and a loop that restarts it after every failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cosi.runtime._timers import Timer
 from cosi.state._watch import Event
 
 _Dirty = dict[tuple[int, str], "Event[Any] | Reason"]
-_DRAINS = -1  # where other links have their number
+_DRAINS = -1  # in the place of a link's number
 
 
 class LoopAdapter(Adapter):
@@ -46,9 +46,9 @@ class LoopAdapter(Adapter):
         self.controller = controller
         self._waker = Waker()
         self._dirty: _Dirty = {}
-        self._pass: _Dirty = {}  # what the current pass is about
+        self._pass: _Dirty = {}  # the causes of the current pass
         self._in_pass = False
-        self._listening = False  # not before it begins, nor while it waits for its restart
+        self._listening = False  # not before the first pass, nor while waiting for a restart
         self._timer: Timer | None = None
         self._delays = Delays(engine.backoff)
         self._attempt = 0
@@ -78,10 +78,10 @@ class LoopAdapter(Adapter):
         self._mark((_DRAINS, str(event.resource.pointer)), event)
 
     def wait_destroy_ready(self, pointer: Pointer) -> None:
-        """Nothing to remember: every drained output of ours wakes this controller."""
+        """Nothing to do: every own output that can be destroyed wakes this controller."""
 
     def wait_gone(self, pointer: Pointer) -> None:
-        """Nothing to remember: whatever is gone is about everything."""
+        """Nothing to do: every pass covers all resources."""
 
     def retargeted(self, handle: Handle) -> None:
         self._mark((_DRAINS, Reason.RETARGETED), Reason.RETARGETED)
@@ -134,7 +134,7 @@ class LoopAdapter(Adapter):
     # -- the loop ---------------------------------------------------------------------------------
 
     async def next_pass(self) -> None:
-        """End the current pass, as a success, and begin the next one when there is a reason."""
+        """End the current pass as a success; begin the next one when there is a cause."""
         if self._in_pass:
             self._end_pass()
             self._delays.reset()
@@ -184,13 +184,13 @@ class LoopAdapter(Adapter):
             extra={"controller": self.name, "interval": delay, "attempt": self._attempt},
         )
         await self._pause(delay)
-        # What the failed pass was about is not dealt with; newer news of the same thing prevails.
+        # The causes of the failed pass are still due; a newer event of one replaces the older.
         unfinished = {key: why for key, why in self._pass.items() if key not in self._dirty}
         self._mark((_DRAINS, Reason.RESTARTED), Reason.RESTARTED)
         self._dirty = {**unfinished, **self._dirty}
 
     async def _pause(self, delay: float) -> None:
-        """Wait for the restart: idle, whatever happens meanwhile."""
+        """Wait for the restart; counts as idle, even if events arrive meanwhile."""
         if delay <= 0:
             await checkpoint()
             return

@@ -1,4 +1,4 @@
-"""The outputs that a controller takes away: which of their changes are news for it."""
+"""Filters changes of a controller's outputs: which of them wake it to finish a teardown."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _RUNNING: Final = Phase.RUNNING
 
 
 class OwnOutputs:
-    """COSI's destroy-ready filter, per resource and with the owner check it documents.
+    """COSI's destroy-ready filter, per resource and with the owner check that COSI documents.
 
-    ``destroy_ready(event)`` is called for outputs of ``owner`` that can be destroyed, or that
-    another has destroyed; and when an output that was left to another owner is gone.
+    ``destroy_ready(event)`` is called when an output of ``owner`` can be destroyed, when another
+    client destroyed it, and when an output that was left to another owner is gone.
     """
 
     __slots__ = ("_destroy_ready", "_destroying", "_left_alone", "_owner")
@@ -29,11 +29,11 @@ class OwnOutputs:
         self._owner = owner
         self._destroy_ready = destroy_ready
         self._destroying: set[tuple[str, str]] = set()
-        self._left_alone: dict[Pointer, Resource[Any]] = {}  # outputs that other owners have
+        self._left_alone: dict[Pointer, Resource[Any]] = {}  # outputs that have another owner
 
     @contextmanager
     def destroying(self, kind: Kind[Any], id: str) -> Generator[None, None, None]:
-        """Inside, our own teardown and destroy events for this output are no news."""
+        """Inside, our own teardown and destroy events for this output are filtered out."""
         key = (kind.namespace, id)
         self._destroying.add(key)
         try:
@@ -42,7 +42,7 @@ class OwnOutputs:
             self._destroying.discard(key)
 
     def changed(self, event: Event[Any]) -> None:
-        """Pass on a change of any resource of the kind of an output, if it is news."""
+        """Take a change of any resource of an output's kind, and call ``destroy_ready`` if due."""
         metadata = event.resource.metadata
         gone = event.type is _DESTROYED
         if not gone and (metadata.phase is _RUNNING or metadata.finalizers):
@@ -58,13 +58,13 @@ class OwnOutputs:
         self._destroy_ready(event)
 
     def leave_alone(self, theirs: Resource[Any]) -> bool:
-        """Report the end of an output that another owner has; return whether that is new."""
+        """Call ``destroy_ready`` once another owner's output is gone; return whether it is new."""
         new = theirs.pointer not in self._left_alone
         self._left_alone[theirs.pointer] = theirs
         return new
 
     def relisted(self, kind: Kind[Any], there: Mapping[str, Resource[Any]]) -> None:
-        """What was left alone may have gone without an event: it came and went unseen."""
+        """After a listing, look for outputs left alone whose destroy event was missed."""
         for pointer, theirs in tuple(self._left_alone.items()):
             if (pointer.namespace, pointer.type) == (kind.namespace, kind.type):
                 found = there.get(pointer.id)

@@ -1,20 +1,20 @@
-"""Runs a QController: turns what happens into keys that are due, and makes a pass for each.
+"""Runs a QController: makes keys due when resources change, and makes a pass for each key.
 
-The life of a key, which is the id of a primary (``_keyed_queue.py`` has the rules, and
+The states of a key, which is the id of a primary (``_keyed_queue.py`` has the rules, and
 ``_worker_pool.py`` the workers)::
 
-               a change of the primary, of what is mapped to it, of an output; wake
+               a change of the primary, of a mapped input, of an output; wake
                |                                    |
                v         a worker is free           v
-    idle ---> due ----------------------------> in work  [more of them: parked, due at its end]
+    idle ---> due ----------------------------> in work  [further changes: parked, due at its end]
      ^         ^                                    |
-     |         +---- delayed <---- again, in so many seconds: Requeue, a failure's backoff
+     |         +---- delayed <---- Requeue, or the backoff of a failure
      |                                              |
      +------------- nothing more to do -------------+
 
-``known`` are the ids of the primaries that exist. What is due before every input and output is
-followed waits for the workers to be started. A pass that found an output still held is not over for
-its key: ``_waiting`` wakes the key when the output can be destroyed, and its finalizer stays.
+``known`` are the ids of the primaries that exist. Keys that are due before every input and output
+is followed wait until the workers start. If a pass finds an output that still has finalizers, its
+key keeps its own finalizer, and ``_waiting`` wakes the key when the output can be destroyed.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ class QueueAdapter(Adapter):
         self.queue = self._pool.queue
         self.primary = self._primary(handles)
         self.strong = isinstance(self.primary, StrongReader)
-        self.holding: dict[str, Resource[Any]] = {}  # primaries on which we place our finalizer now
-        self.known: dict[str, None] = {}  # primaries that exist, as far as events show
+        self.holding: dict[str, Resource[Any]] = {}  # our finalizer is being placed on these
+        self.known: dict[str, None] = {}  # primaries that exist, from the events so far
         self._allowed = self.primary.ids
         self._latest: KeyedPass | None = None
         self._delays: dict[str, tuple[Delays, int]] = {}
-        self._waiting: dict[Pointer, dict[str, None]] = {}  # output -> keys that want it gone
+        self._waiting: dict[Pointer, dict[str, None]] = {}  # output -> keys that wait for it
 
     def _primary(self, handles: Mapping[str, Reader[Any]]) -> Reader[Any]:
         declared = declarations(type(self.controller)).get("primary")
@@ -82,7 +82,7 @@ class QueueAdapter(Adapter):
             )
         if declared.live_only:
             raise RegistrationError(
-                f'controller "{self.name}" is keyed: its primary is worked on in every phase; '
+                f'controller "{self.name}" is keyed: it gets its primary in every phase; '
                 "declare it without live_only"
             )
         return handles["primary"]
@@ -114,7 +114,7 @@ class QueueAdapter(Adapter):
             self.known.pop(id, None)
             self._delays.pop(id, None)
         elif event.old is not None and event.old is self.holding.get(id):
-            return  # our own finalizer, placed this moment
+            return  # our own finalizer, which this pass just placed
         else:
             self.known[id] = None
         self.enqueue(id, id, event)
@@ -141,7 +141,7 @@ class QueueAdapter(Adapter):
             self.enqueue(id, Reason.RETARGETED, Reason.RETARGETED)
 
     def check_retarget(self, handle: Handle) -> None:
-        """A queue's keys are its primary's ids: they cannot change their meaning while it runs."""
+        """Refuse the primary: the keys in the queue are its ids, and would mean other resources."""
         if handle is self.primary:
             raise RegistrationError(
                 f'the primary of "{self.name}" is fixed once it is registered; '
@@ -160,7 +160,7 @@ class QueueAdapter(Adapter):
             self.enqueue(id, Reason.CALLED, Reason.CALLED)
 
     def enqueue(self, id: str, what: Any, why: Event[Any] | Reason) -> None:
-        """Make a key due, because of ``why``; news about the same ``what`` replaces older news."""
+        """Make a key due with cause ``why``; it replaces an older cause of the same ``what``."""
         if self.closed or (self._allowed is not None and id not in self._allowed):
             return
         waiting = self.queue.waiting_value(id)
@@ -172,7 +172,7 @@ class QueueAdapter(Adapter):
 
     @property
     def _current(self) -> KeyedPass | None:
-        """The pass in whose task this is called."""
+        """The pass whose task calls this."""
         current = _running.get()
         return current if current is not None and current.adapter is self else None
 
@@ -208,7 +208,7 @@ class QueueAdapter(Adapter):
             self.failed(error, 1, delay)
             about = {"controller": self.name, "interval": delay}
             self.log.error("listing the primaries failed", exc_info=error, extra=about)
-            if isinstance(error, REFUSALS):  # an answer, and not one to be waited for
+            if isinstance(error, REFUSALS):  # no reason to keep `settled` waiting
                 self.token.park()
             await anyio.sleep(delay)
             self.token.resume()
@@ -230,7 +230,7 @@ class QueueAdapter(Adapter):
         return self._settle(current, error)
 
     def _settle(self, current: KeyedPass, error: BaseException | None) -> float | None:
-        """Note how a pass ended; return the seconds until the next try, if any is wanted."""
+        """Count and log how a pass ended; return the seconds until the next one, or ``None``."""
         if error is None and current.asked is None:
             if self._delays:
                 self._delays.pop(current.id, None)
@@ -246,7 +246,7 @@ class QueueAdapter(Adapter):
         return outcome.after
 
     def _fail(self, current: KeyedPass, outcome: Outcome) -> Outcome:
-        assert outcome.error is not None  # noqa: S101  # the caller looked
+        assert outcome.error is not None  # noqa: S101  # the caller checked
         delays, attempt = self._delays.get(current.id) or (Delays(self.engine.backoff), 0)
         after = outcome.after if outcome.after is not None else delays.next()
         self._delays[current.id] = (delays, attempt + 1)

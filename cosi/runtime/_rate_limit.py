@@ -1,4 +1,4 @@
-"""A token bucket: so many writes a second, so many at once."""
+"""A token bucket that limits writes, in a burst and per second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import anyio
 class RateLimit:
     """At most ``burst`` writes at once, and ``per_second`` in the long run, for each controller.
 
-    Raises ``ValueError`` if that is none: ``per_second`` is more than 0, ``burst`` at least 1.
+    Raises ``ValueError`` unless ``per_second`` > 0 and ``burst`` >= 1.
     """
 
     per_second: float
@@ -19,11 +19,11 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         if self.per_second <= 0 or self.burst < 1:
-            raise ValueError(f"a rate limit allows something: {self}")
+            raise ValueError(f"{self}: per_second must be > 0, and burst >= 1")
 
 
 class Bucket:
-    """One controller's tokens. Those who wait are served in the order in which they came."""
+    """The tokens of one controller. Waiting tasks are served in order of arrival."""
 
     __slots__ = ("_free_at", "_interval", "_reserve")
 
@@ -33,7 +33,7 @@ class Bucket:
         self._free_at = float("-inf")  # when the bucket would be full again
 
     async def take(self) -> None:
-        """Take one token; wait for it if there is none."""
+        """Take one token; wait until there is one."""
         now = anyio.current_time()
         start = max(self._free_at, now)
         self._free_at = start + self._interval

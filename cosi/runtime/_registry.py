@@ -1,4 +1,4 @@
-"""The controllers of a runtime: takes them in, each with the adapter of its size, and out again."""
+"""The registered controllers of a runtime, each with the adapter for its size."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Registry:
 
     @property
     def edges(self) -> Iterable[Edge]:
-        """Who reads and writes what now."""
+        """The edges of all controllers, with the current targets of their handles."""
         return [edge for adapter, _ in self for edge in adapter.edges()]
 
     def get(self, name: str) -> Registered:
@@ -53,11 +53,11 @@ class Registry:
         return self._registered[name]
 
     def add(self, controllers: Iterable[object]) -> list[Adapter]:
-        """Take controllers in, all of them or none."""
+        """Register controllers, all of them or none."""
         added: list[Adapter] = []
         try:
             for controller in controllers:
-                added.append(self._add(controller))  # noqa: PERF401  # what was added before a refusal is taken out
+                added.append(self._add(controller))  # noqa: PERF401  # after a refusal those already added are removed
         except BaseException:
             for adapter in added:
                 self.remove(adapter)
@@ -65,10 +65,10 @@ class Registry:
         return added
 
     def remove(self, adapter: Adapter) -> None:
-        """Take a controller out, and the runtime away from it and its handles; idempotent."""
+        """Remove a controller, and detach it and its handles from the runtime; idempotent."""
         known, controller = self._registered.get(adapter.name, (None, None))
         if known is not adapter or controller is None:
-            return  # another may have its name by now
+            return  # another controller may have its name by now
         self._dependencies.remove(adapter.name)
         del self._registered[adapter.name]
         AnyController.attach(controller, None)

@@ -41,19 +41,19 @@ class Runtime:
         await runtime.run()
 
     ``backoff``
-        Makes the delays after a failure, in seconds; see :mod:`cosi.controller._backoff`.
+        Returns the delays after failures, in seconds; see :mod:`cosi.controller._backoff`.
     ``rate_limit``
         Bounds the writes of each controller; unlimited if not given.
     ``tune_gc``
         Whether :meth:`run` tunes this process's garbage collector while it runs
         (:mod:`cosi._aio.gc_tuning`: twice the throughput, a hundredth of the longest pause).
 
-    *Guarantees.* A controller that fails is restarted, and disturbs no other. A watch that fails is
-    resumed or listed again; it never ends the runtime. One that is refused
+    *Guarantees.* A controller that fails is restarted, and disturbs no other. A failed watch is
+    resumed or listed again; it never ends the runtime. A refused watch
     (:class:`~cosi.errors.AccessDenied`, :class:`~cosi.errors.Unsupported`) is a failure of each
-    controller that needs it, named in :attr:`failures`; it is asked for again, with ``backoff``,
-    and a controller that could not begin begins then (COSI: it ends the runtime). When
-    :meth:`run` returns, every task that it started has ended.
+    controller that needs it, and is in :attr:`failures`. The runtime tries it again with
+    ``backoff``; a controller that waits for it begins when the state allows it (COSI: it ends the
+    runtime). When :meth:`run` returns, every task that it started has ended.
     """
 
     def __init__(
@@ -82,17 +82,14 @@ class Runtime:
         return self._registry.names
 
     def register(self, *controllers: Registrable) -> None:
-        """Take controllers in, all of them or none; those of a running runtime start at once.
+        """Register controllers, all of them or none; in a running runtime they start at once.
 
-        From the event loop's thread. Raises :class:`~cosi.errors.RegistrationError`: a name that is
-        taken, a type that another controller owns, a controller that is registered already, a keyed
-        one without a primary, a runtime that has ended. A refused registration leaves nothing
-        behind.
+        Call it in the event loop's thread. Raises :class:`~cosi.errors.RegistrationError` if a name
+        is taken, another controller owns a type, a controller is registered already, a keyed one
+        has no primary, or the runtime has ended. A refused registration changes nothing.
         """
         if self._has_ended:
-            raise RegistrationError(
-                "the runtime has ended: nothing that it takes in would ever run"
-            )
+            raise RegistrationError("the runtime has ended; register with a new Runtime")
         for adapter in self._registry.add(as_controller(each) for each in controllers):
             adapter.count()
             if self._tasks is not None:
@@ -101,7 +98,7 @@ class Runtime:
     async def unregister(self, controller: Registrable | str) -> None:
         """Stop a controller, wait until it has ended, and forget it; its resources stay.
 
-        Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
+        Raises :class:`~cosi.errors.RegistrationError` if no controller has that name.
         """
         name = controller if isinstance(controller, str) else controller.name
         adapter, registered = self._registry.get(name)
@@ -111,24 +108,24 @@ class Runtime:
         self._registry.remove(adapter)
 
     def reload(self) -> None:
-        """Have every controller look at the outside again, as after a change that none noticed.
+        """Have every controller read the outside world again, for changes that it did not notice.
 
-        For those who watch over a program (SIGHUP). Calls ``reload`` of each controller, which by
-        default makes one pass over everything. From the event loop's thread; does not wait, see
-        :meth:`settled`. What a controller raises is its failure.
+        ``cosi run`` calls this on SIGHUP. It calls ``reload`` of each controller, which by default
+        makes one pass over everything. Call it in the event loop's thread. It does not wait for the
+        passes, see :meth:`settled`. An error that a controller raises is one of its failures.
         """
         for adapter, controller in self._registry:
             try:
                 controller.reload()
-            except Exception as error:  # a controller's; the others are asked all the same
+            except Exception as error:  # one controller's error does not keep the others from it
                 adapter.failed(error, 1, 0.0)
                 adapter.log.exception("reload failed", extra={"controller": adapter.name})
 
     async def run(self) -> None:
-        """Run every controller until cancelled; once in a runtime's life.
+        """Run every controller until cancelled; a runtime runs only once.
 
-        Cancelling is the way to stop: every controller is cancelled and awaited, and the shutdown
-        hooks have run, before this returns. Raises ``RuntimeError`` the second time.
+        To stop it, cancel it: before this returns, every controller was cancelled and awaited, and
+        the shutdown hooks have run. A second call raises ``RuntimeError``.
         """
         if self._has_run:
             raise RuntimeError("runtime has already been started")
@@ -161,17 +158,17 @@ class Runtime:
         tasks.start_soon(adapter.run, name=adapter.name)
 
     async def settled(self) -> None:
-        """Return once every controller has seen every change and asks for the next one.
+        """Return once every controller has handled every change and waits for the next one.
 
-        Exact, by counting: what is due counts from the moment of the commit that made it due. A
-        pass or a supervised task that waits for time or for the outside does not hold it up if it
-        says so (:func:`cosi.idle`, :class:`cosi.Inbox`); a failed controller that waits for its
-        next try does not either (see :attr:`failures`), nor does one whose input is refused. Work
-        in threads does. Over a state that has to be watched, it waits until the watches have
-        delivered what is stored; for one that cannot be reached it waits until it can.
+        Exact, by counting: due work counts from the commit that made it due. Three things do not
+        delay this: a pass or a supervised task that waits for time or for the outside and declares
+        it (:func:`cosi.idle`, :class:`cosi.Inbox`); a failed controller that waits for its next try
+        (see :attr:`failures`); a controller with a refused input. Work in threads does delay it.
+        With a watched state, this waits until the watches have delivered everything that is stored,
+        and if the state cannot be reached, until it can.
 
-        Raises ``RuntimeError`` in a pass or a task of one of its own controllers: it would wait for
-        itself.
+        Raises ``RuntimeError`` in a pass or a task of one of its own controllers, which would wait
+        for itself.
         """
         side = current_side.get()
         if side is not None and side.in_flight is self._engine.in_flight:
@@ -190,35 +187,35 @@ class Runtime:
 
     @property
     def failed(self) -> int:
-        """How many failures there were in all."""
+        """How many failures in all, those no longer kept included."""
         return self._engine.failed
 
     @property
     def watch_resyncs(self) -> int:
-        """How often a watch could not be resumed, and was listed again."""
+        """How often a watch could not be resumed, and had to list again."""
         return self._engine.informers.resyncs
 
     @property
     def busy(self) -> int:
-        """How many pieces of work are in progress: passes, keys that are due, supervised tasks."""
+        """How many pieces of work are in progress: passes, due keys, supervised tasks."""
         return self._engine.in_flight.busy
 
     def latest_causes(self, controller: str) -> tuple[Cause, ...]:
-        """Why the latest pass of a controller ran (of its latest key, if it is keyed).
+        """Why the latest pass of a controller ran (for its latest key, if it is keyed).
 
-        Raises :class:`~cosi.errors.RegistrationError` if there is none of that name.
+        Raises :class:`~cosi.errors.RegistrationError` if no controller has that name.
         """
         return self._registry.get(controller)[0].latest_causes
 
     def statistics(self) -> dict[str, ControllerStatistics]:
-        """What each controller did so far."""
+        """The counters of each controller, by name."""
         for adapter, _ in self._registry:
             if isinstance(adapter, QueueAdapter):
                 adapter.statistics.queue_length = len(adapter.queue)
         return {adapter.name: adapter.statistics for adapter, _ in self._registry}
 
     def samples(self) -> Iterable[Sample]:
-        """The same for an exporter; see :class:`cosi.state.Measured`."""
+        """The counters as samples for an exporter; see :class:`cosi.state.Measured`."""
         for name, statistics in self.statistics().items():
             keyed = isinstance(self._registry.get(name)[0], QueueAdapter)
             yield from controller_samples(name, statistics, keyed=keyed)
@@ -227,13 +224,13 @@ class Runtime:
 
     @property
     def graph(self) -> Graph:
-        """Who reads and writes what."""
+        """The dependency graph: which controller reads and writes which types."""
         return Graph(self._registry.edges)
 
     async def live_graph(self) -> Graph:
-        """The same, with the resources that exist now; raises what listing them does."""
+        """The graph with the resources that exist now; raises the errors of ``State.list``."""
         return await Graph.read(self.state, self.graph.edges)
 
     def mermaid(self) -> str:
-        """The graph as a Mermaid flow chart."""
+        """The dependency graph as a Mermaid flow chart."""
         return self.graph.mermaid()

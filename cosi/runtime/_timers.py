@@ -1,4 +1,4 @@
-"""Every deadline of a runtime, in one heap, served by one task."""
+"""The timers of a runtime: all deadlines in one heap, served by one task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SLACK = 64
 
 
 class Timer:
-    """One deadline."""
+    """One deadline, and the function to call then; ``None`` after a cancellation."""
 
     __slots__ = ("at", "call")
 
@@ -44,7 +44,7 @@ class Timers:
         return timer
 
     def cancel(self, timer: Timer) -> None:
-        """Do not call it."""
+        """Drop a timer; idempotent."""
         if timer.call is None:
             return
         timer.call = None

@@ -1,4 +1,4 @@
-"""The workers of a keyed controller: each takes a key that is due, or waits until one is."""
+"""The workers of a keyed controller: each takes the next due key, or waits for one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cosi.runtime._timers import Timer
 from cosi.state._watch import Event
 
 Why = dict[Any, Event[Any] | Reason]
-"""Why a key is due; news about the same thing replaces older news."""
+"""Why a key is due; a newer cause of the same change replaces an older one."""
 
 _LATER: Final = {Reason.TIMER: Reason.TIMER}
 _FAIR_SHARE = 16  # passes that a worker makes before it lets others run
 
 
 class WorkerPool:
-    """A queue of keys, and the workers that call ``make_pass(key, why)`` for what is due.
+    """A queue of keys, and the workers that call ``make_pass(key, why)`` for due keys.
 
-    ``make_pass`` returns in how many seconds to look at the key again, or ``None``, and raises
-    nothing. From the moment that a key is due until its pass is over, the pool counts as busy.
+    ``make_pass`` returns the seconds until the key is due again, or ``None``, and never raises.
+    From the moment that a key is due until its pass is over, the pool counts as busy.
     """
 
     def __init__(
@@ -37,19 +37,19 @@ class WorkerPool:
         self._engine = engine
         self._make_pass = make_pass
         self._backlog = WorkToken(engine.in_flight)
-        self._working = False  # not before all that the controller needs is followed
+        self._working = False  # not before every link is open
         self._sleepers: list[Waker] = []
         self._timer: Timer | None = None
 
     def start(self, tasks: anyio.abc.TaskGroup, count: int, name: str) -> None:
-        """Start ``count`` workers; what was put before is due now."""
+        """Start ``count`` workers, also for keys that were put before."""
         self._working = True
         self._call_worker()
         for number in range(count):
             tasks.start_soon(self._worker, name=f"{name} worker {number}")
 
     def close(self) -> None:
-        """Count as idle, whatever is left in the queue; the workers were cancelled."""
+        """Count as idle, even with keys in the queue: the workers were cancelled."""
         self._working = False
         self._backlog.park()
 
@@ -59,7 +59,7 @@ class WorkerPool:
         self._call_worker()
 
     def _now(self) -> float:
-        """What time it is, if the queue needs to know."""
+        """The time, or 0 if the queue does not need it."""
         return self._engine.clock() if self.queue.delayed else 0.0
 
     def _call_worker(self) -> None:
@@ -99,7 +99,7 @@ class WorkerPool:
         token.park()
 
     def _done(self, key: str, again: float | None) -> None:
-        """End work on a key, and look at it again in so many seconds."""
+        """End work on a key; make it due again in ``again`` seconds, if given."""
         queue = self.queue
         if again is None:
             queue.done(key, {}, self._now())
