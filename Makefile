@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run check test plain soak unified legacy coverage lint format bench generate clean
+.PHONY: help demo run check test plain soak unified legacy coverage lint format bench generate man clean
 .PHONY: build release-check lowest interpreters audit
 
 help: ## this list
@@ -104,6 +104,9 @@ audit: .venv/.tools ## which installed packages have known vulnerabilities
 
 generate: .venv/.dev ## cosi/api/*_pb2.py again, from the .proto files
 	@$(BIN)/python -m cosi.api.generate
+
+man: .venv/.dev ## man/*.1 again, from the commands and their help
+	@$(BIN)/python -m cosi.cli.man man
 
 clean: ## what the targets above made
 	rm -rf .venv build dist cosi/resource/_fields/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

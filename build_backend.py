@@ -112,6 +112,7 @@ def map_tree(tree: Path, target: Path) -> Path:
     )
     for name in MOVED:
         shutil.copytree(tree / name, parent / name, ignore=ignored)
+    shutil.copytree(tree / "man", target / "man")
     for name in _FILES:
         if (tree / name).exists():
             shutil.copy(tree / name, target / name)

@@ -69,8 +69,17 @@ def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_wheel_has_no_general_names(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"cosi", "cosi_services"}
+        names = archive.namelist()
+    tops = {name.split("/")[0] for name in names}
+    packages = {top for top in tops if not top.endswith((".dist-info", ".data"))}
+    assert packages == {"cosi", "cosi_services"}
+
+
+def test_a_wheel_has_the_manual_pages_where_man_looks(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    pages = {name.rpartition("/")[2] for name in names if ".data/data/share/man/man1/" in name}
+    assert pages == {page.name for page in (ROOT / "man").glob("*.1")} != set()
 
 
 def test_it_lives_beside_a_users_own_controllers_and_resources(wheel: Path, tmp_path: Path) -> None:
