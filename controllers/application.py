@@ -123,7 +123,15 @@ def application(
         services=partial(_services, driver),
         finish=partial(_finish, controllers),
         status=_status,
+        leave=partial(_leave, controllers),
     )
+
+
+def _leave(controllers: Sequence[Any]) -> None:
+    """The next run takes over what the runners have started, whatever `--on-exit` says."""
+    for each in controllers:
+        if isinstance(each, RunnerController):
+            each.on_exit = OnExit.LEAVE
 
 
 async def _finish(controllers: Sequence[Any]) -> list[str]:

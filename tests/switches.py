@@ -7,7 +7,7 @@ nothing on. What the program itself reads is not for its tests, each of which se
 import os
 from typing import Final
 
-OF_THE_PROGRAM: Final = ("COSI_SOCKET", "_COSI_COMPLETE")
+OF_THE_PROGRAM: Final = ("COSI_SOCKET", "_COSI_COMPLETE", "_COSI_HANDOVER")
 
 
 def on(name: str) -> bool:

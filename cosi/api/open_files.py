@@ -42,6 +42,12 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def restore_limit() -> None:
+    """Have the limit again that there was before :func:`raise_limit`."""
+    if (before := limit_before()) is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 def raised(soft: int, hard: int) -> int:
     """The new soft limit; raises as :func:`raise_limit`."""
     wanted = min(_number(hard), MOST)

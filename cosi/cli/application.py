@@ -54,8 +54,10 @@ class Application:
     ``services`` makes gRPC services (:class:`cosi.api.rpc.Service`) that are served beside the
     state; it is called once, in the event loop, before the runtime runs. ``finish`` is called when
     the runtime was stopped, however far it had come: it stops what is still there, and returns a
-    line for each thing that it could not stop. The lines of ``status`` are logged when SIGUSR1 asks
-    how the program is.
+    line for each thing that it could not stop. ``leave`` is called before it when the program is
+    about to end only to start again at once (`cosi run --reload`): what runs outside of it is then
+    to go on running, for the next run to take over. The lines of ``status`` are logged when SIGUSR1
+    asks how the program is.
     """
 
     controllers: Sequence[Any]
@@ -65,6 +67,7 @@ class Application:
     prepare: Callable[[State], Awaitable[None]] | None = None
     finish: Callable[[], Awaitable[Sequence[str]]] | None = None
     status: Callable[[State], Awaitable[Iterable[str]]] | None = None
+    leave: Callable[[], None] | None = None
 
 
 Factory = Callable[..., "Application | Iterable[Any]"]

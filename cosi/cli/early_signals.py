@@ -11,6 +11,8 @@ import signal
 from types import FrameType
 from typing import Final
 
+from cosi.cli._handover import received
+
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 
@@ -22,13 +24,20 @@ class EarlySignals:
         self._before: dict[signal.Signals, object] = {}
 
     def begin(self) -> None:
-        """Remember from now on; idempotent. In another thread than the main one, do nothing."""
+        """Remember from now on; idempotent. In another thread than the main one, do nothing.
+
+        Of a run that has executed this one, those that came too late for it count too.
+        """
         if self._before:
             return
         self.first = None
         with contextlib.suppress(ValueError):
             for number in STOPPING:
-                self._before[number] = signal.signal(number, self._remember)
+                self._before[number] = signal.signal(number, self.note)
+            if received().again:
+                for late in received().signals:
+                    self.note(late)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def end(self) -> None:
         """Leave the signals to whoever had them before; idempotent."""
@@ -36,8 +45,10 @@ class EarlySignals:
             signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]  # what it was
         self._before.clear()
 
-    def _remember(self, number: int, _: FrameType | None) -> None:
-        self.first = self.first or signal.Signals(number)
+    def note(self, number: int, _: FrameType | None = None) -> None:
+        """Remember this one, if it is the first to stop."""
+        if number in STOPPING:
+            self.first = self.first or signal.Signals(number)
 
 
 early_signals: Final = EarlySignals()

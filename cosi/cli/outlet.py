@@ -21,7 +21,7 @@ import select
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
@@ -184,20 +184,27 @@ async def say(text: str) -> None:
 
 
 @contextmanager
-def never_blocking() -> Generator[None]:
-    """Inside, nothing that is written to ``sys.stdout`` or ``sys.stderr`` waits for its reader."""
+def never_blocking() -> Generator[Callable[[], None]]:
+    """Inside, nothing that is written to ``sys.stdout`` or ``sys.stderr`` waits for its reader.
+
+    What is yielded ends that before the end of the block; idempotent.
+    """
     before = sys.stdout, sys.stderr
     outlets: dict[tuple[int, int], Outlet] = {}
     sys.stdout = _through_outlet("stdout", sys.stdout, outlets)
     sys.stderr = _through_outlet("stderr", sys.stderr, outlets)
-    try:
-        yield
-    finally:
+
+    def end() -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         for outlet in outlets.values():
             outlet.close()
         sys.stdout, sys.stderr = before
+
+    try:
+        yield end
+    finally:
+        end()
 
 
 def _through_outlet(name: str, stream: TextIO, outlets: dict[tuple[int, int], Outlet]) -> TextIO:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from typing_extensions import override
 
 from cosi.api.open_files import TooFewOpenFiles, raise_limit
 from cosi.cli.application import (
+    Application,
     CannotStart,
     app_dir_option,
     build,
@@ -21,7 +23,11 @@ from cosi.cli.application import (
 )
 from cosi.cli.early_signals import early_signals
 
+if TYPE_CHECKING:
+    from cosi.cli._reload import Reloader
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_RELOAD = "--reload"
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -37,10 +43,21 @@ class RunCommand(click.Command):
         early_signals.begin()
         ctx.call_on_close(early_signals.end)
         try:
-            return self._parse(ctx, args)
+            return self._load(ctx, args) if _RELOAD in args else self._parse(ctx, args)
         except BaseException:
             early_signals.end()  # a context that was never made is never closed
             raise
+
+    def _load(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The same, where what cannot be loaded is waited for."""
+        from cosi.cli._reload import wait_for_change
+
+        try:
+            return self._parse(ctx, args)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # of whatever is imported
+            wait_for_change(error, lambda: None)
 
     def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
         # The applications decide which options there are, so they must be known before parsing.
@@ -109,6 +126,11 @@ def _directory_in(args: list[str]) -> Path:
     type=_FILE,
     help="Clients need a certificate of this CA, PEM; without it TCP is read-only.",
 )
+@click.option(
+    _RELOAD,
+    is_flag=True,
+    help="Start again when the source of what runs changes; containers go on meanwhile.",
+)
 @click.option("--once", is_flag=True, help="Stop in order when nothing more happens; then exit 0.")
 @click.option(
     "--log-format",
@@ -130,6 +152,7 @@ def run(
     tls_cert: Path | None,
     tls_key: Path | None,
     client_ca: Path | None,
+    reload: bool,
     once: bool,
     log_format: str,
     log_level: str,
@@ -141,10 +164,12 @@ def run(
     running; then the exit code is 0. If something could not be stopped, it is named and the exit
     code is 1. SIGHUP reads definitions and configuration again, SIGUSR1 logs how everything is.
     """
+    if reload and once:
+        raise click.UsageError("--reload goes on, and --once does not: say one of them")
     _raise_limit()  # first: with too few files nothing else is sure to work
 
     from cosi.cli._listeners import Listening, check
-    from cosi.cli._run_applications import Fixtures, run_applications
+    from cosi.cli._run_applications import Fixtures, NotPrepared, run_applications
     from cosi.cli.log_format import configure
     from cosi.cli.outlet import never_blocking
     from cosi.cli.signals import Terminal, not_yet
@@ -160,14 +185,49 @@ def run(
         client_ca,
     )
     check(where)
-    with never_blocking():
+    with never_blocking() as end_output:
         terminal = Terminal()
         not_yet()
         configure(log_format, log_level, console=once)
-        factories = [find(name, app_dir) for name in applications or installed_names()]
         given = {**options, "root": root, "once": once}
-        built = [build(factory, given) for factory in factories]
-        run_applications(built, Fixtures(fixtures, allow_unknown), where, terminal, once=once)
+        names = applications or tuple(installed_names())
+        reloader = _reloader(names, end_output) if reload else None
+        built = _built(names, app_dir, given, end_output, reload=reload)
+        files = Fixtures(fixtures, allow_unknown)
+        try:
+            run_applications(built, files, where, terminal, once=once, reloader=reloader)
+        except NotPrepared as error:
+            _wait_for_change(error.__cause__, end_output)
+
+
+def _reloader(names: tuple[str, ...], end_output: Callable[[], None]) -> Reloader:
+    from cosi.cli._reload import Reloader, check_watchfiles
+
+    check_watchfiles()
+    return Reloader(names, end_output)
+
+
+def _built(
+    names: tuple[str, ...],
+    app_dir: Path,
+    options: dict[str, Any],
+    end_output: Callable[[], None],
+    *,
+    reload: bool,
+) -> list[Application]:
+    try:
+        return [build(factory, options) for factory in [find(name, app_dir) for name in names]]
+    except Exception as error:
+        if not reload:
+            raise
+        _wait_for_change(error, end_output)
+
+
+def _wait_for_change(error: BaseException | None, end_output: Callable[[], None]) -> NoReturn:
+    from cosi.cli._reload import wait_for_change
+
+    assert isinstance(error, Exception)  # noqa: S101  # what was caught
+    wait_for_change(error, end_output)
 
 
 def _raise_limit() -> None:

@@ -22,7 +22,8 @@ from typing import Any, Final
 
 import anyio
 
-from cosi.cli.early_signals import STOPPING
+from cosi.cli._handover import received
+from cosi.cli.early_signals import STOPPING, early_signals
 
 OBEYED: Final = (*STOPPING, signal.SIGHUP, signal.SIGUSR1)
 
@@ -56,6 +57,8 @@ def not_yet() -> None:
     """
     for number in (signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, _disregard)  # not SIG_IGN, which children would inherit
+    if received().again:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGUSR1))
 
 
 def _disregard(_number: int, _frame: FrameType | None) -> None:
@@ -77,6 +80,7 @@ async def obey(
                 # Beside: it may take its time, and the next signal may be one to end.
                 tasks.start_soon(log_status)
             elif running.cancel_called:
+                early_signals.note(number)  # what starts again after it does so to stop in order
                 _log.warning("%s: everything is being stopped in order already", number.name)
             elif number == signal.SIGHUP and not terminal.gone:
                 _log.info("%s: everything is read again", number.name)

@@ -59,6 +59,11 @@ class InMemoryState(State):
         self._by_kind: dict[Any, Collection] = {}
         self._writing: dict[Pointer, anyio.Lock] = {}
 
+    @property
+    def kinds(self) -> tuple[Kind[AnySpec], ...]:
+        """The namespaces and types that there is, or was, something of, sorted."""
+        return tuple(Kind(*where, AnySpec) for where in sorted(self._collections))
+
     # -- reading ------------------------------------------------------------------------------
 
     @override
