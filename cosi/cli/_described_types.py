@@ -1,4 +1,7 @@
-"""What is known of a type: from a class that is installed or imported here, or from the server."""
+"""Finds a type and its JSON Schema: in the classes installed or imported here, else on the server.
+
+``type_names.py`` resolves the name; ``_explain_text.py`` renders what is found.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from cosi.errors import NotFound, Unsupported
 from cosi.state._meta import ResourceDefinition
 
 UNDESCRIBED: Final = (
-    "The server does not say what its fields are; --application MODULE:NAME has them read from the "
+    "The server has no description of the fields; --application MODULE:NAME reads them from the "
     "module that defines the type."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DescribedType:
-    """A type, the JSON Schema of its payload if it is known, and the field that was named."""
+    """A type, the JSON Schema of its payload if known, and the path of the named field."""
 
     definition: ResourceDefinition
     schema: dict[str, Any] | None
@@ -30,11 +33,11 @@ class DescribedType:
 
 
 def described(name: str, server: Server, application: str | None, directory: Path) -> DescribedType:
-    """The type that ``TYPE[.FIELD...]`` means; the module of ``application`` is imported first.
+    """Find ``TYPE[.FIELD...]``, after importing the module of ``application``, if given.
 
-    ``server`` is asked for what no class here is for. Raises
-    :class:`~cosi.cli.type_names.UnknownType`, which says what was not asked, and
-    :class:`~cosi.cli.application.CannotStart` if there is no such application.
+    If no class here has that type, ``server`` is asked. Raises
+    :class:`~cosi.cli.type_names.UnknownType`, which includes the error of an unreachable server,
+    and :class:`~cosi.cli.application.CannotStart` if there is no such application.
     """
     if application is not None:
         find(application, directory)
@@ -51,8 +54,8 @@ def _asked(name: str, server: Server, unknown: UnknownType) -> DescribedType:
         return ask(server, lambda connection: _described_there(connection, name))
     except NoServer as error:
         raise UnknownType(
-            f"{unknown}; types of an application that is not installed are known where it is "
-            f"served, or with --application MODULE:NAME ({error})"
+            f"{unknown}; for a type of an application that is not installed, connect to its "
+            f"server or give --application MODULE:NAME ({error})"
         ) from None
 
 

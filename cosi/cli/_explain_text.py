@@ -1,4 +1,4 @@
-"""What a type is for, and what its fields mean: its docstrings and its schema, as text."""
+"""Renders the text of ``cosi explain``: the docstrings and the JSON Schema of a type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def explain(payload: type[Spec], path: Sequence[str] = ()) -> str:
 
 
 def explain_schema(definition: ResourceDefinition, schema: Schema, path: Sequence[str] = ()) -> str:
-    """The same for a type of which there is no class here; raises :class:`NoSuchField`."""
+    """The same for a type without a class here; raises :class:`NoSuchField`."""
     parts = schema.get("$defs", {})
     head = [*_head(definition)]
     for depth, name in enumerate(path):
@@ -67,7 +67,7 @@ def _body(schema: Schema, parts: Schema) -> Iterator[str]:
 
 
 def _field(field: Schema, owner: Schema, name: str, parts: Schema) -> Schema:
-    """The field with what it refers to; it is told whether it must be given."""
+    """The field, with the description of its reference, and whether it is required (``needed``)."""
     return {**field, "needed": name in owner.get("required", ())} | (
         {"description": _described(field, parts)} if _described(field, parts) else {}
     )
@@ -119,7 +119,7 @@ def _referred(field: Schema, parts: Schema) -> Schema:
 
 
 def _object_in(field: Schema, parts: Schema) -> Schema | None:
-    """The mapping with fields that a field is, or is a list or a map of."""
+    """The object schema of a field: its own, or that of its items, values or options."""
     field = _referred(field, parts)
     if "properties" in field:
         return field
@@ -142,7 +142,7 @@ def _no_such(type: str, path: Sequence[str], name: str, known: Sequence[str]) ->
 
 
 def _paragraphs(text: str, indent: str) -> str:
-    """Docstrings wrapped anew; what is indented in them (examples) stays as it is."""
+    """A docstring with its paragraphs wrapped; indented ones (examples) stay as they are."""
     plain = _ROLE.sub(r"\1", text).replace("``", "").strip()
     return "\n\n".join(_paragraph(part, indent) for part in plain.split("\n\n"))
 

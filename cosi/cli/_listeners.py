@@ -1,4 +1,4 @@
-"""What `cosi run` serves beside running: the state, and what its applications add, on a socket."""
+"""The serving half of ``cosi run``: its listeners, and the services of its applications."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Listening:
-    """Where to listen.
+    """The addresses to listen on.
 
-    ``socket_asked_for`` tells whether a person named the socket: then it must be possible, while
-    the usual place may be one that this user cannot write.
+    ``socket_asked_for`` is whether the user named the socket: then a failure to listen there is an
+    error. The default socket is left out, with a warning, if this user cannot create it.
     """
 
     socket: Path
@@ -41,7 +41,7 @@ class Listening:
 
 
 async def register_known_types(state: State) -> None:
-    """Say in ``state`` which types and namespaces this program knows, for `cosi get rd`."""
+    """Register the types and namespaces of this program in ``state``, for ``cosi get rd``."""
     await register_defaults(state)
     for payload in EVERY_TYPE:
         try:
@@ -59,17 +59,18 @@ async def serving(
 ) -> AsyncGenerator[None]:
     """Serve inside the block; raises :class:`~cosi.cli.application.CannotStart`.
 
-    Without gRPC nothing is served, and that is said once.
+    If gRPC is not installed, nothing is served and one warning is logged; if the user named a
+    socket or an address, that is an error.
     """
     try:
         from cosi.api.server import serve
     except ImportError as error:
         if where.socket_asked_for or where.address:
             raise CannotStart(f"{error}; serving needs `pip install 'cosi[grpc]'`") from error
-        _log.warning("%s: nothing is served; `pip install 'cosi[grpc]'` to have it", error)
+        _log.warning("%s: nothing is served; serving needs `pip install 'cosi[grpc]'`", error)
         yield
         return
-    # Made before anything runs: a service reads the runtime whenever it is asked.
+    # Made before the runtime runs: a service may read the runtime as soon as it is called.
     services = [*own_services(runtime)]
     services += [one for app in applications if app.services for one in app.services(runtime)]
     listeners = _listeners(where)
@@ -85,10 +86,11 @@ async def serving(
 
 
 def own_services(runtime: Runtime) -> Iterator[Service]:
-    """What is served whichever applications run.
+    """The services that do not depend on the applications: our own, and those of packages.
 
-    Entry points of the group ``cosi.services`` are functions that make one for a runtime, so that a
-    package can serve what its commands ask; one that cannot be loaded is logged and left out.
+    Entry points of the group ``cosi.services`` are functions that make a service for a runtime, so
+    that a package can serve the calls of its commands. One that cannot be loaded is logged and left
+    out.
     """
     from cosi.cli.about import AboutService
 
@@ -114,27 +116,27 @@ def _listeners(where: Listening) -> list[Listener]:
 
 
 def _writable(socket: Path) -> bool:
-    """Whether the usual socket can be made; what stands in the way is said."""
+    """Whether the default socket can be created; logs the reason if not."""
     try:
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = socket.with_name(f".{socket.name}.probe")
         probe.touch()
         probe.unlink()
     except OSError as error:
-        _log.warning("not served on %s: %s; say --socket PATH", socket, error.strerror)
+        _log.warning("not served on %s: %s; use --socket PATH", socket, error.strerror)
         return False
     return True
 
 
 def check(where: Listening) -> None:
-    """Raise :class:`click.UsageError` for options that do not go together."""
+    """Raise :class:`click.UsageError` for TLS options without each other or without an address."""
     import click
 
     tls: tuple[Any, ...] = (where.certificate, where.key)
     if where.address and not all(tls):
         raise click.UsageError(
-            "--listen needs --tls-cert and --tls-key: there is no plaintext TCP; "
+            "--listen needs --tls-cert and --tls-key: plaintext TCP is not supported; "
             "`cosi gen config DIR` makes both"
         )
     if not where.address and any((*tls, where.client_ca)):
-        raise click.UsageError("--tls-cert, --tls-key and --client-ca are for --listen")
+        raise click.UsageError("--tls-cert, --tls-key and --client-ca need --listen HOST:PORT")

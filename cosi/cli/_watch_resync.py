@@ -1,8 +1,8 @@
-"""Watches for `cosi get -w`: a remote watch that lists again when its bookmark is lost.
+"""Watches for ``cosi get -w``: a remote watch that lists again when its bookmark is lost.
 
-The watch of a remote state comes back by itself while its bookmark is good. When it is not (the
-server began anew, or was too far ahead), everything is read again and the differences are shown,
-so that nothing is missed and nothing comes twice.
+The watch of a remote state resumes by itself while its bookmark is valid. If it is not (the server
+restarted, or was too far ahead), everything is read again and the differences are shown, so that
+no change is missed or shown twice. ``reconnect.py`` bounds how long a server may be away.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Step = tuple[EventType, Resource[Any]]
 
 @dataclass
 class Following:
-    """``kind`` (or the one resource ``id``) in ``state``."""
+    """A watch of ``kind`` (or of the one resource ``id``) in ``state``."""
 
     state: State
     kind: Kind[Any]
@@ -33,7 +33,11 @@ class Following:
     _established: bool = False
 
     async def run(self, show: Callable[[list[Step]], None]) -> None:
-        """``show`` first all that is there (maybe nothing), then what happens; for ever."""
+        """``show`` the contents (maybe none) once, then each change; runs until cancelled.
+
+        Retries while the server is away, within the limit of :class:`Patience`; raises all other
+        errors at once.
+        """
         patience = Patience(str(self.kind))
         while True:
             try:
@@ -59,7 +63,7 @@ class Following:
         self._established = True
 
     def _complete(self, events: list[Event[Any]]) -> bool:
-        """Whether all that is there has been told."""
+        """Whether the events include all of the contents."""
         if self.id is not None:
             return bool(events)
         return any(event.type is EventType.BOOTSTRAPPED for event in events)
@@ -70,7 +74,7 @@ class Following:
                 show(steps)
 
     def _differences(self, events: list[Event[Any]]) -> list[Step]:
-        """What has changed since the last look, and what is gone."""
+        """The changes since the last listing, deletions included."""
         before, self._known = self._known, {}
         for event in events:
             self._seen(event)
@@ -99,6 +103,6 @@ _CHANGES = frozenset({EventType.CREATED, EventType.UPDATED, EventType.DESTROYED}
 
 
 def _differ(before: Resource[Any], now: Resource[Any]) -> bool:
-    # A server that began anew counts its versions anew; the times tell.
+    # A restarted server counts its versions from the beginning; the times differ.
     times = (before.metadata.created, before.metadata.updated)
     return before != now or times != (now.metadata.created, now.metadata.updated)

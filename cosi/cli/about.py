@@ -1,7 +1,8 @@
-"""What `cosi run` says of itself to other commands: which version it is, and schemas of its types.
+"""The gRPC service ``cosi.about.About``, and its client: versions of the server, schemas of types.
 
-Answers are JSON in a ``google.protobuf.StringValue``. Schemas are made when one is asked for: those
-of all types would be a tenth of a second of each start.
+``cosi run`` serves it; other commands call it. Answers are JSON in a
+``google.protobuf.StringValue``. Each schema is made on request: making those of all types would
+add a tenth of a second to each start.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ NAME: Final = "cosi.about.About"
 
 
 class AboutService:
-    """``cosi.about.About``, served beside every state that `cosi run` serves."""
+    """``cosi.about.About``, served beside every state that ``cosi run`` serves."""
 
     name = NAME
 
     @property
     def methods(self) -> Mapping[str, Unary]:
-        """Whoever may read the state may read what its types mean."""
+        """The calls, for every caller that may read the state."""
         return {"Version": Unary(self.version, READERS), "Schema": Unary(self.schema, READERS)}
 
     async def version(self, data: bytes, call: Call) -> bytes:
@@ -43,14 +44,14 @@ class AboutService:
         return _answer(own_version())
 
     async def schema(self, data: bytes, call: Call) -> bytes:
-        """The JSON Schema of the payload of a type, which is named in full.
+        """The JSON Schema of the payload of a type, given its full name.
 
-        Raises :class:`~cosi.errors.NotFound` for a type that no class of this program is for.
+        Raises :class:`~cosi.errors.NotFound` for a type without a class in this program.
         """
         type = parse(StringValue, data).value
         payload = EVERY_TYPE.find(type)
         if payload is None:
-            raise NotFound(f'no class of the server is for type "{type}"')
+            raise NotFound(f'the server has no class for type "{type}"')
         return _answer(value_schema(payload))
 
 
@@ -59,9 +60,9 @@ def _answer(value: object) -> bytes:
 
 
 async def version_of(connection: Connection) -> dict[str, str]:
-    """What the server answers to ``Version``.
+    """The versions of the server, as :func:`~cosi.cli.own_version.own_version` returns them there.
 
-    Raises :class:`~cosi.errors.Unsupported` if it is not `cosi run`.
+    Raises :class:`~cosi.errors.Unsupported` if it is not ``cosi run``.
     """
     found: dict[str, str] = await _asked(connection, "Version")
     return found
@@ -70,7 +71,7 @@ async def version_of(connection: Connection) -> dict[str, str]:
 async def schema_of(connection: Connection, type: str) -> dict[str, Any]:
     """The JSON Schema of a type of the server.
 
-    Raises :class:`~cosi.errors.Unsupported` if it is not `cosi run`, and
+    Raises :class:`~cosi.errors.Unsupported` if it is not ``cosi run``, and
     :class:`~cosi.errors.NotFound` for a type that is registered there without a class.
     """
     found: dict[str, Any] = await _asked(connection, "Schema", type)

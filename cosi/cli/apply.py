@@ -1,4 +1,4 @@
-"""`cosi apply`: resources from files, created or brought up to date."""
+"""``cosi apply``: creates or updates resources from files."""
 
 from __future__ import annotations
 
@@ -32,25 +32,26 @@ MAX_CHARACTERS = 32 * 1024 * 1024
     type=click.File(encoding="utf-8"),
     multiple=True,
     required=True,
-    help="YAML documents of metadata and spec, as `cosi get -o yaml` shows them; - is stdin.",
+    help="YAML documents with metadata and spec, as `cosi get -o yaml` prints them; - is stdin.",
 )
 @click.option(
     "--allow-unknown",
     is_flag=True,
-    help="Take types that are defined nowhere; leave out fields that are not known.",
+    help="Accept undefined types, and ignore unknown fields.",
 )
 @connects
 def apply(server: Server, files: tuple[TextIO, ...], allow_unknown: bool) -> None:
-    """Create the resources in FILEs, or make those that exist equal to them.
+    """Create the resources in FILEs, or update them if they exist.
 
     All files are read before anything is written. A resource is written as the owner that its
-    metadata names; without one it must be nobody's. Types must be defined, here or by the server.
+    metadata names. An existing resource must have the same owner; if the metadata names none, it
+    must have none. Types must be defined, here or on the server.
     """
     from cosi.cli.payload_types import installed_types
     from cosi.resource._payload import AnySpec
     from cosi.resource._unknowns import ALLOWED, ANY_TYPE_OF_PERSONS
 
-    installed_types()  # their payloads are checked here, where the line and the column are known
+    installed_types()  # payloads of these are checked here, for errors with line and column
     texts = [_text(file) for file in files]
     resources = _read(texts, ALLOWED if allow_unknown else ANY_TYPE_OF_PERSONS)
     unsure = not allow_unknown and any(isinstance(one.spec, AnySpec) for one in resources)
@@ -66,7 +67,7 @@ def apply(server: Server, files: tuple[TextIO, ...], allow_unknown: bool) -> Non
 
 
 async def _strictly(connection: Connection) -> Unknown:
-    """Types are those that are installed here, and those that the server has."""
+    """The rule that types must be installed here or registered on the server."""
     from cosi.cli.type_names import registered
     from cosi.resource._unknowns import Unknown
 
@@ -75,7 +76,7 @@ async def _strictly(connection: Connection) -> Unknown:
 
 
 def _text(file: TextIO) -> tuple[str, str]:
-    """The name of a file, and what is in it."""
+    """The name and the contents of a file; raises :class:`~cosi.errors.InvalidResource`."""
     from cosi.errors import InvalidResource
 
     source = "stdin" if file.name == "<stdin>" else file.name
@@ -96,7 +97,7 @@ def _read(texts: Iterable[tuple[str, str]], unknown: Unknown) -> list[Resource[A
     for source, text in texts:
         resources = resources_from_yaml(text, source=source, unknown=unknown)
         if not resources:
-            raise InvalidResource(f"{source}: there is no resource in it")
+            raise InvalidResource(f"{source}: contains no resource")
         found += resources
     return found
 

@@ -1,4 +1,7 @@
-"""`cosi completion`: what a shell needs to complete commands, options, types and ids."""
+"""``cosi completion``: prints the script with which a shell completes ``cosi`` commands.
+
+``suggestions.py`` finds the types and ids that the shell then offers.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     from cosi.errors import CosiError
 
     found = get_completion_class(shell)
-    if found is None:  # click has dropped a shell
-        raise CosiError(f"this click has no completion for {shell}")
+    if found is None:  # a later click may drop a shell
+        raise CosiError(f"the installed version of click cannot complete for {shell}")
     click.echo(found(ctx.find_root().command, {}, "cosi", "_COSI_COMPLETE").source())

@@ -1,8 +1,9 @@
-"""A connection to the server that a command asks, and the ways to ask.
+"""Connects a command to its server, and runs its requests there.
 
-A command that asks is decorated with :func:`connects`; it gets a :class:`Server`, and gives
-:func:`ask_each`, :func:`ask` or :func:`follow` an async function of the :class:`Connection`.
-Nothing here imports gRPC before there is something to be sent.
+A command that needs a server is decorated with :func:`connects`. It gets a :class:`Server`, and
+passes an async function of the :class:`Connection` to :func:`ask_each`, :func:`ask` or
+:func:`follow`. ``connection_options.py`` has the options, ``server.py`` the address. gRPC is
+imported only when a connection is made.
 """
 
 from __future__ import annotations
@@ -40,18 +41,21 @@ __all__ = [
 T = TypeVar("T")
 
 ANSWER_SECONDS: Final = 60.0
-"""How long a command that follows nothing may take, for each node."""
+"""How long a command without ``--follow`` or ``--watch`` may take, for each node."""
 ATTEMPT_SECONDS: Final = 5.0
 """How long one of several endpoints may take to answer before the next one is tried."""
 
 
 class NodesFailed(CosiError):
-    """What some of several nodes answered; one line for each (talosctl's)."""
+    """The errors of some of several nodes; one line for each, in talosctl's form."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A server that was asked for, and the ways to ask it; over ``channel``, with ``metadata``."""
+    """An open ``channel`` to a server, and its state; calls carry ``metadata``.
+
+    ``node`` is the name that output and errors show.
+    """
 
     node: str
     channel: Channel
@@ -59,7 +63,7 @@ class Connection:
     metadata: tuple[tuple[str, str], ...] = ()
 
     def at(self, node: str) -> Connection:
-        """The machine ``node`` behind the same server (Talos 1.14, apid: ``node`` metadata)."""
+        """A connection to ``node`` behind the same server (Talos 1.14, apid: ``node`` metadata)."""
         from cosi.api.client import RemoteState
 
         metadata = (("node", node),)
@@ -77,10 +81,10 @@ def ask(
     *,
     seconds: float = ANSWER_SECONDS,
 ) -> T:
-    """Connect and await ``work``, which has so many ``seconds``.
+    """Connect and await ``work``, for ``seconds`` at most.
 
-    Raises :class:`NoServer`, :class:`click.UsageError` if several nodes are meant, and what
-    ``work`` raises.
+    Raises :class:`NoServer`, also for a timeout, :class:`click.UsageError` for several nodes, and
+    the errors of ``work``.
     """
     if len(server.nodes) > 1:
         names = ", ".join(server.nodes)
@@ -101,10 +105,10 @@ def ask_each(
     *,
     seconds: float = ANSWER_SECONDS,
 ) -> None:
-    """Await ``work`` for one node after the other, then ``show`` what it returned for each.
+    """Await ``work`` for each node in turn, then ``show`` all results.
 
-    A node that fails does not keep the others' answers from being shown. Raises what :func:`ask`
-    raises or, of several nodes, :class:`NodesFailed` after the answers.
+    The results are shown even if some nodes fail. Raises the errors of :func:`ask` for a single
+    node; for several, :class:`NodesFailed` after the results are shown.
     """
     if len(server.nodes) < 2:
         show([ask(server, work, seconds=seconds)])
@@ -132,10 +136,10 @@ def ask_each(
 
 
 def follow(server: Server, work: Callable[[Connection], Awaitable[None]]) -> None:
-    """Connect and await ``work``, for several nodes at once, until it ends or Ctrl-C is pressed.
+    """Connect and await ``work``, for all nodes at once, until it ends or the user presses Ctrl-C.
 
-    Ctrl-C is no error. Of several nodes one that fails is reported at once, and the exit code is 1
-    when the others have ended, too.
+    Ctrl-C is no error. If one of several nodes fails, its error is printed at once, and the exit
+    code is 1 when the others have ended, too.
     """
     failed = False
 
@@ -170,12 +174,12 @@ def follow(server: Server, work: Callable[[Connection], Awaitable[None]]) -> Non
 
 
 async def _while_it_is_read(work: Callable[[], Awaitable[None]]) -> None:
-    """Await ``work`` until it ends, or the reader of what it prints has gone."""
+    """Await ``work`` until it ends, or the reader of the standard output has gone."""
     import anyio
 
     from cosi.cli.standard_files import reader_gone
 
-    failure: Exception | None = None  # raised as it is, not in the group of the task beside it
+    failure: Exception | None = None  # raised as it is, not in an exception group of both tasks
 
     async def end_with_the_reader() -> None:
         await reader_gone()
@@ -212,7 +216,7 @@ def _run(server: Server, work: Callable[[], Awaitable[T]]) -> T:
     import anyio
 
     server.check()
-    # gRPC's C core talks to the terminal about connections that it will try again.
+    # gRPC's C core writes to the terminal about connections that it will try again.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         return anyio.run(work)
@@ -225,11 +229,14 @@ def _run(server: Server, work: Callable[[], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def connect(server: Server) -> AsyncGenerator[Connection]:
-    """A connection for the block, to the first of several addresses that answers."""
+    """Connect for the block, to the first address of ``server`` that answers.
+
+    Raises :class:`NoServer` if gRPC is not installed.
+    """
     try:
         from cosi.api.client import RemoteState, open_channel
     except ImportError as error:
-        raise NoServer(f"{error}; asking a server needs `pip install 'cosi[grpc]'`") from error
+        raise NoServer(f"{error}; connecting needs `pip install 'cosi[grpc]'`") from error
     credentials = server.security.credentials() if server.security else None
     opened = _first_that_answers(
         server.addresses, lambda address: open_channel(address, credentials)
@@ -243,7 +250,10 @@ async def connect(server: Server) -> AsyncGenerator[Connection]:
 async def _first_that_answers(
     addresses: Sequence[str], open: Callable[[str], Channel]
 ) -> AsyncGenerator[tuple[str, Channel]]:
-    """The last address is not tried before it is asked: what is wrong there is the answer."""
+    """Open a channel to the first address that answers, or else to the last one, untested.
+
+    The first call then raises the error of the last address.
+    """
     for address in addresses[:-1]:
         async with open(address) as channel:
             if await _answers(channel):
@@ -254,7 +264,7 @@ async def _first_that_answers(
 
 
 async def _answers(channel: Channel) -> bool:
-    """Whether a connection comes about (TLS included) within :data:`ATTEMPT_SECONDS`."""
+    """Whether the channel connects (TLS included) within :data:`ATTEMPT_SECONDS`."""
     import anyio
     from grpc import ChannelConnectivity as Is
 

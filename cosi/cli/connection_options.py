@@ -1,7 +1,8 @@
-"""The options that say which server is asked: before the command or after it, as one likes.
+"""The command-line options that select a server, such as ``--socket`` and ``--endpoint``.
 
-``cosi --socket PATH services`` is ``cosi services --socket PATH``; of an option that is given
-twice, the one nearest to the command counts.
+They stand before or after the command: ``cosi --socket PATH services`` is
+``cosi services --socket PATH``. If an option is given in both places, the one after the command
+counts.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 SOCKET: Final = Path("/run/cosi/cosi.sock")
-"""Below the root of the machine; what `cosi run` listens on."""
+"""The default socket of ``cosi run``, below the root of the machine."""
 
-# A socket is looked at when it is asked: click would refuse one that this user cannot read even
-# where an endpoint is given.
+# readable=False, as the socket is checked only when connecting: click would refuse one that this
+# user cannot read even if an endpoint is given.
 _SOCKET_PATH = click.Path(path_type=Path, readable=False)
 _EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 _OPTIONS = (
@@ -41,21 +42,23 @@ _OPTIONS = (
         "--endpoint",
         metavar="HOST:PORT",
         multiple=True,
-        help="Ask there, over TLS, and not a socket; of several the first that answers.",
+        help="Connect over TLS instead of the socket; if repeated, to the first that answers.",
     ),
     click.option(
         "--node",
         metavar="NAME",
         multiple=True,
-        help="Ask the machine of that name, behind the endpoint; several are asked in turn.",
+        help="Machine behind the endpoint; may be repeated.",
     ),
-    click.option("--tls-ca", type=_EXISTING, help="CA of the endpoint's certificate, PEM."),
-    click.option("--tls-cert", type=_EXISTING, help="Certificate of the client, PEM."),
-    click.option("--tls-key", type=_EXISTING, help="Its key, PEM."),
+    click.option("--tls-ca", type=_EXISTING, help="CA certificate of the endpoint, PEM."),
+    click.option("--tls-cert", type=_EXISTING, help="Client certificate, PEM."),
+    click.option("--tls-key", type=_EXISTING, help="Key of the client certificate, PEM."),
     click.option(
-        "--talosconfig", type=_EXISTING, help="Endpoints, nodes and certificates from a context."
+        "--talosconfig", type=_EXISTING, help="File with endpoints, nodes and certificates."
     ),
-    click.option("--context", metavar="NAME", help="The context, if not the current one."),
+    click.option(
+        "--context", metavar="NAME", help="Context in the talosconfig. [default: its current one]"
+    ),
 )
 OPTION_NAMES: Final = (
     "socket",
@@ -70,14 +73,14 @@ OPTION_NAMES: Final = (
 
 
 def connection_options(command: F) -> F:
-    """Give a command, or a group of commands, the options."""
+    """Add the options to a command, or to a group of commands."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def connects(command: Callable[..., T]) -> Callable[..., T]:
-    """Give ``command`` the options, and their meaning as its first argument."""
+    """Add the options to ``command``, which gets a :class:`Server` as its first argument."""
 
     @functools.wraps(command)
     def with_server(**parameters: Any) -> T:
@@ -90,7 +93,7 @@ def connects(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def given(ctx: click.Context) -> dict[str, Any]:
-    """The value of each option: of the command's own or, if not given there, of its groups."""
+    """The value of each option: the command's own or, if not given there, that of its groups."""
     return {name: _value(ctx, name) for name in OPTION_NAMES}
 
 
@@ -110,11 +113,11 @@ def refuse_in_vain(ctx: click.Context, name: str, command: click.Command) -> Non
     for option in OPTION_NAMES:
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"`cosi {name}` asks no server: {flag} before it means nothing")
+            raise click.UsageError(f"`cosi {name}` asks no server: {flag} before it has no effect")
 
 
 def _connects(command: click.Command) -> bool:
-    """Whether the command, or any in it, asks a server. (`cosi run` has a --socket, too.)"""
+    """Whether the command, or one in it, asks a server. (``cosi run`` has a --socket, too.)"""
     if isinstance(command, click.Group):
         return any(_connects(inner) for inner in command.commands.values())
     return {parameter.name for parameter in command.params}.issuperset(OPTION_NAMES)
@@ -131,14 +134,17 @@ def server_of(
     talosconfig: Path | None,
     context: str | None,
 ) -> Server:
-    """What the options mean; raises :class:`click.UsageError`, :class:`~cosi.errors.CosiError`."""
+    """The server that the options select.
+
+    Raises :class:`click.UsageError`, and :class:`~cosi.errors.CosiError` for a bad talosconfig.
+    """
     if (tls_cert is None) is not (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     if not endpoint and talosconfig is None:
         if tls_ca or tls_cert or context:
-            raise click.UsageError("certificates are for --endpoint; a socket needs none")
+            raise click.UsageError("certificates need --endpoint; a socket has no TLS")
         if node:
-            raise click.UsageError("--node is for --endpoint; a socket is that of one machine")
+            raise click.UsageError("--node needs --endpoint; a socket leads to one machine only")
         return Server(f"unix:{socket.absolute()}", sockets.gethostname() or "localhost")
     endpoints = tuple(part.strip() for text in endpoint for part in text.split(","))
     security, nodes = ClientTLS(), node_names(node)

@@ -1,4 +1,4 @@
-"""`cosi delete`: a resource torn down, and destroyed when nobody holds it any more."""
+"""``cosi delete``: tears a resource down, and destroys it once it has no finalizers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class StillHeld(CosiError):
-    """Somebody needs more time, or more help, to let go."""
+    """The resource still has finalizers after the timeout."""
 
 
 @click.command(
@@ -29,19 +29,19 @@ class StillHeld(CosiError):
 )
 @click.argument("type", shell_complete=type_names)
 @click.argument("id", shell_complete=resource_ids)
-@click.option("-n", "--namespace", help="The namespace, if not that of the type.")
+@click.option("-n", "--namespace", help="Namespace. [default: that of the type]")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, 3600),
     default=30.0,
     show_default=True,
-    help="Seconds to wait for those who hold it.",
+    help="Seconds to wait until all finalizers are removed.",
 )
 @connects
 def delete(server: Server, type: str, id: str, namespace: str | None, timeout: float) -> None:
-    """Tear down the resource ID of TYPE, wait until nobody holds it, destroy it.
+    """Tear down the resource ID of TYPE, wait until it has no finalizers, and destroy it.
 
-    A resource that a controller owns is not yours to delete: it would come back.
+    Resources that a controller owns cannot be deleted: the controller would recreate them.
     """
 
     async def work(connection: Connection) -> None:
@@ -71,17 +71,17 @@ async def _delete(
         held = (await state.get(kind, id)).finalizers
         if held:
             raise StillHeld(
-                f"{pointer} is being torn down, and held by {', '.join(held)}; "
-                "it can be deleted when they have let go"
+                f"{pointer} is being torn down but still has finalizers: {', '.join(held)}; "
+                "delete it again when they are removed"
             )
         await state.destroy(kind, id)
     except NotFound:
-        pass  # somebody else was faster
+        pass  # another client destroyed it
     return pointer
 
 
 async def _until_free(state: State, kind: Kind[Any], id: str) -> None:
-    """Wait until nobody holds the resource, or it is gone."""
+    """Wait until the resource has no finalizers, or is gone."""
     from cosi.state._watch import EventType
 
     async with state.watch(kind, id) as watch:

@@ -1,4 +1,7 @@
-"""Resources as `cosi get` shows them in full: YAML and JSON, as talosctl writes both."""
+"""Renders whole resources as YAML and JSON documents, in the form of talosctl.
+
+``resource_table.py`` renders tables; ``printing.py`` selects the format.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def as_yaml(node: str, resource: Resource[Any], event: EventType | None = None) 
     """One document: ``node:`` first, then ``event:`` in a watch; the payload's scalars keep
     their style.
 
-    A payload that is no YAML (another server's business) is shown as it came.
+    A payload that is not YAML (another server may send one) is shown as received.
     """
     head: dict[str, Any] = {"node": YamlText(node)}
     if event is not None:
@@ -46,7 +49,7 @@ def as_json(node: str, resource: Resource[Any], event: EventType | None = None) 
 
 
 def as_value(node: str, resource: Resource[Any], event: EventType | None = None) -> dict[str, Any]:
-    """What both forms say, as plain data."""
+    """The document as plain data, for JSON and for templates."""
     value: dict[str, Any] = {"node": node, "metadata": _metadata(resource.metadata)}
     if event is not None:
         value["event"] = EVENT_NAMES[event]
@@ -84,8 +87,8 @@ def _metadata(metadata: Metadata) -> dict[str, Any]:
 
 
 def check_format(name: str) -> None:
-    """Raise :class:`InvalidResource` for a name that no format has (talosctl's words)."""
+    """Raise :class:`InvalidResource` for an unknown format, in talosctl's words."""
     if name not in {"table", "yaml", "json"} and not name.startswith("jsonpath="):
         raise InvalidResource(
-            f'output format "{name}" is not supported; say table, yaml, json or jsonpath=EXPR'
+            f'output format "{name}" is not supported; use table, yaml, json or jsonpath=EXPR'
         )

@@ -1,4 +1,7 @@
-"""`cosi explain`: what a type and its fields mean, of those installed here or of a server's."""
+"""``cosi explain``: describes a type and its fields, from classes here or from the server.
+
+``_described_types.py`` finds the type, ``_explain_text.py`` renders it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from cosi.cli.connection import Server, connects
 
 
 @click.command(
-    short_help="Say what a type and its fields mean.",
+    short_help="Describe a type and its fields.",
     epilog="""\b
     $ cosi explain servicegates.waitingFor
     TYPE        ServiceGates.runtime.talos.dev
@@ -28,10 +31,10 @@ from cosi.cli.connection import Server, connects
 @app_dir_option
 @connects
 def explain(server: Server, name: str, application: str | None, app_dir: Path) -> None:
-    """Say what TYPE is for and what its fields mean.
+    """Describe the purpose of TYPE and the meaning of its fields.
 
-    TYPE is a full name or an alias, in any case. Types that are installed need no server; for all
-    others the server is asked, or the module of an application is imported.
+    TYPE is a full name or an alias, in upper or lower case. Installed types need no server; others
+    come from the server, or from the module of an application.
     """
     from cosi.cli._described_types import UNDESCRIBED, described
     from cosi.cli._explain_text import explain_schema

@@ -1,4 +1,4 @@
-"""`cosi gen`: makes certificates and a talosconfig for a new machine."""
+"""``cosi gen``: makes certificates and a talosconfig for a new machine."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def gen() -> None:
     "--host",
     "hosts",
     multiple=True,
-    help="A name or an address that clients will use; may be repeated. "
-    "Default: this machine's name, localhost and 127.0.0.1.",
+    help="Name or address that clients use for the server; may be repeated. "
+    "[default: this machine's name, localhost and 127.0.0.1]",
 )
 def config(directory: Path, hosts: tuple[str, ...]) -> None:
-    """Make a CA, a server certificate and a talosconfig of an administrator in DIRECTORY."""
+    """Make a CA, a server certificate and an administrator's talosconfig in DIRECTORY."""
     import socket
     from dataclasses import astuple
 

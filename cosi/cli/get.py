@@ -1,4 +1,4 @@
-"""`cosi get`: resources as tables or documents, once or as they change."""
+"""``cosi get``: shows resources as a table or as documents, once or with every change."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ if TYPE_CHECKING:
 )
 @click.argument("type", shell_complete=type_names)
 @click.argument("id", required=False, shell_complete=resource_ids)
-@click.option("-n", "--namespace", help="The namespace, if not that of the type.")
-@click.option("-l", "--selector", default="", help="Labels: app=web,tier!=db,replicas>=3,!old")
+@click.option("-n", "--namespace", help="Namespace. [default: that of the type]")
+@click.option(
+    "-l", "--selector", default="", help="Only with these labels: app=web,tier!=db,replicas>=3,!old"
+)
 @click.option(
     "-o",
     "--output",
     default="table",
     show_default=True,
     metavar="FORMAT",
-    help="table, yaml, json, or jsonpath=EXPR such as jsonpath={.spec.running}",
+    help="table, yaml, json, or jsonpath=EXPR, such as jsonpath={.spec.running}",
 )
-@click.option("-w", "--watch", is_flag=True, help="Go on, and show every change.")
+@click.option("-w", "--watch", is_flag=True, help="Keep showing every change.")
 @connects
 def get(
     server: Server,
@@ -52,16 +54,16 @@ def get(
     output: str,
     watch: bool,
 ) -> None:
-    """Show resources of TYPE, or the one called ID.
+    """Show the resources of TYPE, or the one with this ID.
 
-    TYPE is a full name or an alias, in any case; `cosi get rd` lists all types.
+    TYPE is a full name or an alias, in upper or lower case; `cosi get rd` lists all types.
     """
     from cosi.cli.documents import check_format
     from cosi.errors import InvalidResource
     from cosi.state._selector import parse_selector
 
     if id is not None and selector:
-        raise click.UsageError("an ID is one resource; a selector is for all of a type")
+        raise click.UsageError("an ID selects one resource already: leave out --selector or the ID")
     try:
         check_format(output)
         where = parse_selector(selector)
@@ -75,7 +77,7 @@ def get(
 
 
 class _Request:
-    """What was asked for, and the two ways to answer; the nodes share one printer."""
+    """One ``cosi get`` command, answered once or followed; all nodes share one printer."""
 
     def __init__(
         self, type: str, id: str | None, namespace: str | None, where: Query, output: str
@@ -97,7 +99,7 @@ class _Request:
         return definition, [(connection.node, resource) for resource in resources]
 
     def show(self, answers: Sequence[tuple[ResourceDefinition, list[Found]]]) -> None:
-        """What each node has, in one table; its columns are the first one's (talosctl: `get`)."""
+        """Print all nodes' resources, with the columns of the first node (talosctl: ``get``)."""
         printer = self._shared_printer(answers[0][0], watching=False)
         printer.show(one for _, found in answers for one in found)
 

@@ -1,4 +1,4 @@
-"""JSON and numbers as Go writes them (``encoding/json``, ``strconv``)."""
+"""Writes JSON and numbers as Go does (``encoding/json``, ``strconv``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
-# What is written otherwise in strings, so that JSON is safe inside of HTML.
+# Characters that Go escapes in strings, so that the JSON is safe inside HTML.
 _HTML_SAFE: Final = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -27,7 +27,7 @@ def go_json(value: Any, indent: int = 0) -> str:
 
 
 def go_float(number: float, threshold: int) -> str:
-    """The shortest digits, with an exponent below 1e-4 and from ten to the ``threshold`` on."""
+    """The shortest digits, with an exponent below 1e-4 and from 10 ** ``threshold`` on."""
     if not math.isfinite(number):
         return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[str(number)]
     exact = Decimal(repr(number)).normalize()
@@ -74,7 +74,7 @@ def _string(text: str) -> str:
 
 
 def _number(number: float) -> str:
-    """Go's JSON has an exponent below 1e-6 and from 1e21 on, without a leading zero below."""
+    """As in Go's JSON: an exponent below 1e-6 and from 1e21 on; ``e-7``, not ``e-07``."""
     if number == 0 or 1e-6 <= abs(number) < 1e21:
         return f"{Decimal(repr(number)).normalize():f}"
     return go_float(number, 21).replace("e-0", "e-")

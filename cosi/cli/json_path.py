@@ -1,9 +1,10 @@
-"""JSONPath templates as kubectl and talosctl have them: `{.spec.phase}{"\\n"}`, `{range}{end}`.
+"""Applies JSONPath templates of kubectl and talosctl: ``{.spec.phase}{"\\n"}``, ``{range}{end}``.
 
-``client-go/util/jsonpath`` (0.37) is the reference, errors included; three things are otherwise. A
-template without braces is an expression (``.spec.phase``, ``spec.phase``); one template serves many
-resources (there a ``range`` spoils it for the second); a ``range`` over nothing is nothing (there a
-key inside of it is missing). The times of resources stay as they are written.
+``json_path_syntax.py`` parses them. ``client-go/util/jsonpath`` (0.37) is the reference, errors
+included, with three differences. A template without braces is an expression (``.spec.phase``,
+``spec.phase``). One template works for many resources (there a ``range`` breaks it for the second).
+A ``range`` over nothing yields nothing (there it fails with a missing key). The times of resources
+stay as they are written.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 class JSONPath:
-    """A template; raises :class:`~cosi.errors.InvalidResource` if it is none."""
+    """A parsed template; raises :class:`~cosi.errors.InvalidResource` if it is invalid."""
 
     def __init__(self, template: str) -> None:
         try:
@@ -50,9 +51,9 @@ class JSONPath:
             raise InvalidResource(f"error parsing jsonpath: {template!r}: {error}") from error
 
     def find(self, data: Any) -> list[Any]:
-        """Everything in ``data`` that is meant, and the text between.
+        """Every value in ``data`` that the template selects, and the text between.
 
-        Raises :class:`~cosi.errors.InvalidResource`: a key is missing, an index is out of bounds.
+        Raises :class:`~cosi.errors.InvalidResource` if a key is missing or an index out of bounds.
         """
         try:
             return [value for group in self._applied(data, missing=False) for value in group]
@@ -62,7 +63,7 @@ class JSONPath:
     def cell(self, data: Any) -> str:
         """One cell of a table: a missing key is empty, a list is JSON unless it was sliced.
 
-        What cannot be read at all is empty, too: another server's columns are not our errors.
+        After any other error the cell is empty, too: the columns may be another server's.
         """
         try:
             groups = self._applied(data, missing=True)
@@ -75,7 +76,7 @@ class JSONPath:
 
 
 def with_braces(template: str) -> str:
-    """A template, also of ``.spec.running``, ``$.spec.running`` and ``spec.running``."""
+    """A template with braces, also for ``.spec.running``, ``$.spec.running``, ``spec.running``."""
     expression = template.strip()
     if "{" in expression or not expression:
         return template
@@ -101,8 +102,8 @@ def _cell(value: Any) -> str:
 class _Application:
     """One template applied to one object.
 
-    Where a ``range`` begins, the rest of the template is applied to each thing that was found, up
-    to the ``end``; ``last_end`` is the place of the one that was met last.
+    After a ``range``, the parts up to its ``end`` are applied to each value that it found;
+    ``last_end`` is the place of the latest ``end``.
     """
 
     parts: tuple[TextPart | Path, ...]
@@ -113,7 +114,7 @@ class _Application:
     last_end: int = -1
 
     def groups(self, start: int, data: Any) -> list[list[Any]]:
-        """What each part from ``start`` on finds in ``data``."""
+        """The values that each part from ``start`` on finds in ``data``."""
         found: list[list[Any]] = []
         place = start
         while place < len(self.parts):
@@ -142,7 +143,7 @@ class _Application:
         return found
 
     def _end_after(self, start: int) -> int:
-        """The place of the ``end`` of the range whose inside begins at ``start``."""
+        """The place of the ``end`` of the range whose first inner part is at ``start``."""
         open_ranges = 1
         for place in range(start, len(self.parts)):
             part = self.parts[place]
@@ -237,7 +238,7 @@ def _children(value: Any) -> list[Any]:
 
 
 def _recursive(value: Any) -> list[Any]:
-    """``value`` and everything below it that has something below."""
+    """``value`` and every value below it, without those that have no children."""
     children = _children(value)
     if not children:
         return []
@@ -276,7 +277,7 @@ def _out_of_bounds(index: int, length: int) -> InvalidResource:
 
 
 def _compared(sign: str, left: Any, right: Any) -> bool:
-    """Like with like, as Go compares: a text is neither more nor less than a number."""
+    """Compare two values of one type, as Go does; other pairs are errors."""
     if sign not in _COMPARISONS:
         raise InvalidResource(f"unrecognized filter operator {sign}")
     if _basic(left) != _basic(right):

@@ -1,6 +1,6 @@
-"""The grammar of Kubernetes' JSONPath templates, read as its own parser reads them.
+"""Parses JSONPath templates into nodes, as the parser of Kubernetes does; applies nothing.
 
-``client-go/util/jsonpath/parser.go`` (0.37) is the reference, with its words for what is wrong.
+``client-go/util/jsonpath/parser.go`` (0.37) is the reference, its error texts included.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAMED: Final = dict(zip("abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 
 @dataclass(frozen=True)
 class TextPart:
-    """Text between braces, or a quoted one inside them."""
+    """Text outside of braces, or quoted text inside them."""
 
     text: str
 
@@ -48,7 +48,7 @@ class FieldStep:
 
 @dataclass(frozen=True)
 class Keyword:
-    """``range``, ``end``; what is neither is found out when the template is applied."""
+    """``range``, ``end``; any other name is an error when the template is applied."""
 
     name: str
 
@@ -65,7 +65,7 @@ class Recursive:
 
 @dataclass(frozen=True)
 class Slice:
-    """``[start:end:step]``; ``single`` is ``[start]``, whose end is derived."""
+    """``[start:end:step]``; ``single`` means ``[start]``, whose end follows from it."""
 
     start: int | None
     end: int | None
@@ -82,7 +82,7 @@ class Union:
 
 @dataclass(frozen=True)
 class Filter:
-    """``[?(left operator right)]``; the operator is ``exists`` where there is only a left."""
+    """``[?(left operator right)]``; the operator is ``exists`` if there is only a left side."""
 
     left: Path
     right: Path
@@ -91,11 +91,11 @@ class Filter:
 
 Node = TextPart | Constant | FieldStep | Keyword | Wildcard | Recursive | Slice | Union | Filter
 Path = tuple[Node, ...]
-"""What is between one pair of braces: each node is applied to what the one before found."""
+"""The nodes in one pair of braces: each is applied to the values that the one before found."""
 
 
 def parse(template: str) -> tuple[TextPart | Path, ...]:
-    """Text and actions by turns; raises :class:`~cosi.errors.InvalidResource`."""
+    """The texts and paths of a template; raises :class:`~cosi.errors.InvalidResource`."""
     return tuple(_Parser(template).template())
 
 
@@ -141,7 +141,7 @@ class _Parser:
             self._after(char)
 
     def _after(self, char: str) -> None:
-        if char in " @$":  # the current object: what is found is found in it anyway
+        if char in " @$":  # the current object: paths start there anyway
             return
         if char in "+-" or char.isdecimal():
             self.place -= 1
@@ -234,7 +234,7 @@ class _Parser:
             self.nodes.append(Filter(_action(found[1]), _action(found[3]), found[2]))
 
     def _until_parenthesis(self) -> str:
-        """The text up to ``)]``; a parenthesis inside of quotes is none."""
+        """The text up to ``)]``; a parenthesis in quotes does not end it."""
         start, mark, closed = self.place, "", False
         while True:
             char = self._next()

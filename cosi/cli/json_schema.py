@@ -1,6 +1,6 @@
-"""JSON Schemas of resources, for editors, and of whatever else a package has one of.
+"""JSON Schemas of resources, and schemas that installed packages add, for editors.
 
-Packages add schemas through the entry-point group ``cosi.schemas``: a name, and a function that
+Packages add one through the entry-point group ``cosi.schemas``: a name, and a function that
 returns the schema.
 """
 
@@ -23,7 +23,7 @@ _TIME: Final = {"type": "string", "format": "date-time"}
 
 
 def installed_schema(name: str) -> dict[str, Any] | None:
-    """The schema that a package has added under ``name``."""
+    """The schema that a package has added as ``name``; ``None`` if there is none."""
     for entry in entry_points(group=GROUP, name=name):
         make: Callable[[], dict[str, Any]] = entry.load()
         return make()
@@ -36,16 +36,19 @@ def installed_names() -> list[str]:
 
 
 def value_schema(payload: type[Value]) -> dict[str, Any]:
-    """What a payload, or a part of one, may say, in YAML's spelling."""
+    """The JSON Schema of a payload, or of a part of one, with the field names of the YAML form.
+
+    Raises :class:`~cosi.errors.CosiError` if pydantic cannot express the payload.
+    """
     try:
         schema = payload.model_json_schema(by_alias=True)
-    except Exception as error:  # pydantic has no one error for what it cannot express
+    except Exception as error:  # pydantic has no common error for this
         raise CosiError(f"{payload.__name__} has no JSON Schema: {error}") from error
     return cast("dict[str, Any]", _without_titles(schema))
 
 
 def document_schema(definition: ResourceDefinition, payload: dict[str, Any]) -> dict[str, Any]:
-    """A whole resource, as `cosi apply` reads it; ``payload`` is a :func:`value_schema`."""
+    """The schema of a whole resource for ``cosi apply``; ``payload`` is a :func:`value_schema`."""
     spec = dict(payload)
     parts = spec.pop("$defs", {})
     metadata = {
@@ -78,7 +81,7 @@ def document_schema(definition: ResourceDefinition, payload: dict[str, Any]) -> 
 
 
 def _without_titles(schema: Any) -> Any:
-    """pydantic titles every property with its name in capitals, which says nothing."""
+    """Drop pydantic's titles, which only repeat the names of the properties in capitals."""
     if isinstance(schema, list):
         return [_without_titles(part) for part in cast("list[Any]", schema)]  # type: ignore[redundant-cast]  # not to pyright
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""How the log of a program looks: lines for people, or JSON for collectors; always on stderr."""
+"""Configures the log of the program: lines for users, or JSON for collectors; always on stderr."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import structlog
 def configure(log_format: str, level: str, *, console: bool = False) -> None:
     """Send structlog's and the standard library's records to stderr in one form.
 
-    ``log_format`` is ``console``, ``json`` or ``auto``: console on a terminal or if ``console``
-    asks for it, else JSON. ``level`` is a name of the logging module, in any case.
+    ``log_format`` is ``console``, ``json`` or ``auto``: lines on a terminal or if ``console`` is
+    true, else JSON. ``level`` is a name of the logging module, in upper or lower case.
     """
     readable = log_format == "console" or (
         log_format == "auto" and (console or sys.stderr.isatty())
@@ -48,7 +48,10 @@ def configure(log_format: str, level: str, *, console: bool = False) -> None:
 
 
 def _line(_logger: Any, _method: str, event: dict[str, Any]) -> str:
-    """``12:34:56 service[ext-hello-world](Waiting): Waiting for network``; warnings say so."""
+    """A line such as ``12:34:56 service[ext-hello-world](Waiting): Waiting for network``.
+
+    The level comes before the text, unless it is info or debug.
+    """
     time, level, text = event.pop("timestamp"), event.pop("level"), event.pop("event")
     trace = event.pop("exception", None)
     prefix = "" if level in {"info", "debug"} else f"{level}: "

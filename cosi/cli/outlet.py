@@ -1,11 +1,11 @@
-"""Output to people that never makes the program wait: a bounded queue, and a thread that writes.
+"""Writes stdout and stderr without blocking the program: a bounded queue, and a writer thread.
 
-A terminal that was stopped with Ctrl-S, a pager, a pipe to a log collector that hangs: whoever
-reads the output of a program may stop reading, and a write then blocks. In a supervisor that would
-stop all supervision, and the handling of SIGTERM with it. So `cosi run` writes through an
-:class:`Outlet`. Lines for which there is no room are dropped and counted, and the count is logged
-when there is room again. Where nothing can be written (EPIPE, a terminal that is gone, a full
-disk), that is logged once, and everything is dropped until it is possible again.
+The reader of a program's output may stop reading: a terminal after Ctrl-S, a pager, a pipe to a log
+collector that hangs. A write then blocks. In a supervisor that would stop all supervision, and the
+handling of SIGTERM with it. So ``cosi run`` writes through an :class:`Outlet`. If the queue is
+full, lines are dropped and counted, and the count is logged when there is room again. If writing
+fails (EPIPE, a terminal that is gone, a full disk), that is logged once, and all lines are dropped
+until it works again.
 
 Refused: making the descriptor non-blocking. The shell, and other programs, may share it, and it
 would become non-blocking for them too.
@@ -28,15 +28,15 @@ from typing import Final, TextIO
 from typing_extensions import override
 
 ROOM_BYTES: Final = 1024 * 1024
-"""What waits to be written, at most; one line may be longer."""
+"""The limit of the queue; one longer line is accepted if the queue is empty."""
 LAST_WORDS_SECONDS: Final = 1.0
-"""How long a reader who does not read holds up the end of the program."""
+"""How long a reader that does not read may delay the end of the program."""
 
 _log = logging.getLogger(__name__)
 
 
 class Outlet:
-    """Lines on their way to a descriptor, which stays the caller's. For any thread."""
+    """The queue of lines for a descriptor, which the caller owns. Methods are thread-safe."""
 
     def __init__(self, name: str, descriptor: int, room_bytes: int = ROOM_BYTES) -> None:
         """``name`` is for the log."""
@@ -44,17 +44,17 @@ class Outlet:
         self.descriptor = descriptor
         self._room_bytes = room_bytes
         self._lines: deque[bytes] = deque()
-        self._waiting_bytes = 0  # those of the line that is being written included
-        self._dropped = 0  # lines, since it was logged last
+        self._waiting_bytes = 0  # the line being written included
+        self._dropped = 0  # lines since the count was last logged
         self._broken = False
         self._closed = False
         self._changed = threading.Condition()
-        # A daemon: blocked in a write, it must not keep the program from ending.
+        # A daemon thread: one that is blocked in a write must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name=f"outlet {name}", daemon=True)
         self._thread.start()
 
     def put(self, line: bytes, *, must: bool = False) -> None:
-        """Have ``line`` written; without room it is dropped, unless it ``must`` not be."""
+        """Queue ``line``; if the queue is full, drop it, unless it ``must`` be written."""
         with self._changed:
             full = self._waiting_bytes and self._waiting_bytes + len(line) > self._room_bytes
             if self._closed or (full and not must):
@@ -65,13 +65,13 @@ class Outlet:
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Wait until all is written; not beyond :meth:`close`."""
+        """Wait until every line is written, or :meth:`close` is called."""
         with self._changed:
             while self._waiting_bytes and not self._closed:
                 self._changed.wait()
 
     def close(self, seconds: float = LAST_WORDS_SECONDS) -> None:
-        """Take nothing more, and wait until all is written, but at most ``seconds``."""
+        """Accept no more lines, and wait until all are written, for at most ``seconds``."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -95,7 +95,7 @@ class Outlet:
             return self._lines.popleft()
 
     def _try(self, line: bytes) -> str | None:
-        """Write a line, however long that takes; returns why it is not possible."""
+        """Write a line, however long that takes; return the reason if it fails."""
         rest = memoryview(line)
         while rest:
             try:
@@ -103,7 +103,7 @@ class Outlet:
             except OSError as error:
                 if error.errno != errno.EAGAIN:
                     return error.strerror or str(error)
-                # Another program has made it non-blocking.
+                # Another program has made the descriptor non-blocking.
                 poll = select.poll()
                 poll.register(self.descriptor, select.POLLOUT)
                 poll.poll()
@@ -118,7 +118,7 @@ class Outlet:
             return
         self._broken = False
         with self._changed:
-            # With half of the room free, what is logged here is not dropped as well.
+            # Only when half of the queue is free: else this line could be dropped as well.
             if not self._dropped or self._waiting_bytes > self._room_bytes // 2:
                 return
             dropped, self._dropped = self._dropped, 0
@@ -127,7 +127,7 @@ class Outlet:
 
 
 class OutletStream(io.TextIOBase):
-    """Stands in for ``sys.stdout`` or ``sys.stderr``: passes whole lines to an outlet."""
+    """A stand-in for ``sys.stdout`` or ``sys.stderr`` that passes whole lines to an outlet."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -151,7 +151,7 @@ class OutletStream(io.TextIOBase):
 
     @override
     def write(self, text: str, /) -> int:
-        """Take ``text``; what has no end of line yet waits for it."""
+        """Queue the complete lines of ``text``; keep the rest until its line is complete."""
         with self._lock:
             *lines, self._begun = (self._begun + text).split("\n")
             for line in lines:
@@ -160,7 +160,7 @@ class OutletStream(io.TextIOBase):
 
     @override
     def flush(self) -> None:
-        """Pass on what has no end of line yet; that it is written is not waited for."""
+        """Queue the incomplete line, without waiting until it is written."""
         with self._lock:
             begun, self._begun = self._begun, ""
             if begun:
@@ -172,7 +172,7 @@ def _bytes(text: str) -> bytes:
 
 
 async def say(text: str) -> None:
-    """Write to stdout what was asked for, and wait for whoever reads it; only this task waits."""
+    """Write ``text`` to stdout and wait for the reader; only the calling task waits."""
     import anyio.to_thread
 
     if isinstance(sys.stdout, OutletStream):
@@ -208,9 +208,9 @@ def never_blocking() -> Generator[Callable[[], None]]:
 
 
 def _through_outlet(name: str, stream: TextIO, outlets: dict[tuple[int, int], Outlet]) -> TextIO:
-    """Two streams to one file have one outlet, which keeps their lines in order.
+    """A stream that writes through an outlet; streams to one file share it, to keep lines in order.
 
-    Returns ``stream`` itself, if there is no descriptor behind it: nobody keeps it waiting.
+    Returns ``stream`` itself if it has no descriptor: then no reader can block it.
     """
     try:
         descriptor = stream.fileno()

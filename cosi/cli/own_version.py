@@ -1,4 +1,4 @@
-"""What this program is: its version, the interpreter's, and the machine."""
+"""The versions of this program and its interpreter, and the machine's operating system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> dict[str, str]:
-    """``cosi``, ``python``, ``os`` and ``machine``; ``cosi`` is empty where it is not installed."""
+    """``cosi``, ``python``, ``os`` and ``machine``; ``cosi`` is empty if it is not installed."""
     try:
         own = version("cosi")
     except PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""The payload classes that are installed here: what works without a server knows types from these.
+"""Imports the payload classes of installed packages, so that commands work without a server.
 
-Packages say where theirs are through the entry-point group ``cosi.types``, whose values are modules
-or packages; of a package every module is imported.
+Packages name theirs in the entry-point group ``cosi.types``, whose values are modules or packages;
+every module of a package is imported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def installed_types() -> dict[str, type[Spec]]:
 
 
 def definitions(types: Iterable[type[Spec]]) -> list[ResourceDefinition]:
-    """What the state would be told of these classes; those whose name breaks the rules left out."""
+    """The definitions to register for these classes, without those whose type name is invalid."""
     found: list[ResourceDefinition] = []
     for payload in types:
         try:

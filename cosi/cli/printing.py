@@ -1,4 +1,4 @@
-"""The four output formats of `cosi get`, each for a list and for a watch."""
+"""Prints resources in the four output formats of ``cosi get``, each for a list and for a watch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from cosi.state._meta import ResourceDefinition
 from cosi.state._watch import EventType
 
 Found = tuple[str, Resource[Any]]
-"""A resource, after the node that it is on."""
+"""The name of a node, and a resource on it."""
 Step = tuple[EventType, Resource[Any]]
 ToText = Callable[[str, Resource[Any], EventType | None], str]
 
 
 class Printer(Protocol):
-    """Writes to stdout."""
+    """Writes resources to stdout, in one format."""
 
     def show(self, found: Iterable[Found]) -> None:
-        """All that there is."""
+        """Print a list."""
         ...
 
     def happened(self, node: str, steps: Sequence[Step]) -> None:
-        """What there is on ``node`` when a watch begins, then what changes; at once."""
+        """Print the contents of ``node`` when a watch begins, then each change; at once."""
         ...
 
 
@@ -87,10 +87,10 @@ class _Documents:
 
 
 class _Found:
-    """Each result on a line of its own, a mapping or a list as indented JSON.
+    """Results of a JSONPath, each on its own line; mappings and lists as indented JSON.
 
-    Nothing is printed of a resource in which a key is missing. The others are printed, and then
-    that is an error; a watch ends with it. A resource that is gone has no payload to look into.
+    A resource in which a key is missing is not printed, and is an error after all others are
+    printed; it ends a watch. A destroyed resource has no payload and is skipped.
     """
 
     def __init__(self, path: JSONPath) -> None:

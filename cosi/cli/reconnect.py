@@ -1,4 +1,4 @@
-"""Waiting for a server that has gone away, within reason."""
+"""The delays between attempts to reach a server that is away, and their limit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cosi.controller._backoff import Delays, exponential
 from cosi.errors import CosiError
 
 BUDGET_SECONDS: Final = 900.0
-"""For how long a server may be away; as long as a watch tries (COSI 1.16: 15 minutes)."""
+"""How long a server may be away: as long as a watch retries (COSI 1.16: 15 minutes)."""
 
 
 class Patience:
-    """Of a command that follows ``what``.
+    """The retries of a command that follows ``what``, which errors name.
 
-    There is none before the server has answered once: then it is not there at all.
+    Before the server has answered once, there are none: the address is probably wrong.
     """
 
     def __init__(self, what: str) -> None:
@@ -27,13 +27,13 @@ class Patience:
         self._failing_since: float | None = None
 
     def answered(self) -> None:
-        """The server is there; a failure from now on is a new one."""
+        """The server has answered: the next failure starts new delays and a new limit."""
         self._answered = True
         self._failing_since = None
         self._delays.reset()
 
     async def wait(self, error: CosiError) -> None:
-        """Wait before the next attempt; raises ``error`` if there is to be none."""
+        """Wait before the next attempt; raises ``error`` if there is no further one."""
         if not self._answered:
             raise error
         now = anyio.current_time()

@@ -1,4 +1,7 @@
-"""Resources as a table: one line each, with the columns that their type declares."""
+"""Renders resources of one type as a table: one line each, with the columns of the type.
+
+``tabwriter.py`` aligns the cells; ``documents.py`` renders whole resources.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class ResourceTable:
         self._table = GrowingTable(self._header())
 
     def text(self, found: Iterable[tuple[str, Resource[Any]]]) -> str:
-        """A whole table, with its header, of resources after their nodes."""
+        """A whole table with its header, for pairs of node and resource."""
         return self.contents((node, EventType.CREATED, resource) for node, resource in found)
 
     def contents(self, events: Iterable[tuple[str, EventType, Resource[Any]]]) -> str:
@@ -36,7 +39,7 @@ class ResourceTable:
         return self._table.begin(self._row(*event) for event in events)
 
     def line(self, node: str, event: EventType, resource: Resource[Any]) -> str:
-        """One more line, below the columns of what was shown before."""
+        """One more line, aligned with those before."""
         return self._table.line(self._row(node, event, resource))
 
     def _header(self) -> tuple[str, ...]:
@@ -62,13 +65,13 @@ class ResourceTable:
             return [""] * len(self._columns)
         try:
             value = spec_value(resource)
-        except InvalidResource:  # what another server calls YAML: the rest is worth a line
+        except InvalidResource:  # not YAML, from another server: show the metadata
             return [""] * len(self._columns)
         return [cell(column.cell(value)) if column else "" for column in self._columns]
 
 
 def _column(path: str) -> JSONPath | None:
-    """``None`` for what is no template: its cells are empty, the others are worth a table."""
+    """The template of a column; ``None`` if it is invalid: its cells are empty."""
     try:
         return JSONPath(path)
     except InvalidResource:

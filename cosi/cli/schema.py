@@ -1,4 +1,7 @@
-"""`cosi schema`: JSON Schemas for editors, of types installed here or of a server's."""
+"""``cosi schema``: prints JSON Schemas for editors, of types installed here or on the server.
+
+``json_schema.py`` makes the schemas.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ from cosi.cli.connection import Server, connects
 def schema(server: Server, name: str, application: str | None, app_dir: Path) -> None:
     """Print the JSON Schema of resources of TYPE, as `cosi apply` reads them.
 
-    NAME is a schema that a package has added, such as `definition`: the definition file of an
-    extension service. Types that are installed need no server; for all others the server is
-    asked, or the module of an application is imported.
+    NAME is a schema that a package adds, such as `definition`: the definition file of an extension
+    service. Installed types need no server; others come from the server, or from the module of an
+    application.
     """
     import json
 
@@ -55,7 +58,7 @@ def _of_type(name: str, server: Server, application: str | None, app_dir: Path) 
         more = ", ".join(installed_names())
         raise UnknownType(f"{error}; other schemas: {more or 'none'}") from None
     if known.path:
-        raise UnknownType(f'"{name}" is a field; say a type, "{known.definition.type}"')
+        raise UnknownType(f'"{name}" is a field; give its type, "{known.definition.type}"')
     if known.schema is None:
         raise UnknownType(f"{known.definition.type}: {UNDESCRIBED}")
     return document_schema(known.definition, known.schema)

@@ -1,6 +1,6 @@
-"""The server that a command asks: where it listens, who it is, and which nodes are meant.
+"""The address of a command's server, its TLS credentials, and the selected nodes.
 
-Nothing here imports gRPC before there is something to be sent.
+``connection.py`` connects to it. gRPC is imported only when credentials are made.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import grpc
 
 PORT: Final = 50000
-"""The port of an endpoint that names none (Talos 1.14: apid)."""
+"""The default port of an endpoint (Talos 1.14: apid)."""
 PROBE_SECONDS: Final = 60.0
-"""How long a local server that is busy may take to accept a connection."""
+"""How long a busy local server may take to accept a connection."""
 
 
 class NoServer(CosiError):
@@ -31,14 +31,14 @@ class NoServer(CosiError):
 
 @dataclass(frozen=True)
 class ClientTLS:
-    """TLS as PEM: the CA of the server (else those of the system), and who the client is."""
+    """TLS as PEM: the CA of the server (default: the system's), and the client's certificate."""
 
     ca: bytes | None = None
     certificate: bytes | None = None
     key: bytes | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """The same as gRPC takes it, which is loaded only here."""
+        """The credentials for gRPC, which is imported only here."""
         import grpc
 
         return grpc.ssl_channel_credentials(self.ca, self.key, self.certificate)
@@ -48,8 +48,8 @@ class ClientTLS:
 class Server:
     """An address, and the name that tables show for it.
 
-    ``nodes`` are the machines that are meant, if the address is that of a proxy; each is asked by
-    itself. ``others`` are further addresses (the same proxy, or one as good), tried in their order
+    If the address is that of a proxy, ``nodes`` are the selected machines behind it; each gets its
+    own request. ``others`` are further addresses of this or an equivalent proxy, tried in order
     when the first does not answer.
     """
 
@@ -65,11 +65,11 @@ class Server:
         return (self.address, *self.others)
 
     def shown(self, address: str) -> str:
-        """The name of what answers at ``address``, one of :attr:`addresses`."""
+        """The name that tables show for ``address``, one of :attr:`addresses`."""
         return self.node if address == self.address else _host(address)
 
     def check(self) -> None:
-        """Raise :class:`NoServer` if nothing listens on the socket."""
+        """Raise :class:`NoServer` if nothing listens on the socket; an endpoint is not checked."""
         if self.security is not None:
             return
         path = self.address.removeprefix("unix:")
@@ -106,9 +106,9 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
 
 
 def node_names(given: Iterable[str]) -> tuple[str, ...]:
-    """The nodes that are meant, each once; ``a,b`` are two, as talosctl takes them.
+    """The selected nodes, each once; ``a,b`` are two, as in talosctl.
 
-    Raises :class:`click.UsageError` for what cannot be sent as a name.
+    Raises :class:`click.UsageError` for a name that cannot be sent: empty, or not printable ASCII.
     """
     names = [name.strip() for text in given for name in text.split(",")]
     for name in names:
@@ -133,10 +133,10 @@ def _no_server(path: str, error: OSError) -> str:
     reason = error.strerror or str(error)
     if isinstance(error, PermissionError):
         return (
-            f"the server at {path} is not for this user: {reason}; ask as its owner, "
-            "or say where yours is with --socket PATH or --endpoint HOST:PORT"
+            f"no access to the server at {path}: {reason}; run this as its owner, "
+            "or give the address of another with --socket PATH or --endpoint HOST:PORT"
         )
     return (
         f"no server at {path}: {reason}; start one with `cosi run`, "
-        "or say where it is with --socket PATH or --endpoint HOST:PORT"
+        "or give its address with --socket PATH or --endpoint HOST:PORT"
     )

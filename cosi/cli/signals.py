@@ -1,14 +1,14 @@
-"""What signals ask of `cosi run`: to end in order, to read everything again, to log how it is.
+"""Handles the signals of a running ``cosi run``: end in order, read everything again, log status.
 
 =========  =======================================================================
-SIGINT     End in order; so do SIGTERM and SIGQUIT. Another one changes nothing.
-SIGHUP     Every controller looks at the outside again (``Runtime.reload``).
-SIGUSR1    Controllers, queues, failures and what the applications say are logged.
+SIGINT     End in order; so do SIGTERM and SIGQUIT. A second one changes nothing.
+SIGHUP     Every controller reads the outside world again (``Runtime.reload``).
+SIGUSR1    Log controllers, queues, failures and the status of the applications.
 =========  =======================================================================
 
-The kernel sends SIGHUP also when the terminal goes that the program was started from. Then it ends
-in order, as anything that runs in a window does when that is closed; not under ``nohup``, which
-asks for the contrary.
+The kernel also sends SIGHUP when the terminal goes from which the program was started. Then the
+program ends in order, like any program in a window that is closed; not under ``nohup``, which is
+there to prevent that. ``early_signals.py`` handles signals before the program runs.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _log = logging.getLogger(__name__)
 
 
 class Terminal:
-    """The terminal that the program was started from, if it was from one."""
+    """The terminal from which the program was started, if any; it does not count under nohup."""
 
     def __init__(self) -> None:
         self._counts = _is_there() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
     @property
     def gone(self) -> bool:
-        """Whether there was one that counts, and is none any more."""
+        """Whether the program had a terminal that counts, and has lost it."""
         return self._counts and not _is_there()
 
 
@@ -51,7 +51,7 @@ def _is_there() -> bool:
 
 
 def not_yet() -> None:
-    """While the program starts, what would ask a running one for something does not end it.
+    """Ignore SIGHUP and SIGUSR1 while the program starts: by default they would end it.
 
     Nothing has been read by then, so nothing has to be read again.
     """
@@ -73,11 +73,11 @@ async def obey(
     reload: Callable[[], object],
     log_status: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
-    """Do what each of the signals asks; ``running`` is what ends."""
+    """Handle each of the signals; those to end cancel ``running``."""
     async with anyio.create_task_group() as tasks:
         async for number in signals:
             if number == signal.SIGUSR1:
-                # Beside: it may take its time, and the next signal may be one to end.
+                # In a task of its own: it may be slow, and the next signal may be one to end.
                 tasks.start_soon(log_status)
             elif running.cancel_called:
                 early_signals.note(number)  # what starts again after it does so to stop in order

@@ -1,8 +1,8 @@
-"""The standard files: opened where they were closed, and full or broken ones are told from bugs.
+"""Opens standard files that were closed at the start, and recognizes output that cannot be written.
 
-Of one that is closed when the program begins, Python makes ``None`` (``sys.stdout``), and the next
-file or socket that is opened gets its descriptor. Whatever writes to "standard error" would write
-into that, in C libraries too.
+If a standard file is closed when the program starts, Python sets ``sys.stdout`` (or its neighbour)
+to ``None``, and the next opened file or socket gets its descriptor. All code that writes to
+standard error, C libraries included, would then write into that file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.
 
 
 def open_closed_ones() -> None:
-    """Before anything else is opened: see to it that 0, 1 and 2 are taken by what they are for."""
+    """Open closed standard files on ``/dev/null``; call this before any other file is opened."""
     descriptor = os.open(os.devnull, os.O_RDWR)
     while descriptor <= 2:
         os.set_inheritable(descriptor, True)
@@ -31,17 +31,20 @@ def open_closed_ones() -> None:
 async def reader_gone() -> None:
     """Return when the reader of the standard output has gone; never if it is no pipe.
 
-    A command that follows may have nothing to write for days, and would not notice otherwise.
+    A command that follows changes may write nothing for days, and would not notice otherwise.
     """
     import anyio
 
     if not stat.S_ISFIFO(os.fstat(1).st_mode):
         await anyio.sleep_forever()
-    await anyio.wait_readable(1)  # of the writing end: an error, that is, the other one is closed
+    await anyio.wait_readable(1)  # the writing end has an error: the other end is closed
 
 
 def cannot_be_written(error: OSError) -> bool:
-    """Whether ``error`` is of the standard output; nothing is left in it for the end then."""
+    """Whether ``error`` is one of the standard output, which then becomes ``/dev/null``.
+
+    So the flush at exit does not fail again.
+    """
     if error.filename is not None or error.errno not in _UNWRITABLE:
         return False
     nothing = os.open(os.devnull, os.O_WRONLY)

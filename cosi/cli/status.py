@@ -1,4 +1,4 @@
-"""How a running program is, as lines of its log: what SIGUSR1 asks for."""
+"""Logs the status of a running program after SIGUSR1: runtime, controllers, applications."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cosi.cli.application import Application
 from cosi.runtime._runtime import Runtime
 
 STATUS_SECONDS: Final = 10.0
-"""For what the applications say; a state that hangs must not keep anything."""
+"""How long each application may take for its status, also if its state hangs."""
 CAUSES: Final = 5
-"""Of the latest pass of a controller, that are named."""
+"""How many causes of a controller's latest pass are named."""
 
 _log = logging.getLogger(__name__)
 
 
 async def log_status(runtime: Runtime, applications: Sequence[Application]) -> None:
-    """Log a line for the runtime, each controller, each failure that is kept, each application's.
+    """Log one line for the runtime, each controller and each kept failure, then the applications'.
 
-    Never raises: what goes wrong is logged as well.
+    Never raises: the error of an application is logged as a warning.
     """
     statistics = runtime.statistics()
     about: dict[str, object] = {"controllers": len(statistics), "busy": runtime.busy}
@@ -51,5 +51,5 @@ async def _log_application(application: Application, runtime: Runtime) -> None:
         with anyio.fail_after(STATUS_SECONDS):
             for line in await application.status(runtime.state):
                 _log.info("status: %s", line)
-    except Exception as error:  # an application's, and it is only asked how it is
-        _log.warning("status: an application does not say how it is: %r", error)
+    except Exception as error:  # an application may raise anything; it continues to run
+        _log.warning("status: an application reported no status: %r", error)

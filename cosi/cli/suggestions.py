@@ -1,4 +1,4 @@
-"""What a shell may complete: types and ids, from the server if it is there, else not at all."""
+"""Shell completion: types and ids from the server; none if it does not answer in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cosi.cli.connection import Connection, Server
 
 PATIENCE_SECONDS: Final = 2.0
-"""Who presses TAB does not wait for longer."""
+"""How long a user waits after pressing TAB."""
 
 
 def type_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -28,7 +28,7 @@ def type_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 
 
 def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The ids of the type that was typed before."""
+    """The ids of the type earlier on the command line."""
     type = str(ctx.params.get("type") or "services")
 
     async def ids(connection: Connection) -> list[str]:
@@ -47,18 +47,18 @@ def resource_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def answers(
     ctx: click.Context, question: Callable[[Connection], Awaitable[list[str]]]
 ) -> list[str]:
-    """What a server says to ``question``; ``[]`` if it does not in :data:`PATIENCE_SECONDS`."""
+    """A server's answer to ``question``; ``[]`` on errors or after :data:`PATIENCE_SECONDS`."""
     from cosi.cli.connection import ask
     from cosi.errors import CosiError
 
     try:
         return ask(_server(ctx), question, seconds=PATIENCE_SECONDS)
     except (CosiError, click.UsageError):
-        return []  # a shell that completes is no place for messages
+        return []  # messages would disturb the command line
 
 
 def _server(ctx: click.Context) -> Server:
-    """The server that is meant; of several nodes the first is asked."""
+    """The server that the options select, with the first of several nodes only."""
     from cosi.cli.connection_options import SOCKET, given, server_of
 
     options = given(ctx)
@@ -73,5 +73,5 @@ _SEVERAL: Final = ("endpoint", "node")
 
 
 def matching(names: list[str], incomplete: str) -> list[str]:
-    """Those of ``names`` that begin with what was typed, in their order."""
+    """The ``names`` that begin with ``incomplete``, in their order."""
     return [name for name in names if name.startswith(incomplete)]

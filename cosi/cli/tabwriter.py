@@ -1,4 +1,4 @@
-"""Tables as Go's text/tabwriter draws them, so that scripts made for talosctl work here too."""
+"""Aligns tables as Go's text/tabwriter does, so that scripts made for talosctl work here too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PADDING = 3
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
-    """Lines with their cells in columns, three blanks apart; the last cell of a line is as it is.
+    """Lines with their cells in columns, three blanks apart; the last cell of a line is not padded.
 
     A column is as wide as its widest cell over the *contiguous* lines that have it; the last cell
     of a line belongs to no column (Go: text/tabwriter, "tab-terminated cells").
@@ -33,10 +33,9 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 
 class GrowingTable:
-    """A table whose lines are written as they come, below the columns of those before them.
+    """A table that is written line by line, each line aligned with those before it.
 
-    (talosctl writes such lines through a tabwriter that has forgotten the ones before: they are
-    aligned with nothing.)
+    (talosctl writes such lines through a new tabwriter, so that they are not aligned.)
     """
 
     def __init__(self, header: Sequence[str]) -> None:
@@ -44,13 +43,13 @@ class GrowingTable:
         self._widest: Sequence[str] = self._header
 
     def begin(self, rows: Iterable[Sequence[str]] = ()) -> str:
-        """The header, and what there is in the beginning."""
+        """The header, and the first rows."""
         known = [self._header, *rows]
         self._widest = [max(column, key=len) for column in zip(*known, strict=True)]
         return table(known)
 
     def line(self, row: Sequence[str]) -> str:
-        """One more line; one with wider cells moves those after it."""
+        """One more line; wider cells widen their columns for the lines after it."""
         pairs = zip(self._widest, row, strict=True)
         self._widest = [max(before, cell, key=len) for before, cell in pairs]
         return table([self._widest, row]).rpartition("\n")[2]

@@ -1,4 +1,4 @@
-"""Reads the file that names clusters for talosctl: endpoints and certificates by context."""
+"""Reads a talosconfig, the client configuration of talosctl: its contexts and their endpoints."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from cosi.errors import CosiError
 
 
 class TalosconfigError(CosiError):
-    """A talosconfig that does not say where to connect."""
+    """A talosconfig that cannot be read, or lacks the context or its endpoints."""
 
 
 _Loader: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""Every scalar is text, as talosctl takes it: a context may be called ``no``, a node ``1e3``."""
+"""Reads every scalar as text, as talosctl does: a context may be called ``no``, a node ``1e3``."""
 _NULL: Final = ("", "~", "null", "Null", "NULL")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one context says; of its ``endpoints`` any may be asked."""
+    """One context; its ``endpoints`` are equivalent, and any one may be used."""
 
     endpoints: tuple[str, ...]
     security: ClientTLS
     nodes: tuple[str, ...] = ()
-    """The machines that are meant, behind the endpoints."""
+    """The selected machines behind the endpoints."""
 
 
 def read(path: Path, context: str | None = None, *, endpoints_needed: bool = True) -> Found:
-    """The context of that name, else the file's current one (Talos 1.14: "talosconfig").
+    """Read ``context``, or else the current one of the file (Talos 1.14: "talosconfig").
 
-    Raises :class:`TalosconfigError`, which begins with the file; also for a context without
-    endpoints, if they are needed.
+    Raises :class:`TalosconfigError`, whose text begins with the path; also for a context without
+    endpoints if ``endpoints_needed``.
     """
     try:
         document: Any = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506  # makes only text
@@ -46,7 +46,7 @@ def read(path: Path, context: str | None = None, *, endpoints_needed: bool = Tru
     if not document:
         raise TalosconfigError(f"{path}: talos config file is empty")
     found = _context(path, _mapping(document), context)
-    # `target` is how the file said it before there could be several.
+    # Old files have a single `target` instead of endpoints.
     endpoints = _texts(path, found, "endpoints") or tuple(filter(None, [found.get("target")]))
     if endpoints_needed and not endpoints:
         raise TalosconfigError(f"{path}: failed to determine endpoints")
@@ -64,7 +64,7 @@ def _context(path: Path, config: dict[str, Any], context: str | None) -> dict[st
 
 
 def _texts(path: Path, context: dict[str, Any], key: str) -> tuple[str, ...]:
-    """A list of names; those that are empty are left out."""
+    """A list of names, without the empty ones; raises :class:`TalosconfigError`."""
     value: Any = context.get(key, [])
     items = cast("list[object]", value) if isinstance(value, list) else [None]
     if not all(isinstance(item, str) for item in items):

@@ -1,15 +1,15 @@
-"""Text of another machine, shown so that no terminal acts on it (talosctl 1.14: `safeout`)."""
+"""Escapes text of other machines, so that no terminal acts on it (talosctl 1.14: ``safeout``)."""
 
 from __future__ import annotations
 
 
 def for_terminal(text: str) -> str:
-    """``text`` with whatever is not printable escaped, but for line breaks and tabs."""
+    """``text`` with unprintable characters escaped, except line breaks and tabs."""
     return "".join(char if char in "\n\t" else cell(char) for char in text)
 
 
 def cell(text: str) -> str:
-    """``text`` for one cell of a table: line breaks and tabs would tear it apart."""
+    """``text`` for one cell of a table: line breaks and tabs are escaped, too."""
     return text if text.isprintable() else "".join(map(_visible, text))
 
 

@@ -1,4 +1,4 @@
-"""Which type a person means: any case, the full name or any alias (talosctl: `get TYPE`)."""
+"""Resolves the name of a type: its full name or an alias, in any case (talosctl: ``get TYPE``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AmbiguousType(InvalidResource):
 
 
 def resolve(name: str, definitions: Iterable[ResourceDefinition]) -> ResourceDefinition:
-    """The type of that name or alias; the texts are Talos's (Talos 1.14: "get").
+    """The type with this name or alias; the error texts are Talos's (Talos 1.14: "get").
 
     Raises :class:`UnknownType` and :class:`AmbiguousType`.
     """
@@ -31,7 +31,7 @@ def resolve(name: str, definitions: Iterable[ResourceDefinition]) -> ResourceDef
     found = {id: one for id, one in by_id.items() if wanted in names_of(one)}
     if len(found) > 1:
         raise AmbiguousType(
-            f'resource type "{name}" is ambiguous: [{" ".join(sorted(found))}]; say the full name'
+            f'resource type "{name}" is ambiguous: [{" ".join(sorted(found))}]; use the full name'
         )
     if not found:
         raise UnknownType(f'resource "{name}" is not registered{_way_out(wanted, by_id.values())}')
@@ -41,7 +41,7 @@ def resolve(name: str, definitions: Iterable[ResourceDefinition]) -> ResourceDef
 def field_path(
     name: str, definitions: Sequence[ResourceDefinition]
 ) -> tuple[ResourceDefinition, tuple[str, ...]]:
-    """``svc.events.text`` as a type and fields: as much of it as names a type is the type.
+    """Split ``svc.events.text`` into a type, with as many parts as possible, and fields.
 
     Raises :class:`UnknownType` and :class:`AmbiguousType`.
     """
@@ -55,7 +55,7 @@ def field_path(
 
 
 def names_of(definition: ResourceDefinition) -> set[str]:
-    """Everything that may be typed for a type, in lower case."""
+    """All aliases of a type, in lower case."""
     return {alias.lower() for alias in (*definition.all_aliases, *definition.aliases)}
 
 
@@ -67,7 +67,7 @@ def _way_out(wanted: str, definitions: Iterable[ResourceDefinition]) -> str:
 
 
 async def registered(state: State) -> tuple[Resource[ResourceDefinition], ...]:
-    """All types that ``state`` knows of, by id."""
+    """All types registered in ``state``, by id."""
     return await state.list(ResourceDefinition)
 
 

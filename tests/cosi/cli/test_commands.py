@@ -101,7 +101,7 @@ async def test_a_usual_place_that_cannot_be_written_is_a_warning(
     file.touch()
 
     async with serving(runtime, [], Listening(file / "run/s")):
-        assert "say --socket PATH" in caplog.text
+        assert "use --socket PATH" in caplog.text
 
     with pytest.raises(CannotStart):
         async with serving(runtime, [], Listening(file / "run/s", socket_asked_for=True)):

@@ -73,9 +73,9 @@ def test_an_endpoint_shows_its_host_and_takes_certificates(tmp_path: Path) -> No
     ("given", "problem"),
     [
         ({"tls_cert": Path("x"), "endpoint": ("h",)}, "--tls-cert and --tls-key go together"),
-        ({"tls_ca": Path("x")}, "certificates are for --endpoint"),
-        ({"context": "x"}, "certificates are for --endpoint"),
-        ({"node": ("x",)}, "--node is for --endpoint"),
+        ({"tls_ca": Path("x")}, "certificates need --endpoint"),
+        ({"context": "x"}, "certificates need --endpoint"),
+        ({"node": ("x",)}, "--node needs --endpoint"),
         ({"node": ("",), "endpoint": ("h",)}, "node '' is not a name"),
         ({"node": ("ü",), "endpoint": ("h",)}, "node 'ü' is not a name"),
     ],
@@ -91,7 +91,7 @@ def test_without_a_server_one_line_says_which_socket_and_how_to_start_one(tmp_pa
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         f"cosi: no server at {tmp_path}/none.sock: No such file or directory; start one with "
-        "`cosi run`, or say where it is with --socket PATH or --endpoint HOST:PORT\n"
+        "`cosi run`, or give its address with --socket PATH or --endpoint HOST:PORT\n"
     )
 
 

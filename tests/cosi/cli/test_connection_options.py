@@ -56,12 +56,12 @@ def test_a_group_hands_its_options_to_all_commands_in_it(nested: tuple[str, ...]
     ("options", "problem"),
     [
         (("--endpoint", "h:0"), "endpoint 'h:0' is not HOST:PORT"),
-        (("--node", "n"), "--node is for --endpoint"),
-        (("--tls-ca", __file__), "certificates are for --endpoint"),
+        (("--node", "n"), "--node needs --endpoint"),
+        (("--tls-ca", __file__), "certificates need --endpoint"),
         (("--tls-cert", __file__), "--tls-cert and --tls-key go together"),
         (("--tls-key", __file__), "--tls-cert and --tls-key go together"),
         (("--talosconfig", os.devnull), "talos config file is empty"),
-        (("--context", "x"), "certificates are for --endpoint"),
+        (("--context", "x"), "certificates need --endpoint"),
     ],
 )
 def test_every_option_means_the_same_before_and_after_the_command(
@@ -78,7 +78,7 @@ def test_an_option_that_would_mean_nothing_is_refused(words: tuple[str, ...]) ->
     result = _cosi("--socket", "/s", *words)
 
     assert result.exit_code == 2
-    assert f"`cosi {words[0]}` asks no server: --socket before it means nothing" in result.stderr
+    assert f"`cosi {words[0]}` asks no server: --socket before it has no effect" in result.stderr
 
 
 def test_ids_are_completed_from_the_server_that_was_named_before(served: Served) -> None:
@@ -119,8 +119,8 @@ def test_a_socket_that_is_another_user_s_says_so(socket_of_root: Path) -> None:
 
     assert result.returncode == 1
     assert result.stderr == (
-        f"cosi: the server at {socket_of_root} is not for this user: Permission denied; ask as its "
-        "owner, or say where yours is with --socket PATH or --endpoint HOST:PORT\n"
+        f"cosi: no access to the server at {socket_of_root}: Permission denied; run this as its "
+        "owner, or give the address of another with --socket PATH or --endpoint HOST:PORT\n"
     )
 
 

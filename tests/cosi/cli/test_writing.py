@@ -66,7 +66,7 @@ def test_a_resource_of_a_controller_is_changed_in_its_name_only(served: Served) 
 def test_nothing_to_apply_is_said(served: Served) -> None:
     result = served.cosi("apply", "-f", "-", input="---\n")
     assert result.exit_code == 1
-    assert result.stderr == "cosi: stdin: there is no resource in it\n"
+    assert result.stderr == "cosi: stdin: contains no resource\n"
 
 
 def test_delete_destroys(served: Served) -> None:
@@ -84,7 +84,7 @@ def test_delete_says_who_holds_the_resource(served: Served) -> None:
     result = served.cosi("delete", "lamp", "desk", "--timeout", "0.05")
 
     assert result.exit_code == 1
-    assert "is being torn down, and held by Reader, Sleeper" in result.stderr
+    assert "is being torn down but still has finalizers: Reader, Sleeper" in result.stderr
     assert served.portal.call(served.state.get, Lamp, "desk").tearing_down
 
 
