@@ -1,6 +1,6 @@
 """Finds a type and its JSON Schema: in the classes installed or imported here, else on the server.
 
-``type_names.py`` resolves the name; ``_explain_text.py`` renders what is found.
+``type_names.py`` resolves the name; ``_explain_text.py`` renders the text.
 """
 
 from __future__ import annotations

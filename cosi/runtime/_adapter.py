@@ -1,6 +1,6 @@
 """Base of the adapters that connect one controller with the runtime: its handles and its wakeups.
 
-:mod:`_loop_adapter` and :mod:`_queue_adapter` add how each size of controller works.
+``_loop_adapter.py`` and ``_queue_adapter.py`` add how each size of controller works.
 
 ::
 
@@ -77,7 +77,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def edges(self) -> list[Edge]:
-        """What the controller declares, as graph edges."""
+        """The declarations of the controller, as graph edges."""
 
     @abstractmethod
     def listener(self, handle: Handle, number: int) -> Listener:
