@@ -26,6 +26,7 @@ async def test_an_input_that_moved_is_not_taken_for_another(cosi: Harness) -> No
     """Its link got the number of the other one: of two changes one was no reason for the pass."""
     both = Both()
     cosi.start(both)
+    await cosi.settled()
     both.left.retarget(namespace="elsewhere")
     await cosi.settled()
     await cosi.state.create(Resource.new("x", Left(), namespace="elsewhere"))
