@@ -16,6 +16,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 THRESHOLDS = (50_000, 20, 100)
+_OF_THE_INTERPRETER = 1_000
+"""Python 3.12 itself freezes 375 objects as it starts; who freezes a program freezes thousands."""
 
 
 class _Tuning:
@@ -33,7 +35,7 @@ def tuned_gc(wanted: bool = True) -> Generator[None, None, None]:
         yield
         return
     if _Tuning.freezes is None:
-        _Tuning.freezes = not gc.get_freeze_count()
+        _Tuning.freezes = gc.get_freeze_count() < _OF_THE_INTERPRETER
     if not _Tuning.users:
         _Tuning.before = gc.get_threshold()
         if _Tuning.freezes:
