@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cosi._face import names_of, resolve
 
 if TYPE_CHECKING:
+    __version__: str
     from cosi.controller._backoff import Backoff, exponential
     from cosi.controller._cleanup import cleanup, removing, without
     from cosi.controller._controller import Controller, Wakeups
@@ -147,6 +148,10 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # 20 ms that few need
+
+        return version("cosi")
     return resolve(globals(), _HOMES, name)
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +39,10 @@ def test_every_public_name_comes_from_where_type_checkers_look_for_it(face: Modu
         assert getattr(face, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         face.Nothing  # noqa: B018  # it is what is tested
+
+
+def test_the_version_is_that_of_the_installation() -> None:
+    assert cosi.__version__ == version("cosi")
 
 
 def test_the_names_for_tests_are_these() -> None:
