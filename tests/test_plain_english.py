@@ -39,14 +39,6 @@ DIALECT = re.compile(
 ALLOWED: dict[str, dict[str, str]] = {}
 """Texts of others that stay letter for letter: file → word → why."""
 
-NOT_YET: tuple[str, ...] = (
-    "cosi/cli/_run_applications.py",
-    "cosi/cli/application.py",
-    "cosi/cli/early_signals.py",
-    "cosi/cli/run.py",
-)
-"""Files that are still to be rewritten."""
-
 
 def files() -> list[str]:
     found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
@@ -102,14 +94,9 @@ def dialect_of(name: str, allowed: Mapping[str, Mapping[str, str]] = ALLOWED) ->
     return [place for place in found if place.rpartition(": ")[2].lower() not in words]
 
 
-@pytest.mark.parametrize("name", [name for name in files() if name not in NOT_YET])
+@pytest.mark.parametrize("name", files())
 def test_a_file_is_in_plain_english(name: str) -> None:
     assert dialect_of(name) == []
-
-
-def test_only_files_with_dialect_are_excused() -> None:
-    clean = [name for name in NOT_YET if not dialect_of(name)]
-    assert clean == [], "take these out of NOT_YET"
 
 
 def test_only_words_that_are_there_are_allowed() -> None:

@@ -1,6 +1,6 @@
 """What `cosi run --reload` keeps of an in-memory state: what persons have put there.
 
-What controllers own they make again. A fixture that is as its file said is read from the file
+Controllers make their own resources again. A fixture that is unchanged is read from its file
 again, which may have changed as well.
 """
 

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class NotStopped(CosiError):
-    """Something still runs, or nobody can tell whether it does; `cosi run` exits with 1."""
+    """Something still runs, or it is not known whether it does; ``cosi run`` exits with 1."""
 
 
 GRACE_SECONDS = 0.5

@@ -48,7 +48,7 @@ class Application:
     """Controllers, and how to tell people what became of them.
 
     ``prepare`` is awaited before the first controller runs: it may put into the state what an
-    earlier life of the program has left outside of it; fixtures are there by then.
+    previous run of the program has left outside of it; fixtures are there by then.
     ``report`` is printed by ``cosi run --once`` when everything has settled. ``background`` runs
     beside the runtime until it ends (a server, say); it must return soon when it is cancelled.
     ``services`` makes gRPC services (:class:`cosi.api.rpc.Service`) that are served beside the

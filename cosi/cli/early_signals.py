@@ -40,7 +40,7 @@ class EarlySignals:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def end(self) -> None:
-        """Leave the signals to whoever had them before; idempotent."""
+        """Restore the handlers that were there before; idempotent."""
         for number, handler in self._before.items():
             signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]  # what it was
         self._before.clear()

@@ -99,7 +99,7 @@ def _directory_in(args: list[str]) -> Path:
     "--fixtures",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
-    help="Resources to begin with, in their YAML form; they stay whoever would write them.",
+    help="Load resources from YAML at start; controllers never overwrite them.",
 )
 @click.option(
     "--allow-unknown",
