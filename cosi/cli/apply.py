@@ -108,7 +108,18 @@ async def _apply(connection: Connection, resource: Resource[Any]) -> str:
     payload = cast("type[AnySpec]", type(resource.spec))  # or any other
     kind = Kind(resource.namespace, resource.type, payload)
     before = await connection.state.find(kind, resource.id)
+    if before is not None and _says_the_same(before.spec, resource.spec):
+        resource = resource.evolve(spec=before.spec)
     after = await connection.state.apply(resource, owner=resource.owner)
     if before is None:
         return "created"
     return "unchanged" if before.version == after.version else "updated"
+
+
+def _says_the_same(stored: object, given: object) -> bool:
+    """Whether two payloads without a class here differ only in how their YAML is written."""
+    from cosi.resource._payload import AnySpec
+
+    if not (isinstance(stored, AnySpec) and isinstance(given, AnySpec)) or given.proto:
+        return False
+    return stored.yaml != given.yaml and bool(stored.value == given.value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
-from typing import Generic
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import anyio
 
@@ -18,6 +18,9 @@ from cosi.errors import AccessDenied, NotFound, RegistrationError
 from cosi.resource._envelope import Kind, KindLike, Resource, S, kind_of
 from cosi.resource._payload import Spec
 from cosi.state._query import EVERYTHING, Query
+
+_WRITES: Final = frozenset({"apply", "modify", "remove", "prune", "track"})
+_HOLDS: Final = frozenset({"hold", "release"})
 
 
 class Reader(Generic[S]):
@@ -38,6 +41,16 @@ class Reader(Generic[S]):
         self._ids = ids
         self._live_only = live_only
         self._point_at(kind)
+
+    if not TYPE_CHECKING:  # type checkers report an unknown attribute by themselves
+
+        def __getattr__(self, name: str) -> Any:
+            remedy = ""
+            if name in _WRITES:
+                remedy = f": it is an input; declare an Output({self.kind.payload.__name__})"
+            elif name in _HOLDS:
+                remedy = f": declare it as StrongInput({self.kind.payload.__name__})"
+            raise AttributeError(f"{vars(self).get('_name')} has no {name!r}{remedy}")
 
     def _point_at(self, kind: Kind[S]) -> None:
         self.kind = kind

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic.fields import ComputedFieldInfo, FieldInfo
 
 from cosi.resource._class_keywords import check_columns, check_type_name, refuse_unknown
 from cosi.resource._field_numbers import ProtoField, checked
@@ -164,9 +165,10 @@ class Spec(Value):
         check_type_name(cls, type)
         group = type.partition(".")[2]
         if columns and not cls.__pydantic_decorators__.model_serializers:
-            fields = {*cls.model_fields, *cls.model_computed_fields}
+            fields: dict[str, FieldInfo | ComputedFieldInfo]
+            fields = {**cls.model_fields, **cls.model_computed_fields}
             check_columns(
-                cls, columns, {name for each in fields for name in (each, to_camel(each))}
+                cls, columns, {info.alias or to_camel(name) for name, info in fields.items()}
             )
         cls.__cosi__ = TypeInfo(
             type=type,

@@ -104,7 +104,8 @@ class Harness:
     ) -> bool:
         """Remove a resource from outside: tear it down, and destroy it if it has no finalizers.
 
-        Returns whether it is gone; if not, a controller still holds it. May be called again.
+        Returns whether it is gone. Controllers that hold it have settled by then: it is ``False``
+        only if one still holds it afterwards. May be called again.
         """
         where = kind_of(kind, namespace)
         if await self.state.find(where, id) is None:
@@ -231,7 +232,7 @@ def _require_virtual_time() -> None:
             return
     raise CosiError(
         "time is real here: a test that advances it must run on trio with a MockClock; write "
-        "`from cosi.testing.clock import virtual_time` in its module"
+        "`from cosi.testing.clock import virtual_time as anyio_backend` in its module"
     )
 
 

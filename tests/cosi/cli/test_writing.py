@@ -27,6 +27,21 @@ def test_apply_creates_updates_and_leaves_alone(served: Served) -> None:
     assert served.portal.call(served.state.get, Lamp, "desk").spec.colors == ("blue",)
 
 
+def test_a_resource_without_a_class_here_is_left_alone_however_it_is_written(
+    served: Served,
+) -> None:
+    text = DESK.replace("Lamps.house.example.dev", "Shades.house.example.dev")
+    written = [
+        text.replace("spec:\n    colors: [red]\n", spec)
+        for spec in ("spec: {colors: [red], n: 1}\n", "spec:\n  n: 1\n  colors:\n  - red\n")
+    ]
+    done = [
+        served.cosi("apply", "--allow-unknown", "-f", "-", input=each).stdout.split()[-1]
+        for each in (*written, written[0])
+    ]
+    assert done == ["created", "unchanged", "unchanged"]
+
+
 def test_what_get_shows_can_be_applied(served: Served) -> None:
     served.given(lamp("desk"), lamp("hall"))
     shown = served.cosi("get", "lamps", "-o", "yaml").stdout

@@ -393,6 +393,13 @@ async def test_an_output_may_move_and_has_no_ids(cosi: Harness, hands: Hands) ->
         hands.texts.retarget(ids=["a"])
 
 
+async def test_a_write_to_an_input_says_what_to_declare(cosi: Harness, hands: Hands) -> None:
+    with pytest.raises(AttributeError, match=r"Hands\.numbers has no 'apply': .*Output\(Number\)"):
+        hands.numbers.apply("a", Number())  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"Hands\.numbers has no 'nothing'$"):
+        hands.numbers.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
 async def test_a_lost_race_is_tried_again(cosi: Harness, hands: Hands) -> None:
     """With the attempts of every write that others may be faster with: test_contended.py."""
     await hands.texts.apply("a", Text())

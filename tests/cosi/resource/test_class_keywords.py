@@ -76,3 +76,10 @@ def test_a_column_of_a_field_that_is_not_there_is_refused() -> None:
 
         class Sofa(Spec, type="Sofas.house.dev", columns={"Light": "{.brigthness}"}):
             brightness: int = 0
+
+
+def test_a_column_by_the_name_in_python_is_refused_as_it_would_be_empty() -> None:
+    with pytest.raises(TypeError, match=r"no field 'wanted_by'; did you mean 'wantedBy'"):
+
+        class Sofa(Spec, type="Sofas.house.dev", columns={"By": "{.wanted_by}"}):
+            wanted_by: str = ""
