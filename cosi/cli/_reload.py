@@ -81,8 +81,8 @@ class Reloader:
     async def watch(self, restart: Callable[[], None]) -> None:
         """Call ``restart`` once, when the source has changed and can be loaded."""
         self._sources.changed()  # as of now
-        await each_change(self._sources.directories(), self._is_new)
-        restart()
+        if await each_change(self._sources.directories(), self._is_new):
+            restart()
 
     async def _is_new(self) -> bool:
         changed = self._sources.changed()
@@ -153,6 +153,7 @@ async def _wait(error: Exception, end_output: Callable[[], None]) -> None:
     async def is_new() -> bool:
         return any_later(before) or stamps_in(directories) != before
 
+    changed = False
     with anyio.open_signal_receiver(*STOPPING) as signals:
         if early_signals.first is not None:
             return
@@ -163,16 +164,17 @@ async def _wait(error: Exception, end_output: Callable[[], None]) -> None:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(end)
-            await each_change(directories, is_new)
+            changed = await each_change(directories, is_new)
             tasks.cancel_scope.cancel()
-        if early_signals.first is None:
+        if changed and early_signals.first is None:
             await _execute(signals, received().resources, end_output)
 
 
-async def each_change(directories: Iterable[Path], enough: Callable[[], Awaitable[bool]]) -> None:
+async def each_change(directories: Iterable[Path], enough: Callable[[], Awaitable[bool]]) -> bool:
     """Ask ``enough`` after each change of a source file in these, until it is; by watchfiles.
 
-    It is asked every second, too: a file may have changed before it was watched.
+    It is asked every second, too: a file may have changed before it was watched. Returns whether it
+    was enough: not if it is cancelled, which may be noticed only after this has returned.
     """
     from watchfiles import awatch
 
@@ -188,13 +190,15 @@ async def each_change(directories: Iterable[Path], enough: Callable[[], Awaitabl
         recursive=False,
         ignore_permission_denied=True,
     )
+    found = False
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_set_at_the_end, stop)
         async with aclosing(changes):
             async for _ in changes:
-                if await enough():
+                if found := await enough():
                     break
         tasks.cancel_scope.cancel()
+    return found
 
 
 async def _set_at_the_end(stop: anyio.Event) -> None:

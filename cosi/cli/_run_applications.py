@@ -121,7 +121,7 @@ def _restart(
     restarting: list[Application],
 ) -> None:
     """End the run, but not what runs outside of it; not if it ends already."""
-    if running.cancel_called:
+    if running.cancel_called or early_signals.first is not None:
         return
     restarting += applications
     for application in applications:
