@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,9 +92,10 @@ def inherited(pid: int) -> list[str]:
     """What the next program in this process would find open, but for the standard files."""
     found: list[str] = []
     for info in Path(f"/proc/{pid}/fdinfo").iterdir():
-        flags = int(info.read_text().partition("flags:")[2].split()[0], 8)
-        if int(info.name) > 2 and not flags & os.O_CLOEXEC:
-            found.append(str(Path(f"/proc/{pid}/fd", info.name).readlink()))
+        with suppress(FileNotFoundError):  # closed by now
+            flags = int(info.read_text().partition("flags:")[2].split()[0], 8)
+            if int(info.name) > 2 and not flags & os.O_CLOEXEC:
+                found.append(str(Path(f"/proc/{pid}/fd", info.name).readlink()))
     return found
 
 
