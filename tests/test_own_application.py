@@ -49,7 +49,7 @@ def another():
 '''
 KETTLE = "metadata: {type: Kettles.kitchen.example.dev, id: blue}\nspec: {litres: 1.5}\n"
 
-pytestmark = pytest.mark.lengthy
+pytestmark = [pytest.mark.lengthy, pytest.mark.timeout(180)]
 
 
 @dataclass

@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 LEFT_BY_OTHERS = shutil.ignore_patterns("run", "var", "system")
 UP = {"ext-hello-world": "Running", "ext-greeter": "Running", "ext-prepare": "Finished"}
 
-pytestmark = pytest.mark.lengthy
+pytestmark = [pytest.mark.lengthy, pytest.mark.timeout(180)]
 
 
 class Shown(NamedTuple):

@@ -6,10 +6,10 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosi.cli._entry_points import entries
 from cosi.cli.application import Application, CannotStart
 from cosi.errors import CosiError, InvalidResource
 from cosi.resource._types import EVERY_TYPE
@@ -95,7 +95,7 @@ def own_services(runtime: Runtime) -> Iterator[Service]:
     from cosi.cli.about import AboutService
 
     yield AboutService()
-    for entry in entry_points(group="cosi.services"):
+    for entry in entries("cosi.services"):
         try:
             make: Callable[[Runtime], Service] = entry.load()
         except (ImportError, AttributeError) as error:

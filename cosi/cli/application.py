@@ -23,13 +23,13 @@ import traceback
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
+from cosi.cli._entry_points import entries
 from cosi.errors import CosiError
 from cosi.resource._spelling import name_hint
 
@@ -95,7 +95,7 @@ def find(name: str, directory: Path = Path()) -> Factory:
     """
     if ":" in name:
         return _import(name, directory)
-    installed = {entry.name: entry for entry in entry_points(group="cosi.applications")}
+    installed = {entry.name: entry for entry in entries("cosi.applications")}
     if name not in installed:
         known = ", ".join(sorted(installed)) or "none"
         raise CannotStart(f"no application {name!r} (installed: {known}); or say MODULE:NAME")
@@ -105,7 +105,7 @@ def find(name: str, directory: Path = Path()) -> Factory:
 
 def installed_names() -> list[str]:
     """The names of all installed applications, sorted."""
-    return sorted(entry.name for entry in entry_points(group="cosi.applications"))
+    return sorted(entry.name for entry in entries("cosi.applications"))
 
 
 def _import(name: str, directory: Path) -> Factory:

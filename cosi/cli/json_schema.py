@@ -7,9 +7,9 @@ returns the schema.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
+from cosi.cli._entry_points import entries
 from cosi.errors import CosiError
 from cosi.resource._payload import Value
 from cosi.resource._phase import Phase
@@ -24,15 +24,16 @@ _TIME: Final = {"type": "string", "format": "date-time"}
 
 def installed_schema(name: str) -> dict[str, Any] | None:
     """The schema that a package has added as ``name``; ``None`` if there is none."""
-    for entry in entry_points(group=GROUP, name=name):
-        make: Callable[[], dict[str, Any]] = entry.load()
-        return make()
+    for entry in entries(GROUP):
+        if entry.name == name:
+            make: Callable[[], dict[str, Any]] = entry.load()
+            return make()
     return None
 
 
 def installed_names() -> list[str]:
     """The names of all added schemas."""
-    return sorted(entry_points(group=GROUP).names)
+    return sorted({entry.name for entry in entries(GROUP)})
 
 
 def value_schema(payload: type[Value]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 
+from cosi.cli._entry_points import entries
 from cosi.errors import InvalidResource
 from cosi.resource._payload import Spec
 from cosi.resource._types import EVERY_TYPE
@@ -21,7 +21,7 @@ GROUP = "cosi.types"
 
 def installed_types() -> dict[str, type[Spec]]:
     """All installed payload classes, by the full name of their type."""
-    for entry in entry_points(group=GROUP):
+    for entry in entries(GROUP):
         module = importlib.import_module(entry.module)
         for info in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{entry.module}."):
             importlib.import_module(info.name)

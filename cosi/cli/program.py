@@ -9,12 +9,13 @@ typer: half the start-up time, and ``run`` has options that only the application
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import IO, Any
 
 import click
 from typing_extensions import override
 
+from cosi.cli._entry_points import entries
 from cosi.cli.application import CannotStart
 from cosi.cli.connection_options import connection_options, refuse_in_vain
 from cosi.errors import CosiError
@@ -28,7 +29,7 @@ _ALIASES = {"g": "get"}  # talosctl's
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group="cosi.commands")}
+    return {entry.name: entry for entry in entries("cosi.commands")}
 
 
 class Commands(click.Group):

@@ -27,15 +27,13 @@ if TYPE_CHECKING:
     from cosi.cli._reload import Reloader
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NAMED = "cosi.cli.run"  # in the context: the applications that are to run, and where they lie
 _RELOAD = "--reload"
 _MODULE_AND_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class RunCommand(click.Command):
     """A command whose options are its own and those of the applications that it is to run."""
-
-    _named: tuple[str, ...] = ()
-    _directory: Path = Path()
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -62,10 +60,8 @@ class RunCommand(click.Command):
     def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
         # The applications decide which options there are, so they must be known before parsing.
         installed = installed_names()
-        self._named = tuple(
-            arg for arg in args if arg in installed or _MODULE_AND_NAME.fullmatch(arg)
-        )
-        self._directory = _directory_in(args)
+        named = [arg for arg in args if arg in installed or _MODULE_AND_NAME.fullmatch(arg)]
+        ctx.meta[_NAMED] = (named, _directory_in(args))
         return super().parse_args(ctx, args)
 
     @override
@@ -77,8 +73,9 @@ class RunCommand(click.Command):
         own = super().get_params(ctx)
         taken = {name for parameter in own for name in parameter.opts}
         more: dict[str, click.Parameter] = {}
-        for name in self._named or installed_names():  # what is not run is not loaded
-            for option in options_of(find(name, self._directory)):
+        named, directory = ctx.meta.get(_NAMED, ((), Path()))
+        for name in named or installed_names():  # what is not run is not loaded
+            for option in options_of(find(name, directory)):
                 if not taken.intersection(option.opts):
                     more.setdefault(option.opts[0], option)
         return [*own[:-1], *more.values(), *own[-1:]]  # --help stays last
