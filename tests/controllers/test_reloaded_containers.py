@@ -6,10 +6,11 @@ A few moments in the suite, 50 in `make soak`.
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path, paths: Paths, rootfs: Callable[[str], Path]) -> Path:
+def project(tmp_path: Path, paths: Paths, rootfs: Callable[[str], Path]) -> Iterator[Path]:
     """A module that runs the extension services, and a machine of two of them."""
     paths.definitions.mkdir(parents=True)
     for name in SERVICES:
@@ -54,7 +55,9 @@ def project(tmp_path: Path, paths: Paths, rootfs: Callable[[str], Path]) -> Path
     directory = tmp_path / "project"
     directory.mkdir()
     (directory / "mine.py").write_text(SOURCE)
-    return directory
+    yield directory
+    for pid in running(paths).values():
+        os.kill(pid, signal.SIGKILL)  # a test that failed has left it
 
 
 def running(paths: Paths) -> dict[str, int]:
