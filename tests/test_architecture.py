@@ -105,6 +105,13 @@ def test_yaml_is_written_in_one_module(path: Path) -> None:
     assert writes is None or path.name == "_yaml_writing.py"
 
 
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_yaml_is_parsed_in_two_modules(path: Path) -> None:
+    """One for the framework, and one by the rules of go-yaml: each rule has one place."""
+    parses = re.search(r"\byaml\.(\w*load\w*|compose\w*|parse|scan)\(", path.read_text())
+    assert parses is None or path.name in {"_yaml_loading.py", "yaml_tree.py"}
+
+
 def controller_modules() -> list[str]:
     return [
         path.stem

@@ -13,7 +13,8 @@ from cosi.resource._envelope import Resource, Tombstone
 from cosi.resource._metadata import Metadata, format_version
 from cosi.resource._payload import AnySpec
 from cosi.resource._yaml_form import metadata_fields, rfc3339, spec_to_yaml, to_yaml
-from cosi.resource._yaml_reading import documents, root_of
+from cosi.resource._yaml_loading import root_of
+from cosi.resource._yaml_reading import documents
 from cosi.resource._yaml_writing import YamlText, for_people
 from cosi.state._watch import EventType
 

@@ -12,14 +12,13 @@ import yaml
 
 from cosi.cli.server import ClientTLS
 from cosi.errors import CosiError
+from cosi.resource._yaml_loading import texts_of
 
 
 class TalosconfigError(CosiError):
     """A talosconfig that cannot be read, or lacks the context or its endpoints."""
 
 
-_Loader: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""Reads every scalar as text, as talosctl does: a context may be called ``no``, a node ``1e3``."""
 _NULL: Final = ("", "~", "null", "Null", "NULL")
 
 
@@ -40,7 +39,8 @@ def read(path: Path, context: str | None = None, *, endpoints_needed: bool = Tru
     endpoints if ``endpoints_needed``.
     """
     try:
-        document: Any = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506  # makes only text
+        # Every scalar is text, as for talosctl: a context may be called ``no``, a node ``1e3``.
+        document = texts_of(path.read_bytes())
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise TalosconfigError(f"{path}: {error}") from error
     if not document:

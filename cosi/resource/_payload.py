@@ -221,10 +221,9 @@ class AnySpec:
     @property
     def value(self) -> Any:
         """The decoded YAML, a new object at every call; raises ``yaml.YAMLError``."""
-        import yaml  # not before it is needed
+        from cosi.resource._yaml_loading import value_of  # not before it is needed
 
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return yaml.load(self.yaml, loader)  # noqa: S506  # it is a safe loader, in C if available
+        return value_of(self.yaml)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AnySpec):

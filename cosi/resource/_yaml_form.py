@@ -34,7 +34,8 @@ from cosi.resource._payload import AnySpec, Spec
 from cosi.resource._phase import Phase
 from cosi.resource._types import EVERY_TYPE, TypeRegistry
 from cosi.resource._unknowns import ANY_TYPE, Unknown
-from cosi.resource._yaml_reading import YamlDocument, documents, root_of
+from cosi.resource._yaml_loading import root_of
+from cosi.resource._yaml_reading import YamlDocument, documents
 from cosi.resource._yaml_writing import YamlText, compact, for_people
 
 T = TypeVar("T")

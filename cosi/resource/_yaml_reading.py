@@ -6,9 +6,8 @@ the expansion of aliases is bounded.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -17,65 +16,18 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from cosi.errors import InvalidResource
 from cosi.resource._payload import Spec
 from cosi.resource._unknowns import ANY_TYPE, Unknown, without_unknown
+from cosi.resource._yaml_loading import Loader
 
 P = TypeVar("P", bound=Spec)
 
 _MAX_NODES: Final = 100_000
 _MAX_DEPTH: Final = 100
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_SafeLoader):  # type: ignore[misc]  # in C if available
-    """The safe loader with YAML 1.2's rules for scalars that are not text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
-
-
-def _integer(loader: Any, node: ScalarNode) -> int:
-    text = str(node.value)
-    return int(text, 0 if text[:2] in {"0o", "0x"} else 10)  # 010 is ten
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_SCALARS: Final = (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+0123456789.",
-    ),
-    ("merge", r"<<", "<"),
-)
-_not_text: Final = re.compile("|".join(pattern for _, pattern, _ in _SCALARS)).fullmatch
-for _tag, _pattern, _first in _SCALARS:
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
-    )
-
-
-def is_text(scalar: str) -> bool:
-    """Whether ``scalar``, without quotes, is read as text."""
-    return _not_text(scalar) is None
-
-
-def root_of(text: str) -> Node | None:
-    """The root of the only document of ``text``; ``None`` if it is empty or not valid YAML.
-
-    The tags are those of YAML 1.1, by whose rules PyYAML writes.
-    """
-    try:
-        node: Node | None = yaml.compose(text, Loader=_SafeLoader)
-    except (yaml.YAMLError, RecursionError):
-        return None
-    return node
 
 
 def documents(text: str, source: str) -> Iterator[YamlDocument]:
     """The documents of ``text`` that are not empty; raises :class:`InvalidResource`."""
     try:
-        loader = _Loader(text)
+        loader = Loader(text)
         while loader.check_node():
             root = loader.get_node()
             if root is not None and not _is_null(root):

@@ -16,7 +16,7 @@ from yaml.emitter import ScalarAnalysis
 from yaml.events import ScalarEvent
 from yaml.nodes import Node, ScalarNode
 
-from cosi.resource._yaml_reading import is_text
+from cosi.resource._yaml_loading import is_text
 
 _STR: Final = "tag:yaml.org,2002:str"
 _WIDTH: Final = 80
