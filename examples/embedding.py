@@ -19,12 +19,12 @@ ONLINE = NetworkStatus(
 async def main() -> None:
     paths = Paths("examples/rootfs")
     state = InMemoryState()
-    # What the program says of the host stands; without it, a controller asks the kernel.
+    # The program sets the network status; without it, a controller asks the kernel.
     await state.create(Resource.new(NETWORK_STATUS_ID, ONLINE))
     runtime = Runtime(state)
     runtime.register(*extension_services(paths, choose_driver("auto", paths)))
 
-    # Around it all: a second signal must not cut the stop short.
+    # Outermost, so that a second signal does not cut the stop short.
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(runtime.run)
@@ -33,5 +33,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")  # their lives, step by step
+    logging.basicConfig(level=logging.INFO, format="%(message)s")  # each step of a service
     anyio.run(main)

@@ -6,30 +6,31 @@ from cosi import Controller, Input, Output, Spec
 
 
 class WatchedDirectory(Spec, type="WatchedDirectories.example.dev"):
-    """A wish: the id is the directory, the payload how much should be free."""
+    """A request: the id is the directory, the payload the number of bytes that should be free."""
 
     wanted_bytes: int
 
 
 class FreeSpace(Spec, type="FreeSpaces.example.dev", columns={"Enough": "{.enough}"}):
-    """A fact: what became of the wish of the same id."""
+    """The answer to the request of the same id."""
 
     free_bytes: int
     enough: bool
 
 
 class FreeSpaceController(Controller):
-    """Looks when a wish changes, and every ten seconds."""
+    """Checks when a request changes, and every ten seconds."""
 
-    wishes = Input(WatchedDirectory)
+    directories = Input(WatchedDirectory)
     spaces = Output(FreeSpace)
 
     async def reconcile(self) -> None:
-        async with self.spaces.track() as spaces:  # what is not applied inside, goes
-            for wish in await self.wishes.list():
-                free = shutil.disk_usage(wish.id).free
+        async with self.spaces.track() as spaces:  # what is not applied inside is removed
+            for directory in await self.directories.list():
+                free = shutil.disk_usage(directory.id).free
                 await spaces.apply(
-                    wish.id, FreeSpace(free_bytes=free, enough=free >= wish.spec.wanted_bytes)
+                    directory.id,
+                    FreeSpace(free_bytes=free, enough=free >= directory.spec.wanted_bytes),
                 )
         self.wake_after(10)
 

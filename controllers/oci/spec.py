@@ -74,7 +74,7 @@ def notes(facts: HostFacts) -> tuple[str, ...]:
     """The parts that :func:`oci_spec` omits because the host or the supervisor lacks them."""
     found: list[str] = []
     if missing := capabilities.withheld(facts.capabilities):
-        text = f"The supervisor itself has not got, and cannot grant, {', '.join(missing)}"
+        text = f"The supervisor lacks and cannot grant {', '.join(missing)}"
         lowered = "CAP_SYS_RESOURCE" in facts.capabilities
         found.append(text if lowered else f"{text}; the OOM score is not lowered to {OOM_SCORE}")
     if not facts.seccomp:

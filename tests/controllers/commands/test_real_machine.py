@@ -169,7 +169,7 @@ def test_the_transcript_of_the_documentation_from_a_real_container(tmp_path: Pat
 
     shown = re.sub(r"\d+s ago", "AGO", re.sub(r"PID \d+", "PID 1100", shown))
     # What this host does not let us give a container is an event more.
-    shown = re.sub(r" +\[Preparing\]: The supervisor itself has not got.*\n", "", shown)
+    shown = re.sub(r" +\[Preparing\]: The supervisor lacks and cannot.*\n", "", shown)
     expected = f"""\
 NODE     {NODE}
 ID       ext-hello-world

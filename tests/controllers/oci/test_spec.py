@@ -144,7 +144,7 @@ def test_what_the_supervisor_has_not_got_is_left_out_and_said() -> None:
         "CAP_SYS_MODULE",
     }
     assert "oomScoreAdj" not in spec["process"]
-    text = "The supervisor itself has not got, and cannot grant, "
+    text = "The supervisor lacks and cannot grant "
     score = "the OOM score is not lowered to -600"
     assert notes(facts) == (f"{text}CAP_SYS_RESOURCE, CAP_BPF; {score}",)
     facts = HostFacts(capabilities=capabilities.ALL - {"CAP_BPF"})
