@@ -27,6 +27,7 @@ class Kettle(Spec, type="Kettles.kitchen.example.dev"):
 
     litres: float
     """How much water is in it."""
+    hot: bool = False
 
 
 class Steam(Spec, type="Steams.kitchen.example.dev", columns={"From": "{.source}"}):
@@ -121,6 +122,15 @@ def test_its_resources_are_shown(served: Project) -> None:
         "1",
         "blue",
     ]
+
+
+def test_a_file_that_leaves_out_a_default_changes_nothing_again(served: Project) -> None:
+    metadata = "metadata: {namespace: kitchen, type: Kettles.kitchen.example.dev, id: cup}"
+    (served.directory / "cup.yaml").write_text(f"{metadata}\nspec: {{litres: 0.3}}\n")
+    words = [served.says("apply", "-f", "cup.yaml").split()[-1] for _ in range(2)]
+    assert words == ["created", "unchanged"]
+    (served.directory / "cup.yaml").write_text(f"{metadata}\nspec: {{litres: 0.4}}\n")
+    assert served.says("apply", "-f", "cup.yaml").split()[-1] == "updated"
 
 
 def test_its_types_are_explained_by_the_server(served: Project) -> None:

@@ -108,7 +108,7 @@ async def _apply(connection: Connection, resource: Resource[Any]) -> str:
     payload = cast("type[AnySpec]", type(resource.spec))  # or any other
     kind = Kind(resource.namespace, resource.type, payload)
     before = await connection.state.find(kind, resource.id)
-    if before is not None and _says_the_same(before.spec, resource.spec):
+    if before is not None and await _is_the_same(connection, before, resource.spec):
         resource = resource.evolve(spec=before.spec)
     after = await connection.state.apply(resource, owner=resource.owner)
     if before is None:
@@ -116,10 +116,31 @@ async def _apply(connection: Connection, resource: Resource[Any]) -> str:
     return "unchanged" if before.version == after.version else "updated"
 
 
-def _says_the_same(stored: object, given: object) -> bool:
-    """Whether two payloads without a class here differ only in how their YAML is written."""
+async def _is_the_same(connection: Connection, stored: Resource[Any], given: object) -> bool:
+    """Whether a payload without a class here says what is stored.
+
+    The server stores every field; a file may write them otherwise, and leave out defaults.
+    """
     from cosi.resource._payload import AnySpec
 
-    if not (isinstance(stored, AnySpec) and isinstance(given, AnySpec)) or given.proto:
+    if not (isinstance(stored.spec, AnySpec) and isinstance(given, AnySpec)):
         return False
-    return stored.yaml != given.yaml and bool(stored.value == given.value)
+    there, here = stored.spec.value, given.value
+    if given.proto or there == here:
+        return not given.proto
+    if not (isinstance(there, dict) and isinstance(here, dict)):
+        return False
+    defaults = await _defaults(connection, stored.type)
+    return bool({**{key: defaults[key] for key in defaults.keys() & there.keys()}, **here} == there)
+
+
+async def _defaults(connection: Connection, type: str) -> dict[str, Any]:
+    """The defaults of a type of the server, by field; empty if the server cannot describe it."""
+    from cosi.cli.about import schema_of
+    from cosi.errors import NotFound, Unsupported
+
+    try:
+        fields = (await schema_of(connection, type)).get("properties", {})
+    except (NotFound, Unsupported):
+        return {}
+    return {name: field["default"] for name, field in fields.items() if "default" in field}

@@ -201,7 +201,8 @@ def _metadata(
     if namespace := fields.get("namespace"):
         where = document.scalar(namespace, "a scalar in namespace")
     elif issubclass(payload, AnySpec):
-        raise document.error(node, f"expected namespace: {type} is not a type known here")
+        known = f"no class of {type} is loaded, which would have a default"
+        raise document.error(node, f"expected namespace, as {known}: add namespace: NAME")
     else:
         where = payload.__cosi__.default_namespace
     created = _time(document, fields, "created")
