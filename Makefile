@@ -49,7 +49,7 @@ plain: .venv/.dev ## the framework's suite without what was compiled, as where t
 	@COSI_PURE_PYTHON=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/cosi $(PYTEST_ARGS)
 
 soak: .venv/.dev ## what is a matter of quantity, all of it, or in MINUTES=10 what can be done in them
-	@COSI_SOAK=1 COSI_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SOAK) $(PYTEST_ARGS)
+	@COSI_SOAK=1 COSI_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --timeout 600 -n $(WORKERS) --dist worksteal $(SOAK) $(PYTEST_ARGS)
 
 unified: .venv/.dev ## as root: real containers of runc and crun, as on a machine with cgroup v2 alone
 	@$(call AS,umount --lazy /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup) $(CONTAINERS) $(PYTEST_ARGS)
