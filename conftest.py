@@ -2,7 +2,9 @@
 
 import gc
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from trio.testing import MockClock
 from tests.switches import forget_those_of_the_program, on
 
 pytest_plugins = ("tests.soak",)
+
+_TEMPORARY = pytest.StashKey[str]()
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -27,18 +31,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-readme", action="store_true", help="bring README.md up to date")
 
 
-def pytest_configure() -> None:
-    """Who is started with ``&`` ignores Ctrl-C, and so would the programs that are tested.
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Short paths for sockets, and signals as in a terminal.
+
+    The path of a Unix socket has at most 107 bytes, and pytest's own directories begin with the
+    name of the user. Who is started with ``&`` ignores Ctrl-C, and so would the programs that are tested.
 
     A full collection takes a tenth of a second, as all tests are in memory: seldom, then. How long
     Hypothesis takes for its examples is a matter of who else uses the machine.
     """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        config.option.basetemp = config.stash[_TEMPORARY] = tempfile.mkdtemp(prefix="cosi-")
     settings.register_profile("unhurried", suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("unhurried")
     forget_those_of_the_program()
     gc.set_threshold(700, 10, 1_000)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Only what failed leaves files to look at."""
+    if exitstatus == 0 and (directory := session.config.stash.get(_TEMPORARY, None)):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -102,6 +102,7 @@ def socket_of_root() -> Iterator[Path]:
         yield path
 
 
+@pytest.mark.root
 def test_with_an_endpoint_no_socket_is_looked_at(socket_of_root: Path) -> None:
     """The default socket is root's; click refused it to all others before anything else."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -113,6 +114,7 @@ def test_with_an_endpoint_no_socket_is_looked_at(socket_of_root: Path) -> None:
     assert result.stderr.startswith(f"cosi: no server at {endpoint}: ")
 
 
+@pytest.mark.root
 def test_a_socket_that_is_another_user_s_says_so(socket_of_root: Path) -> None:
     """Not that one should start a server: there is one."""
     result = _as_another_user("get", "rd", socket=socket_of_root)
