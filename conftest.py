@@ -36,7 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Short paths for sockets, and signals as in a terminal.
 
     The path of a Unix socket has at most 107 bytes, and pytest's own directories begin with the
-    name of the user. Who is started with ``&`` ignores Ctrl-C, and so would the programs that are tested.
+    name of the user. A suite that is started with ``&`` ignores Ctrl-C, and so would the programs
+    that it tests.
 
     A full collection takes a tenth of a second, as all tests are in memory: seldom, then. How long
     Hypothesis takes for its examples is a matter of who else uses the machine.
