@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from benchmarks.line_process import told, whenever_told
+from benchmarks.line_process import answer_each_line, line_process
 from controllers.drivers.choose import choose_driver, why_not
 from controllers.oci.cgroups import Cgroups
 from controllers.paths import Paths
@@ -305,21 +305,21 @@ async def weigh(count: int) -> float:
             return (pss("self") - before) / count
 
 
-async def start_as_told(runtime: str) -> None:
+async def start_at_each_line(runtime: str) -> None:
     with directory() as root:
         machine = Machine(root, runtime)
         async with machine.running():
-            await whenever_told(machine.start)
+            await answer_each_line(machine.start)
 
 
 def starts_with_v2_alone(runtime: str) -> AbstractContextManager[Callable[[], float]]:
     """What does :meth:`Machine.start` on a machine in a process of its own."""
     module = ("-m", "benchmarks.container_machine", "start", runtime)
-    return told((*WITH_V2_ALONE, sys.executable, *module))
+    return line_process((*WITH_V2_ALONE, sys.executable, *module))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "start":
-        asyncio.run(start_as_told(sys.argv[2]))
+        asyncio.run(start_at_each_line(sys.argv[2]))
     else:
         print(asyncio.run(weigh(int(sys.argv[2]))))

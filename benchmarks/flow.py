@@ -26,7 +26,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks.line_process import say, told, whenever_told
+from benchmarks.line_process import answer_each_line, line_process, say
 from benchmarks.measure import AtMost, Pair, Registry, Scale
 from controllers.container import ContainerController
 from controllers.dependency import DependencyController
@@ -111,7 +111,7 @@ def peak_megabytes() -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-async def edit_as_told(count: int) -> None:
+async def edit_at_each_line(count: int) -> None:
     """Say how many milliseconds pass until the new container runs, and the passes it takes."""
     paths, number = machine_with(count), count - 1
     entrypoints = (f"./hello{number}" for number in itertools.count())
@@ -121,7 +121,7 @@ async def edit_as_told(count: int) -> None:
             text = definition(number, next(entrypoints))
             return await edited(runtime, driver, paths.definitions / f"s{number}.yaml", text)
 
-        await whenever_told(edit_it)
+        await answer_each_line(edit_it)
         os._exit(0)
 
 
@@ -221,7 +221,7 @@ def peak(scale: Scale) -> Iterator[Pair]:
 @contextmanager
 def edits(count: int) -> Iterator[Callable[[], tuple[float, float]]]:
     """A machine on which all of them run, and what edits the last definition; see `edited`."""
-    with machine("edit", count) as started, told(*started) as edit_it:
+    with machine("edit", count) as started, line_process(*started) as edit_it:
         yield edit_it
 
 
@@ -267,7 +267,7 @@ if __name__ == "__main__":
     logging.getLogger("controllers").setLevel(logging.ERROR)
     what, *sizes = sys.argv[1], *map(int, sys.argv[2:])
     if what == "edit":
-        anyio.run(edit_as_told, *sizes)
+        anyio.run(edit_at_each_line, *sizes)
     else:
         for size in sizes:
             anyio.run(functools.partial(start, size, leave=size == sizes[-1]))

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, n
 from pathlib import Path
 from typing import Any
 
-from benchmarks.line_process import told
+from benchmarks.line_process import line_process
 from benchmarks.measure import Pair, Registry, Scale
 
 MODULE = Path(__file__).parent / "go"
@@ -80,7 +80,7 @@ class _Program:
     def figures(self, seconds: float) -> list[float]:
         if next(self._made) % FIGURES_OF_ONE == 0:
             self.process.close()
-            self._tell = self.process.enter_context(told(self._command))
+            self._tell = self.process.enter_context(line_process(self._command))
         return list(map(float, self._tell(round(seconds * 1000))))
 
 

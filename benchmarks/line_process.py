@@ -14,10 +14,13 @@ import anyio
 
 
 @contextmanager
-def told(
+def line_process(
     command: Sequence[str | Path], environment: Mapping[str, str] | None = None
 ) -> Iterator[Callable[..., Any]]:
-    """What tells it, and returns what it says; at the end its stdin does, and it is waited for."""
+    """A function that writes a line to the process and returns its answer.
+
+    At the end its stdin is closed, and it is waited for.
+    """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
         stdin, stdout = process.stdin, process.stdout
@@ -28,14 +31,14 @@ def told(
         def do(what: object = "") -> Any:
             stdin.write(f"{what}\n")
             stdin.flush()
-            if not (said := stdout.readline()):
+            if not (answer := stdout.readline()):
                 raise EOFError(f"{command[0]} has ended without an answer; stderr may say why")
-            return json.loads(said)
+            return json.loads(answer)
 
         yield do
 
 
-async def whenever_told(work: Callable[[], Awaitable[object]]) -> None:
+async def answer_each_line(work: Callable[[], Awaitable[object]]) -> None:
     """The other side, in the process."""
     say("ready")
     while await anyio.to_thread.run_sync(sys.stdin.readline):

@@ -283,17 +283,17 @@ def fan_out(scale: Scale) -> Iterator[Pair]:
     watchers = scale.of(1_000)
     with both(scale, 1_000) as stores:
 
-        async def ours(told: Callable[[], None]) -> None:
+        async def ours(notify: Callable[[], None]) -> None:
             async with stores.ours.watch(Service) as watch:
                 while True:
                     await watch.batch()
-                    told()
+                    notify()
 
-        async def other(told: Callable[[], None]) -> None:
+        async def other(notify: Callable[[], None]) -> None:
             queue = stores.other.watch()
             while True:
                 await queue.get()
-                told()
+                notify()
 
         async def forget(follow: Follow, touch: Callable[[], Awaitable[None]]) -> float:
             elapsed = await _fan_out(watchers, follow, touch)
@@ -313,7 +313,7 @@ async def _fan_out(watchers: int, follow: Follow, touch: Callable[[], Awaitable[
     """Microseconds from ``touch`` until every follower has been notified."""
     seen, left = asyncio.Event(), 0
 
-    def told() -> None:
+    def notify() -> None:
         nonlocal left
         left -= 1
         if not left:
@@ -324,7 +324,7 @@ async def _fan_out(watchers: int, follow: Follow, touch: Callable[[], Awaitable[
         left = watchers
         await touch()
 
-    tasks = [asyncio.create_task(follow(told)) for _ in range(watchers)]
+    tasks = [asyncio.create_task(follow(notify)) for _ in range(watchers)]
     await asyncio.sleep(0)  # all of them are asleep
     elapsed = await _each(8, seen, write)
     await _end(tasks)

@@ -82,7 +82,7 @@ class Project:
         return done.stdout
 
     def refuses(self, *arguments: str, code: int = 1) -> str:
-        """The one line that is said."""
+        """The one line of the error."""
         done = self.cosi(*arguments)
         assert done.returncode == code, done.stdout + done.stderr
         (line,) = done.stderr.splitlines()

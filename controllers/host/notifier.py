@@ -1,4 +1,4 @@
-"""What reports changes in directories: inotify, or watchfiles where there is none."""
+"""The notifier protocol: changes in directories, from inotify, or from watchfiles without it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Notifier(Protocol):
         ...
 
     def read(self) -> Sequence[InotifyRecord]:
-        """What is pending, or part of it; empty if nothing is."""
+        """The pending records, or some of them; empty if there are none."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -60,7 +60,7 @@ OpenNotifier = Callable[[], Notifier]
 
 
 def open_notifier() -> Notifier:
-    """The one that this kernel has.
+    """The notifier of this kernel.
 
     Raises ``OSError`` if inotify has no instance left for this user, and
     :class:`~controllers.host.reader.HostReadError` if there is neither inotify nor watchfiles.

@@ -128,7 +128,7 @@ class WatchfilesNotifier:
 
 
 async def _set_at_the_end(stop: threading.Event) -> None:
-    """A thread that is waited for is not cancelled: it has to be asked to stop."""
+    """The waiting thread is not cancelled with its task: it must be asked to stop."""
     try:
         await anyio.sleep_forever()
     finally:

@@ -1,4 +1,4 @@
-"""What `cosi run --reload` keeps of an in-memory state: what persons have put there.
+"""What `cosi run --reload` keeps of an in-memory state: the resources of users.
 
 Controllers make their own resources again. A fixture that is unchanged is read from its file
 again, which may have changed as well.
@@ -42,7 +42,7 @@ def _content(resource: Resource[Any]) -> tuple[object, ...]:
 
 
 async def feed_kept(state: State, documents: Iterable[str]) -> None:
-    """Put them into a new state; one that does not fit the new source is logged, and left out."""
+    """Apply kept documents to a new state; one that does not fit the new source is logged."""
     for document in documents:
         try:
             for resource in resources_from_yaml(document, source=_SOURCE):
@@ -52,7 +52,7 @@ async def feed_kept(state: State, documents: Iterable[str]) -> None:
 
 
 def _fresh(resource: Resource[Any]) -> Resource[Any]:
-    """As if it was made now: who holds it does so anew."""
+    """The resource as if it was made now: its holders add their finalizers again."""
     m = resource.metadata
     kind = kind_of(kind_of_resource(resource))
     return Resource.new(m.id, resource.spec, kind=kind, labels=m.labels, annotations=m.annotations)

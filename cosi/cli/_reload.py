@@ -42,13 +42,13 @@ from cosi.cli.signals import OBEYED
 from cosi.errors import CosiError
 
 SETTLE_MILLISECONDS: Final = 50
-"""How long nothing more must be saved before it is looked at."""
+"""The quiet time after a save, before the sources are checked."""
 MOST_MILLISECONDS: Final = 1600
-"""How long it is waited for that, at most."""
+"""The longest wait for a quiet time."""
 LOOK_MILLISECONDS: Final = 1000
-"""How often it is looked whether something was missed."""
+"""The time between checks without a notification, in case one was missed."""
 CAUGHT_SECONDS: Final = 0.05
-"""How long a signal that was caught may take through the event loop."""
+"""The time for a caught signal to come through the event loop."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Reloader:
     """Watches the source of a run, and starts the run again."""
 
     def __init__(self, applications: Sequence[str], end_output: Callable[[], None]) -> None:
-        """``end_output`` has everything written that is still to be."""
+        """``end_output`` writes all pending output."""
         self._applications = applications
         self._end_output = end_output
         self._sources = LoadedSources()
@@ -103,7 +103,7 @@ class Reloader:
     async def run_again(
         self, signals: AsyncIterator[signal.Signals], resources: Iterable[str]
     ) -> NoReturn:
-        """Start the run again; ``signals`` are those that the event loop has got until now.
+        """Start the run again; ``signals`` are those that the event loop has received.
 
         Raises :class:`NotLoadedAgain` if the program cannot be executed any more.
         """
@@ -140,7 +140,7 @@ def wait_for_change(error: Exception, end_output: Callable[[], None]) -> NoRetur
     click.echo("cosi: waiting for the source to change; Ctrl-C ends it", err=True)
     anyio.run(_wait, error, end_output)
     if received().again:
-        left = "what the run before has started outside of this process goes on"
+        left = "containers that the previous run started go on"
         raise NotLoadedAgain(f"{why}; {left}") from error
     raise CannotStart(why) from error
 
@@ -171,10 +171,10 @@ async def _wait(error: Exception, end_output: Callable[[], None]) -> None:
 
 
 async def each_change(directories: Iterable[Path], enough: Callable[[], Awaitable[bool]]) -> bool:
-    """Ask ``enough`` after each change of a source file in these, until it is; by watchfiles.
+    """Call ``enough`` after each change of a source file in these, until it returns true.
 
-    It is asked every second, too: a file may have changed before it was watched. Returns whether it
-    was enough: not if it is cancelled, which may be noticed only after this has returned.
+    It is called every second, too: a file may have changed before it was watched. Returns whether
+    it was true: not if this is cancelled, which may show only after it has returned.
     """
     from watchfiles import awatch
 
@@ -202,7 +202,7 @@ async def each_change(directories: Iterable[Path], enough: Callable[[], Awaitabl
 
 
 async def _set_at_the_end(stop: anyio.Event) -> None:
-    """A thread that is waited for is not cancelled: it has to be asked to stop."""
+    """The thread of watchfiles is not cancelled with its task: it must be asked to stop."""
     try:
         await anyio.sleep_forever()
     finally:

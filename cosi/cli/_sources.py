@@ -1,4 +1,4 @@
-"""The source of what runs: which files it is, which have changed, and why one cannot be loaded."""
+"""The loaded source files: which they are, which have changed, and why one cannot be loaded."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Final
 import anyio
 
 BEGAN: Final = time.time()
-"""When this program had not loaded yet what it runs."""
+"""A time at which this program had not loaded its applications yet."""
 
 Stamp = tuple[int, int, int] | None
-"""By what a file is known to be unchanged; ``None``: there is none."""
+"""Identifies a version of a file; ``None`` if the file does not exist."""
 
 
 def loaded() -> set[Path]:
@@ -45,7 +45,7 @@ def _installed() -> frozenset[Path]:
 
 
 def stamp(path: Path) -> Stamp:
-    """What tells one version of a file from another."""
+    """The stamp of a file now."""
     try:
         found = path.stat()
     except OSError:
@@ -54,17 +54,17 @@ def stamp(path: Path) -> Stamp:
 
 
 class LoadedSources:
-    """The files that are loaded, as they were then."""
+    """The loaded files, with their stamps at load time."""
 
     def __init__(self) -> None:
         self._stamps: dict[Path, Stamp] = {}
 
     def directories(self) -> set[Path]:
-        """Where they lie."""
+        """The directories of the loaded files."""
         return {path.parent for path in loaded()}
 
     def changed(self) -> dict[Path, Stamp]:
-        """Those that are not as they were, and how they are now."""
+        """The files that changed since they were loaded, with their stamps now."""
         now = {path: stamp(path) for path in loaded()}
         for path, found in now.items():
             if path not in self._stamps:
@@ -73,12 +73,12 @@ class LoadedSources:
 
 
 def _later(found: Stamp) -> bool:
-    """Whether it may have been written after it was read."""
+    """Whether the file may have been written after it was read."""
     return found is not None and BEGAN < found[0] / 1e9 <= time.time()
 
 
 def beside(error: BaseException) -> set[Path]:
-    """The directories in which a change may mend what was raised while something was loaded."""
+    """The directories where a change may repair ``error``, which was raised by loading."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         files.append(error.filename)
@@ -89,7 +89,7 @@ def beside(error: BaseException) -> set[Path]:
 
 
 def stamps_in(directories: Iterable[Path]) -> Mapping[Path, Stamp]:
-    """How every source file directly in these is now."""
+    """The stamps of all source files directly in these directories."""
     return {path: stamp(path) for each in directories for path in each.glob("*.py")}
 
 
@@ -101,7 +101,7 @@ def any_later(stamps: Mapping[Path, Stamp]) -> bool:
 def reason(error: BaseException) -> str:
     """Why something could not be loaded, in one line that begins with the place, if that is known.
 
-    Of an error that says what was meant by itself (``CannotStart``), its text.
+    For an error with a text of its own (``CannotStart``), that text.
     """
     from cosi.errors import CosiError
 
@@ -115,7 +115,7 @@ def reason(error: BaseException) -> str:
 
 
 def _places(error: BaseException) -> Iterator[str]:
-    """Where in the sources it was raised, innermost first."""
+    """The places in sources at which it was raised, innermost first."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_source(frame.filename):
             yield f"{frame.filename}:{frame.lineno}: "
@@ -149,7 +149,7 @@ except Exception as error:
 async def load_problem(applications: Sequence[str]) -> str | None:
     """Why applications cannot be loaded as their source is now, if they cannot.
 
-    Another process tries it: what is loaded here is the source as it was.
+    Another process tries it, because this one has the old source loaded.
     """
     command = [sys.executable, "-c", _TRY, json.dumps(sys.path), *applications]
     tried = await anyio.run_process(command, check=False)

@@ -126,12 +126,13 @@ async def _is_the_same(connection: Connection, stored: Resource[Any], given: obj
     if not (isinstance(stored.spec, AnySpec) and isinstance(given, AnySpec)):
         return False
     there, here = stored.spec.value, given.value
-    if given.proto or there == here:
-        return not given.proto
+    if there == here:
+        return True
     if not (isinstance(there, dict) and isinstance(here, dict)):
         return False
     defaults = await _defaults(connection, stored.type)
-    return bool({**{key: defaults[key] for key in defaults.keys() & there.keys()}, **here} == there)
+    left_out = {field: defaults[field] for field in defaults.keys() & there.keys()}
+    return bool({**left_out, **here} == there)
 
 
 async def _defaults(connection: Connection, type: str) -> dict[str, Any]:

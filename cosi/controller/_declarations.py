@@ -6,6 +6,7 @@ to read or write. So undeclared access cannot be expressed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, Self, cast, overload
 
@@ -19,7 +20,7 @@ from cosi.resource._envelope import KindLike, Resource, S, kind_of
 Targets = str | Iterable[str] | None
 
 
-class _Declaration(Generic[S]):
+class _Declaration(ABC, Generic[S]):
     """One declared dependency on a kind."""
 
     def __init__(self, kind: KindLike[S], id: str | None, namespace: str | None) -> None:
@@ -47,8 +48,9 @@ class _Declaration(Generic[S]):
             )
         return cast("Reader[S]", handle)
 
+    @abstractmethod
     def _new(self, name: str) -> Reader[S]:
-        raise NotImplementedError
+        """The handle of this declaration, not bound yet."""
 
 
 class Input(_Declaration[S]):

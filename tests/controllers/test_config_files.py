@@ -113,7 +113,7 @@ async def test_no_two_mount_paths_share_a_file(cosi: Harness, tmp_path: Path, ba
 async def test_a_file_is_replaced_and_not_written_over(
     cosi: Harness, tmp_path: Path, base: Path
 ) -> None:
-    """Guards differences: Talos 10: whoever has the old file open sees all of the old one."""
+    """Guards differences: Talos 10: a reader that has the old file open sees all of it."""
     cosi.start(ConfigFilesController(Paths(tmp_path)))
     await cosi.given("a", config(etc_a="old"))
     with (base / "a/etc-a").open() as old:

@@ -84,7 +84,7 @@ async def test_the_status_follows_the_path(cosi: Harness) -> None:
 
 
 async def test_a_path_that_cannot_be_looked_at_says_why_until_it_can(cosi: Harness) -> None:
-    """differences: Talos 4: in Talos such an error ends the wait, and is told late."""
+    """differences: Talos 4: in Talos such an error ends the wait, and is reported late."""
     paths = FakePaths()
     paths.errors["/a/b"] = "stat /a/b: not a directory"
     cosi.start(PathStatusController(paths))

@@ -440,7 +440,7 @@ def test_unknown_keys_load_and_are_warned_about(text: str, warning: str) -> None
 
 
 def test_the_oci_spelling_of_id_mappings_is_unknown_as_on_talos() -> None:
-    """Guards differences: Talos 2: ``uidMappings`` is ignored, and nobody says so."""
+    """Guards differences: Talos 2: ``uidMappings`` is ignored, without a message."""
     mount = "mounts: [{destination: /a, source: /b, uidMappings: [{containerID: 1}]}]"
     text = GOOD.replace("./a}", f"./a, {mount}}}")
     assert good(text).container.mounts == (Mount(destination="/a", source="/b"),)

@@ -295,7 +295,7 @@ async def test_what_is_left_running_is_taken_over(runs: Runs, runtime: str) -> N
 
 
 async def test_what_ended_meanwhile_is_reported(runs: Runs, runtime: str) -> None:
-    """An exit that nobody saw is said to be unknown, not made up (differences: race
+    """An exit that was not seen is reported as unknown, not made up (differences: race
     talos@9a521f6).
     """
     first = runs.driver(runtime)

@@ -36,7 +36,7 @@ class Told:
         self._send.send_nowait(paths)
 
     async def until(self, *paths: Path) -> None:
-        """Wait until one of these is told."""
+        """Wait until one of these is reported."""
         with anyio.fail_after(5):
             while not await self._receive.receive() & set(paths):
                 pass
@@ -70,7 +70,7 @@ def followed(by: str) -> Followed:
 
 @asynccontextmanager
 async def following(notifier: OpenNotifier, *paths: Path) -> AsyncGenerator[Told]:
-    # What is not exact is told now and then; everything else on this file system is.
+    # A notifier that is not exact reports now and then; everything else on this file system is.
     seconds = BLIND_SECONDS if notifier in {Inotify, WatchfilesNotifier} else 0.2
     watcher, told = HostFiles(notifier=notifier, blind_seconds=seconds), Told()
     watcher.aim(paths)
@@ -114,7 +114,7 @@ def forbid(path: Path) -> None:
 async def test_a_change_of_a_file_is_told(
     tmp_path: Path, by: str, followed: Followed, change: Callable[[Path], object]
 ) -> None:
-    """A poll does not see a second write within a second: then it is the directory that is told."""
+    """A poll does not see a second write within a second: then the directory is reported."""
     (tmp_path / "a.yaml").touch()
     async with followed(tmp_path) as told:
         change(tmp_path / "a.yaml")
@@ -182,7 +182,7 @@ async def test_what_is_written_beside_is_not_told(
 ) -> None:
     """A watched file, or directory, on the way to which others write all the time."""
     if by == "polling":
-        pytest.skip("polls are not exact, so everything is told now and then")
+        pytest.skip("polls are not exact, so everything is reported now and then")
     (tmp_path / "etc").mkdir()
     async with followed(tmp_path / "etc") as told:
         write(tmp_path / "noise")

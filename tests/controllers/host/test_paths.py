@@ -80,7 +80,7 @@ async def test_a_symbolic_link_and_its_target_are_both_watched(
 async def test_a_file_where_a_directory_should_be_is_an_error_until_it_is_one(
     tmp_path: Path, following: Following
 ) -> None:
-    """differences: Talos 4: in Talos that error ends the wait, and is told late."""
+    """differences: Talos 4: in Talos that error ends the wait, and is reported late."""
     (tmp_path / "a").touch()
     async with following(HostPaths(tmp_path, "/a/b")) as report:
         error = f"stat {tmp_path}/a/b: not a directory"

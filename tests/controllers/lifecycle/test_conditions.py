@@ -129,7 +129,7 @@ def test_up_is_running_and_not_known_to_be_unhealthy_or_skipped(
 
 
 def test_a_cycle_is_said_and_is_impossible() -> None:
-    """differences: Talos 5: Talos waits for ever and does not say why."""
+    """differences: Talos 5: Talos waits without end and gives no reason."""
     facts = Facts(services={"ext-b": ServiceState()}, cycle=("ext-a", "ext-b", "ext-a"))
     found = gate(service({"service": "ext-b"}, {"time": True}), facts)
     text = 'service "ext-a" -> "ext-b" -> "ext-a"'
@@ -143,7 +143,7 @@ def test_a_member_of_a_cycle_that_runs_nevertheless_is_waited_for_no_more() -> N
 
 
 def test_what_this_machine_does_not_provide_is_said_and_is_impossible() -> None:
-    """differences: Talos 17: in Talos's container mode ``configuration: true`` waits for ever."""
+    """differences: Talos 17: in its container mode ``configuration: true`` waits without end."""
     found = gate(service({"time": True}), Facts(provided=EVERY_FACT - {Fact.TIME}))
     assert found.waiting_for == found.impossible == ("time sync (not provided by this machine)",)
 

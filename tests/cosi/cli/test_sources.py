@@ -61,7 +61,7 @@ def test_a_file_has_changed_when_it_is_not_as_it_was_loaded(module: Path) -> Non
 
 
 def test_a_file_that_was_written_while_it_was_loaded_has_changed(module: Path) -> None:
-    """Nobody watched it yet, and what was read may be what was there before."""
+    """It was not watched yet, so an older version may have been read."""
     module.write_text("VALUE = 2\n")
     assert module in LoadedSources().changed()
     assert any_later(stamps_in([module.parent]))

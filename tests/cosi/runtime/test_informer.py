@@ -173,7 +173,7 @@ async def test_a_watch_that_overruns_is_listed_again_and_deletions_are_told(
 ) -> None:
     """differences: COSI 1: in COSI one overrun stops the whole runtime (talos #8157, #10845).
 
-    differences: Talos 12: and in Talos a condition waits for ever, and says nothing.
+    differences: Talos 12: and in Talos a condition waits without end and without a message.
     """
     onlooker, mapped = Onlooker(), MappedOnlooker()
     cosi.start(onlooker, mapped)

@@ -425,7 +425,7 @@ def test_what_is_no_record_is_refused_in_cosis_words(data: bytes, why: str) -> N
 
 
 def test_a_failure_to_get_the_key_is_not_remembered() -> None:
-    """differences: COSI 16: COSI caches what the provider said, a failure included."""
+    """differences: COSI 16: COSI caches the provider's answer, a failure included."""
     answers: list[KeyRing | Exception] = [OSError("vault is sealed"), OSError("still"), RING]
 
     def ask() -> KeyRing:
