@@ -140,7 +140,7 @@ def wait_for_change(error: Exception, end_output: Callable[[], None]) -> NoRetur
     click.echo("cosi: waiting for the source to change; Ctrl-C ends it", err=True)
     anyio.run(_wait, error, end_output)
     if received().again:
-        left = "containers that the previous run started go on"
+        left = "what the previous run has started outside of this process goes on"
         raise NotLoadedAgain(f"{why}; {left}") from error
     raise CannotStart(why) from error
 
