@@ -154,7 +154,7 @@ def test_one_that_cannot_be_built_again_is_waited_for_and_the_end_says_what_is_l
         assert 'controller "Multiplier" already registered' in program.until("already registered")
         program.until("waiting for the source to change")
         assert program.end(signal.SIGTERM) == 1
-        assert "what the previous run has started outside of this process goes on" in program.log[-1]
+        assert "what the previous run has started" in program.log[-1]
 
 
 def test_it_is_not_for_a_run_that_ends_by_itself() -> None:
